@@ -1,0 +1,47 @@
+# make            environment, then the pipeline of params.yaml, then where the report is
+# Everything here is also given in plain commands in README.md.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(CURDIR)/$(VENV)/bin
+STAMP  := $(VENV)/.installed
+export PATH := $(BIN):$(PATH)
+
+PAPER := training.epochs=75 training.images=48000 training.validation_images=12000 \
+         sampling.images=1000 sampling.progress_images=8
+
+.DEFAULT_GOAL := repro
+.PHONY: repro paper quick test lint help clean
+
+repro: $(STAMP)  ## run what has changed, and say where the report is (the default)
+	dvc repro
+	@echo "report: $(CURDIR)/report/report.md"
+
+paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
+	dvc exp run $(addprefix -S ,$(PAPER))
+	@echo "report: $(CURDIR)/report/report.md"
+
+quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in scratch/quick
+	python tools/copy_project.py scratch/quick --quick
+	cd scratch/quick && dvc repro
+	@echo "report: $(CURDIR)/scratch/quick/report/report.md"
+
+test: $(STAMP)  ## the tests; they need neither MNIST nor the network
+	pytest
+
+lint: $(STAMP)  ## ruff, as in pre-commit
+	ruff check .
+	ruff format --check .
+
+clean:  ## remove the environment and scratch folders; results and DVC's cache stay
+	rm -rf $(VENV) scratch
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
+
+$(STAMP): requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else \
+	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --requirement requirements.txt
+	@touch $(STAMP)

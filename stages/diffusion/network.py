@@ -1,0 +1,78 @@
+"""The report's network, section 1.1.2: 7x7 convolutions with a time embedding."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+SIDE = 28  # pixels; LayerNorm runs over (C, 28, 28), so the size is built in
+
+
+class TimeEmbedding(nn.Module):
+    """t / T, (N,) in [0, 1] -> (N, channels, 1, 1)."""
+
+    def __init__(self, channels: int, frequencies: int = 16, width: int = 128) -> None:
+        super().__init__()
+        steps = torch.arange(frequencies - 1)
+        omega = torch.cat([torch.zeros(1), 2 * math.pi * 1.5**steps])
+        self.register_buffer("omega", omega, persistent=False)
+        self.mlp = nn.Sequential(
+            nn.Linear(2 * frequencies, width),
+            nn.GELU(),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Linear(width, channels),
+        )
+
+    def forward(self, t: Tensor) -> Tensor:
+        phase = t[:, None] * self.omega  # (N, frequencies)
+        features = torch.cat([phase.sin(), phase.cos() - 1], dim=1)  # (N, 2 * frequencies)
+        return self.mlp(features)[:, :, None, None]
+
+
+class Block(nn.Sequential):
+    """7x7 convolution, LayerNorm over (C, H, W), GELU, and spatial dropout where asked for."""
+
+    def __init__(self, in_channels: int, out_channels: int, dropout: float) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, kernel_size=7, padding=3),
+            nn.LayerNorm((out_channels, SIDE, SIDE)),
+            nn.GELU(),
+        )
+        if dropout:
+            self.append(nn.Dropout2d(dropout))
+
+
+class Cnn(nn.Module):
+    """g_t[x_t]: (N, 1, 28, 28) and t / T of shape (N,) -> (N, 1, 28, 28).
+
+    The time embedding is added to the output of the first block. The last convolution is 3x3,
+    without an activation.
+    """
+
+    def __init__(self, hidden: tuple[int, ...], dropout: float = 0.0) -> None:
+        super().__init__()
+        channels = (1, *hidden)
+        self.blocks = nn.ModuleList(
+            Block(a, b, dropout) for a, b in pairwise(channels)
+        )
+        self.time = TimeEmbedding(hidden[0])
+        self.last = nn.Conv2d(hidden[-1], 1, kernel_size=3, padding=1)
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        x = self.blocks[0](x_t) + self.time(t)
+        for block in self.blocks[1:]:
+            x = block(x)
+        return self.last(x)
+
+
+def build(config: dict) -> nn.Module:
+    """The network of a `network` block of params.yaml (`kind`, `hidden`, `dropout`)."""
+    if config["kind"] != "cnn":
+        raise ValueError(f"network.kind is {config['kind']!r}, must be 'cnn'")
+    return Cnn(tuple(config["hidden"]), config.get("dropout", 0.0))

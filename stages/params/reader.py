@@ -1,0 +1,129 @@
+"""The only reader of params.yaml: typed, frozen, validated sections.
+
+A stage reads the sections it declares in dvc.yaml and nothing else, with one call each:
+`read("training", Training)`. Every section has a module of its own, because a file is a cache
+boundary: a new figure setting must not retrain a model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import pydantic
+import yaml
+
+from stages.errors import UserError
+
+FILE = Path("params.yaml")
+
+Count = Annotated[int, pydantic.Field(ge=1)]
+Rate = Annotated[float, pydantic.Field(gt=0, lt=1)]
+Seed = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
+
+
+class Section(pydantic.BaseModel):
+    """A frozen mapping that refuses unknown keys, NaN, infinity and silent type conversion."""
+
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False
+    )
+
+
+Schema = TypeVar("Schema")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with sequences as tuples, duplicate keys refused, and 1e-05 a number.
+
+    PyYAML follows YAML 1.1, in which `1e-05` (as `dvc exp run -S` writes it) is a string.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise UserError(f"{FILE}: the key '{key}' stands twice (block at line {line})")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor(
+    "tag:yaml.org,2002:seq", lambda loader, node: tuple(loader.construct_sequence(node, deep=True))
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def load(path: Path = FILE) -> dict[str, Any]:
+    """The file as plain dicts, tuples, numbers and strings; not yet validated."""
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    except FileNotFoundError:
+        raise UserError(f"{path} not found: run from the repository's root") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must be a mapping of sections, not {values!r}")
+    return values
+
+
+def read(key: str, schema: type[Schema], path: Path = FILE) -> Schema:
+    """The value at a dotted key, validated against its schema.
+
+    Raises UserError with a line for each fault: the key's path, the value, what is allowed.
+    """
+    value: Any = load(path)
+    for depth, part in enumerate(key.split("."), start=1):
+        if not isinstance(value, dict) or part not in value:
+            where = ".".join(key.split(".")[:depth])
+            hint = _nearest(part, value) if isinstance(value, dict) else ""
+            raise UserError(f"{path}: {where} is missing{hint}")
+        value = value[part]
+    return validate(value, schema, path, prefix=tuple(key.split(".")))
+
+
+def validate(
+    value: Any, schema: type[Schema], path: Path = FILE, prefix: tuple[str, ...] = ()
+) -> Schema:
+    """Check plain values against a schema; `prefix` is where in the file they stand."""
+    try:
+        return pydantic.TypeAdapter(schema).validate_python(value)
+    except pydantic.ValidationError as error:
+        faults = [_sentence(fault, value, prefix) for fault in error.errors()]
+        raise UserError(f"{path}: " + f"\n       {path}: ".join(faults)) from None
+
+
+def _sentence(fault: Any, value: Any, prefix: tuple[str, ...]) -> str:
+    """One fault in words. Pydantic puts a union's tag into the location; the file has none."""
+    location, parent, here = list(prefix), value, value
+    for part in fault["loc"]:
+        parent = here
+        if isinstance(here, dict) and part in here:
+            here = here[part]
+        elif isinstance(here, tuple) and isinstance(part, int) and part < len(here):
+            here = here[part]
+        elif part != fault["loc"][-1]:
+            continue
+        location.append(str(part))
+    where = ".".join(location) or "the file"
+    if fault["type"] == "missing":
+        return f"{where} is missing"
+    if fault["type"] == "extra_forbidden":
+        allowed = set(fault.get("ctx", {}).get("allowed", ()))
+        return f"{where} is not a known key{_nearest(location[-1], allowed)}"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return f"{where}: {message}"
+    shown = parent if fault["type"].startswith("union_tag") else fault["input"]
+    return f"{where} is {shown!r}: {message[0].lower()}{message[1:]}"
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, [str(k) for k in known], n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -1,0 +1,33 @@
+"""Section `training`: the budget, and the arithmetic it is spent in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+
+from stages.params.reader import Count, Section
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class Training(Section):
+    """images, validation_images: how many of each part of the split are used.
+
+    checkpoints: epochs whose weights are kept, as far as the budget reaches them.
+    """
+
+    epochs: Count
+    batch_size: Count
+    images: Count
+    validation_images: Count
+    checkpoints: tuple[Count, ...]
+    precision: Precision
+
+    @pydantic.model_validator(mode="after")
+    def _batch(self) -> Training:
+        if self.batch_size > self.images:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, must not exceed images, {self.images}"
+            )
+        return self

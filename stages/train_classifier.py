@@ -1,0 +1,78 @@
+"""Train the MNIST classifier and measure it on the test images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from stages.diffusion import checkpoints, classifier, data, devices
+from stages.diffusion.randomness import derive, generator
+from stages.errors import run
+from stages.params.classifier import Classifier
+from stages.params.data import Data
+from stages.params.reader import Seed, read
+from stages.params.training import Precision
+from stages.progress import Progress
+
+OUTPUT = Path("results/classifier")
+
+
+def main() -> None:
+    seed = read("seed", Seed)
+    parts = read("data", Data)
+    params = read("classifier", Classifier)
+    device = devices.device()
+    dtype = devices.precision(read("training.precision", Precision), device)
+    print(f"train_classifier: {devices.describe(device, dtype)}")
+
+    images, labels = data.images("train"), data.labels("train")
+    split = data.split(len(images), parts.train, parts.held_out, parts.split_seed)
+    chosen = split.classifier[: params.images]
+    images, labels = images[chosen].to(device), labels[chosen].to(device)
+
+    torch.manual_seed(derive(seed, "classifier"))
+    network = classifier.Classifier().to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), params.learning_rate, fused=True)
+    steps = params.epochs * (len(images) // params.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=params.learning_rate, total_steps=steps
+    )
+    g = generator(device, seed, "classifier")
+    test_images, test_labels = data.images("test"), data.labels("test")
+    with Progress("train_classifier", steps) as bar:
+        for epoch in range(1, params.epochs + 1):
+            classifier.train_epoch(
+                network,
+                optimizer,
+                schedule,
+                images,
+                labels,
+                params.batch_size,
+                g,
+                devices.autocast(device, dtype),
+                bar.advance,
+            )
+            bar.note(f"train_classifier: epoch {epoch} of {params.epochs}")
+        predicted = classifier.classify(network, test_images).logits.argmax(1)
+
+    accuracy = (predicted == test_labels).double().mean().item()
+    confusion = torch.zeros(10, 10, dtype=torch.int64)
+    confusion.index_put_((test_labels, predicted), torch.tensor(1), accumulate=True)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    checkpoints.save(
+        OUTPUT / "classifier.safetensors", network.state_dict(), {"accuracy": accuracy}
+    )
+    scores = {
+        "accuracy": accuracy,
+        "training_images": len(images),
+        "test_images": len(test_labels),
+        "confusion": confusion.tolist(),  # rows: true digit, columns: predicted
+    }
+    (OUTPUT / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+    print(f"train_classifier: {accuracy:.2%} of {len(test_labels)} test images right")
+
+
+if __name__ == "__main__":
+    run(main)
