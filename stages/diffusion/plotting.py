@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 # Okabe and Ito's palette, told apart by colour-blind readers; a model keeps its colour.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -55,7 +56,8 @@ def image_rows(
             y, x = i * (side + gap), j * (side + gap)
             canvas[y : y + side, x : x + side] = image
     height = 0.62 * len(rows) + (0.3 if len(column_labels) else 0.1)
-    figure, axis = plt.subplots(figsize=(0.62 * columns + 1.3, max(height, 1.0)))
+    width = 0.62 * columns + 0.3 + 0.08 * max(len(label) for label in row_labels)
+    figure, axis = plt.subplots(figsize=(width, max(height, 1.0)))
     axis.imshow(canvas, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     middle = (side - 1) / 2
     axis.set_yticks([i * (side + gap) + middle for i in range(len(rows))], row_labels)
@@ -88,6 +90,10 @@ def losses(
         axis.plot(epoch, validation, "-", label="validation", **style)
         axis.set(title=name, xlabel="epoch", ylabel="mean squared error", yscale=scale)
         axis.xaxis.get_major_locator().set_params(integer=True)
+        if scale == "log":
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+            axis.yaxis.set_minor_formatter(NullFormatter())
         axis.legend(fontsize=7)
     return figure
 
