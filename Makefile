@@ -10,8 +10,10 @@ export PATH := $(BIN):$(PATH)
 PAPER := training.epochs=75 training.images=48000 training.validation_images=12000 \
          sampling.images=1000 sampling.progress_images=8
 
+SEEDS ?= 1,2,3
+
 .DEFAULT_GOAL := repro
-.PHONY: repro paper quick test lint help clean
+.PHONY: repro paper quick seeds test lint help clean
 
 repro: $(STAMP)  ## run what has changed, and say where the report is (the default)
 	dvc repro
@@ -25,6 +27,11 @@ quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in s
 	python tools/copy_project.py scratch/quick --quick
 	cd scratch/quick && dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.md"
+
+seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments, then a table
+	dvc exp run --queue -S seed=$(SEEDS)
+	dvc exp run --run-all
+	python tools/over_seeds.py
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
 	pytest

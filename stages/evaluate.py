@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from stages.diffusion import checkpoints, data, devices, metrics, scores
 from stages.diffusion.classifier import Classifier, classify
@@ -15,7 +17,7 @@ from stages.diffusion.inception import find, inception_features
 from stages.errors import UserError, run
 from stages.params.data import Data
 from stages.params.evaluation import Evaluation
-from stages.params.reader import Seed, read
+from stages.params.reader import read
 from stages.progress import Progress
 
 SAMPLES = Path("results/samples")
@@ -23,13 +25,31 @@ OUTPUT = Path("results/scores")
 SHOWN_ONLY = ("original", "degraded")  # not results of the model: restored, not scored as a set
 
 
+def predictions(
+    logits: Tensor, nearest: Tensor, distance: Tensor
+) -> Iterator[tuple[int, int, str, int, str]]:
+    """Per image: its number, predicted digit, confidence, nearest training image, distance."""
+    confidence, digit = logits.double().softmax(1).max(1)
+    for i in range(len(logits)):
+        yield (
+            i,
+            int(digit[i]),
+            f"{confidence[i].item():.6f}",
+            int(nearest[i]),
+            f"{distance[i].item():.6f}",
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="a key of `models` in params.yaml")
     name = parser.parse_args().model
-    seed = read("seed", Seed)
     parts = read("data", Data)
     params = read("evaluation", Evaluation)
+    loaded = [checkpoints.load(path) for path in sorted((SAMPLES / name).glob("epoch_*"))]
+    scored = [(sets, description) for sets, description in loaded if description["roles"]]
+    if not scored:
+        raise UserError(f"there are no samples of '{name}' in {SAMPLES}: dvc repro makes them")
     device = devices.device()
     print(f"evaluate {name}: {devices.describe(device, torch.float32)}")
     path = Path("results/classifier/classifier.safetensors")
@@ -41,20 +61,16 @@ def main() -> None:
     split = data.split(len(images), parts.train, parts.held_out, parts.split_seed)
     training_images = images[split.train]
 
-    files = [(path, *checkpoints.load(path)) for path in sorted((SAMPLES / name).glob("epoch_*"))]
-    scored = [item for item in files if item[2]["roles"]]
-    if not scored:
-        raise UserError(f"no samples in {SAMPLES / name}: run dvc repro sample@{name}")
     folder = OUTPUT / name
     folder.mkdir(parents=True, exist_ok=True)
     results = []
     with (
         (folder / "predictions.csv").open("w", newline="") as file,
-        Progress(f"evaluate {name}", sum(len(sets) for _, sets, _ in scored), "set") as bar,
+        Progress(f"evaluate {name}", sum(len(sets) for sets, _ in scored), "set") as bar,
     ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("epoch", "set", "image", "digit", "confidence", "nearest", "distance"))
-        for _, sets, description in scored:
+        for sets, description in scored:
             entry = {key: description[key] for key in ("epoch", "roles", "start", "main")}
             entry["sets"] = {}
             for key, drawn in sets.items():
@@ -70,24 +86,13 @@ def main() -> None:
                         params.splits,
                         params.neighbours,
                         params.bootstrap,
-                        seed,
+                        params.seed,
                         inception(drawn) if inception else None,
                     )
                     distance, nearest = metrics.nearest(drawn, training_images)
                     result["nearest_training_distance"] = distance.mean().item()
-                    confidence, digit = outputs.logits.double().softmax(1).max(1)
-                    for i in range(len(drawn)):
-                        table.writerow(
-                            (
-                                description["epoch"],
-                                key,
-                                i,
-                                digit[i].item(),
-                                f"{confidence[i].item():.6f}",
-                                split.train[nearest[i]].item(),
-                                f"{distance[i].item():.6f}",
-                            )
-                        )
+                    for row in predictions(outputs.logits, split.train[nearest], distance):
+                        table.writerow((description["epoch"], key, *row))
                 if result:
                     entry["sets"][key] = result
                 bar.advance()

@@ -44,12 +44,12 @@ def strip(
     return data.to_levels(states)[:, 0].numpy(), labels
 
 
-def progress(name: str) -> tuple[list[np.ndarray], list[str]]:
-    """The first images of every checkpoint, by epoch."""
+def progress(name: str, key: str | None = None) -> tuple[list[np.ndarray], list[str]]:
+    """The first images of every checkpoint, by epoch: of the report's sampler, or of set `key`."""
     rows, labels = [], []
     for path in sorted((RESULTS / "samples" / name).glob("epoch_*.safetensors")):
         tensors, description = checkpoints.load(path)
-        rows.append(tensors[description["main"]][:EXAMPLES, 0].numpy())
+        rows.append(tensors[key or description["main"]][:EXAMPLES, 0].numpy())
         best = " (best)" if "best" in description["roles"] else ""
         labels.append(f"epoch {description['epoch']}{best}")
     return rows, labels
@@ -194,6 +194,8 @@ def main() -> None:
         )
         sets = best_samples(model)
         if model.kind == "impulse":
+            improved = plotting.image_rows(*progress(model.name, "improved"))
+            save(improved, f"progress_improved_{model.name}")
             order = [key for key in RESTORATION if key in sets]
             rows = [sets[key][:EXAMPLES, 0].numpy() for key in order]
             save(

@@ -14,13 +14,12 @@ from stages.diffusion.inception import find, inception_features
 from stages.errors import run
 from stages.params.data import Data
 from stages.params.evaluation import Evaluation
-from stages.params.reader import Count, Seed, read
+from stages.params.reader import Count, read
 
 OUTPUT = Path("results/reference")
 
 
 def main() -> None:
-    seed = read("seed", Seed)
     parts = read("data", Data)
     params = read("evaluation", Evaluation)
     count = read("sampling.images", Count)
@@ -52,7 +51,7 @@ def main() -> None:
         params.splits,
         params.neighbours,
         params.bootstrap,
-        seed,
+        params.seed,
         inception_held_out,
     )
     distance, _ = metrics.nearest(held_out, images[split.train])

@@ -10,6 +10,8 @@ samplers, and a restoration in one step, begin at the same degraded images.
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -89,6 +91,55 @@ def sample_impulse(
     return sets if start == "noise" else sets | {"original": original}
 
 
+def draw(
+    predict: samplers.Predict,
+    process: degradations.Gaussian | degradations.Impulse,
+    originals: Tensor,
+    params: Sampling,
+    stream: tuple[str | int, ...],
+    advance: Callable[[], None],
+) -> dict[str, Tensor]:
+    """Sets of len(originals) images, uint8, by name of the sampler; the report's one first.
+
+    originals: (N, 1, 28, 28) pixels, which an impulse model restores; of a Gaussian model they
+    give number, shape and device. Each chunk has a generator of its own, named by stream and
+    its number, and batches are whole chunks: results do not depend on params.batch_size.
+    """
+    chunks = list(originals.split(CHUNK))
+    at_once = max(1, params.batch_size // CHUNK)
+    drawn: list[dict[str, Tensor]] = []
+    for first in range(0, len(chunks), at_once):
+        batch = chunks[first : first + at_once]
+        numbers = range(first, first + len(batch))
+        noise = Chunked(
+            [len(chunk) for chunk in batch],
+            [generator(originals.device, *stream, number) for number in numbers],
+        )
+        original = torch.cat(batch)
+        if isinstance(process, degradations.Gaussian):
+            sets = sample_gaussian(
+                predict, process, noise, original, params, lambda t, x: advance()
+            )
+        else:
+            sets = sample_impulse(
+                predict, process, noise, original, params.start, lambda t, x: advance()
+            )
+        drawn.append({key: data.to_levels(x).cpu() for key, x in sets.items()})
+    return {key: torch.cat([part[key] for part in drawn]) for key in drawn[0]}
+
+
+def steps_of(
+    process: degradations.Gaussian | degradations.Impulse, params: Sampling, count: int
+) -> int:
+    """Steps that `draw` will report for `count` images."""
+    per_batch = max(1, params.batch_size // CHUNK) * CHUNK
+    if isinstance(process, degradations.Impulse):
+        steps = 2 * process.T  # the naive and the improved sampler
+    else:
+        steps = process.T if params.sampler == "ancestral" else params.steps
+    return steps * math.ceil(count / per_batch)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="a key of `models` in params.yaml")
@@ -98,64 +149,38 @@ def main() -> None:
     parts = read("data", Data)
     device = devices.device()
     dtype = devices.precision(read("training.precision", Precision), device)
-    print(f"sample {name}: {devices.describe(device, dtype)}")
     if not (CHECKPOINTS / name / "last.safetensors").exists():
-        raise UserError(f"no weights in {CHECKPOINTS / name}: run dvc repro train@{name}")
+        raise UserError(f"there are no weights of '{name}' in {CHECKPOINTS}: dvc repro makes them")
+    print(f"sample {name}: {devices.describe(device, dtype)}")
 
     everything = data.images("train")
     split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
     source = split.train if params.start == "train" else split.held_out
-    originals = data.to_pixels(everything[source[: params.images]])
+    originals = data.to_pixels(everything[source[: params.images]]).to(device)
     folder = OUTPUT / name
     folder.mkdir(parents=True, exist_ok=True)
     for epoch, (path, roles) in chosen(CHECKPOINTS / name, params.epoch).items():
         weights, description = checkpoints.load(path)
         process = degradations.build(description["degradation"])
         net = checkpoints.restore(network.build(description["network"]), weights, path).to(device)
-        predict = samplers.predictor(net, process.T)
         count = params.images if roles else min(params.progress_images, params.images)
-        # Whole chunks, so that a chunk's numbers never depend on the batch it is worked on in.
-        firsts = range(0, count, CHUNK)
-        at_once = max(1, params.batch_size // CHUNK)
-        if isinstance(process, degradations.Impulse):
-            steps = 2 * process.T
-        else:
-            steps = process.T if params.sampler == "ancestral" else params.steps
-        batches = [firsts[i : i + at_once] for i in range(0, len(firsts), at_once)]
-        drawn: list[dict[str, Tensor]] = []
         label = f"sample {name} epoch {epoch}"
         with (
             torch.inference_mode(),
             devices.autocast(device, dtype),
-            Progress(label, steps * len(batches)) as bar,
+            Progress(label, steps_of(process, params, count)) as bar,
         ):
-            for batch in batches:
-                noise = Chunked(
-                    [min(CHUNK, count - first) for first in batch],
-                    [generator(device, seed, "sample", name, epoch, i // CHUNK) for i in batch],
-                )
-                original = originals[batch[0] : min(batch[-1] + CHUNK, count)].to(device)
-                if isinstance(process, degradations.Gaussian):
-                    sets = sample_gaussian(
-                        predict, process, noise, original, params, lambda t, x: bar.advance()
-                    )
-                else:
-                    sets = sample_impulse(
-                        predict,
-                        process,
-                        noise,
-                        original,
-                        params.start,
-                        lambda t, x: bar.advance(),
-                    )
-                drawn.append({key: data.to_levels(x) for key, x in sets.items()})
-        tensors = {key: torch.cat([part[key] for part in drawn]) for key in drawn[0]}
-        metadata = description | {
-            "roles": roles,
-            "start": params.start,
-            "main": next(iter(tensors)),
-        }
-        checkpoints.save(folder / f"epoch_{epoch:03d}.safetensors", tensors, metadata)
+            sets = draw(
+                samplers.predictor(net, process.T),
+                process,
+                originals[:count],
+                params,
+                (seed, "sample", name, epoch),
+                bar.advance,
+            )
+        main_set = next(iter(sets))  # the sampler of the published report
+        description |= {"roles": roles, "start": params.start, "main": main_set}
+        checkpoints.save(folder / f"epoch_{epoch:03d}.safetensors", sets, description)
         print(f"{label}: {count} images ({', '.join(roles) or 'progress'})")
 
 

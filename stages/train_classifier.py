@@ -12,7 +12,7 @@ from stages.diffusion.randomness import derive, generator
 from stages.errors import run
 from stages.params.classifier import Classifier
 from stages.params.data import Data
-from stages.params.reader import Seed, read
+from stages.params.reader import read
 from stages.params.training import Precision
 from stages.progress import Progress
 
@@ -20,7 +20,6 @@ OUTPUT = Path("results/classifier")
 
 
 def main() -> None:
-    seed = read("seed", Seed)
     parts = read("data", Data)
     params = read("classifier", Classifier)
     device = devices.device()
@@ -32,14 +31,14 @@ def main() -> None:
     chosen = split.classifier[: params.images]
     images, labels = images[chosen].to(device), labels[chosen].to(device)
 
-    torch.manual_seed(derive(seed, "classifier"))
+    torch.manual_seed(derive(params.seed, "classifier"))
     network = classifier.Classifier().to(device)
     optimizer = torch.optim.AdamW(network.parameters(), params.learning_rate, fused=True)
     steps = params.epochs * (len(images) // params.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=params.learning_rate, total_steps=steps
     )
-    g = generator(device, seed, "classifier")
+    g = generator(device, params.seed, "classifier")
     test_images, test_labels = data.images("test"), data.labels("test")
     with Progress("train_classifier", steps) as bar:
         for epoch in range(1, params.epochs + 1):

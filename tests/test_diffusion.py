@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -99,7 +100,7 @@ def test_impulse_masks_nest_over_t(rng: torch.Generator) -> None:
     x_0 = torch.zeros(10, 1, 28, 28)
     u = process.field(x_0, rng)
     replaced = [process.degrade(x_0, u, t) for t in range(151)]
-    for earlier, later in zip(replaced[:-1], replaced[1:], strict=True):
+    for earlier, later in pairwise(replaced):
         hit = earlier != 0
         assert torch.equal(earlier[hit], later[hit])
         assert (later != 0).sum() >= hit.sum()

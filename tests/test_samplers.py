@@ -7,8 +7,11 @@ import warnings
 
 import pytest
 import torch
+from conftest import ROOT
 from torch import Tensor
 
+from stages import sample
+from stages.diffusion import degradations, network, samplers
 from stages.diffusion.degradations import Gaussian, Impulse
 from stages.diffusion.randomness import Chunked
 from stages.diffusion.samplers import (
@@ -20,6 +23,8 @@ from stages.diffusion.samplers import (
     strided_steps,
 )
 from stages.diffusion.schedules import cosine_density, linear_alpha_bar
+from stages.params import reader
+from stages.params.sampling import Sampling
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -27,6 +32,12 @@ with warnings.catch_warnings():
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 1000))
 COLD = Impulse(cosine_density(0.05, 0.25, 150))
+
+
+def replay(noise: list[Tensor]):
+    """The given noise, one tensor a step."""
+    queue = iter(noise)
+    return lambda x: next(queue)
 
 
 def normal_from(generator: torch.Generator):
@@ -102,7 +113,7 @@ def test_ancestral_agrees_with_diffusers(rng: torch.Generator) -> None:
     theirs = scheduler(DDPMScheduler, variance_type="fixed_large")
     x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
     noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(HOT.T - 1)]
-    ours = sample_ancestral(wave, HOT, x_T, lambda x, queue=iter(noise): next(queue))
+    ours = sample_ancestral(wave, HOT, x_T, replay(noise))
     x = x_T
     for t in range(HOT.T, 0, -1):
         mean = previous_mean(theirs, x, t)
@@ -129,9 +140,7 @@ def test_strided_agrees_with_diffusers(steps: int, eta: float, rng: torch.Genera
     assert [int(t) + 1 for t in theirs.timesteps] == strided_steps(HOT.T, steps)[:-1]
     x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
     noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(steps)]
-    ours = sample_strided(
-        wave, HOT, x_T, lambda x, queue=iter(noise): next(queue), steps=steps, eta=eta
-    )
+    ours = sample_strided(wave, HOT, x_T, replay(noise), steps=steps, eta=eta)
     x = x_T
     for i, t in enumerate(theirs.timesteps):
         extra = {"eta": eta, "variance_noise": noise[i]} if eta else {}
@@ -195,6 +204,44 @@ def test_the_network_is_told_t_over_T() -> None:
     predict = predictor(lambda x, t: (told.append(t), x)[1], T=150)
     predict(torch.zeros(3, 1, 28, 28), 75)
     assert told[0].tolist() == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "impulse"])
+def test_stage_sample_draws_the_same_images_in_batches_of_100_and_500(kind: str) -> None:
+    torch.manual_seed(0)
+    net = network.build({"kind": "cnn", "hidden": [2]}).eval()
+    noise = {"beta": (0.01, 0.5)} if kind == "gaussian" else {"rho": (0.05, 0.25)}
+    process = degradations.build({"kind": kind, "T": 4} | noise)
+    originals = torch.rand(1000, 1, 28, 28) - 0.5
+    values = reader.load(ROOT / "params.yaml")["sampling"]
+
+    def images(batch_size: int, start: str) -> dict[str, Tensor]:
+        params = Sampling(**values | {"batch_size": batch_size, "start": start})
+        steps = []
+        with torch.inference_mode():
+            sets = sample.draw(
+                samplers.predictor(net, 4),
+                process,
+                originals,
+                params,
+                (1, "m", 5),
+                lambda: steps.append(1),
+            )
+        assert len(steps) == sample.steps_of(process, params, 1000)
+        return sets
+
+    for start in ("validation", "noise"):
+        small, large = images(100, start), images(500, start)
+        assert small.keys() == large.keys()
+        for key in small:
+            assert small[key].shape == (1000, 1, 28, 28)
+            assert len(small[key].flatten(1).unique(dim=0)) == 1000
+            difference = small[key].int() - large[key].int()
+            assert difference.abs().max() <= 1  # a level, where rounding falls on its edge
+            assert (difference != 0).double().mean() < 1e-3
+    if kind == "impulse":
+        # With start: noise nothing of the image is left, not even a grey level.
+        assert set(large["degraded"].unique().tolist()) == {0, 255}
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])

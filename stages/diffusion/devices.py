@@ -23,7 +23,7 @@ def device() -> torch.device:
         except (RuntimeError, AssertionError, NotImplementedError):
             raise UserError(
                 f"DEVICE is '{name}', must be cpu, or a cuda or mps device that is here"
-            )
+            ) from None
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")

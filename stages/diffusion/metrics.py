@@ -41,7 +41,9 @@ def inception_score(logits: Tensor, splits: int, seed: int) -> tuple[float, floa
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         metric.update(logits.double())
-        scores = metric.compute()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*degrees of freedom.*")
+            scores = metric.compute()
     return scores[0].item(), scores[1].nan_to_num().item()
 
 

@@ -58,9 +58,7 @@ class Cnn(nn.Module):
     def __init__(self, hidden: tuple[int, ...], dropout: float = 0.0) -> None:
         super().__init__()
         channels = (1, *hidden)
-        self.blocks = nn.ModuleList(
-            Block(a, b, dropout) for a, b in pairwise(channels)
-        )
+        self.blocks = nn.ModuleList(Block(a, b, dropout) for a, b in pairwise(channels))
         self.time = TimeEmbedding(hidden[0])
         self.last = nn.Conv2d(hidden[-1], 1, kernel_size=3, padding=1)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from stages.params.reader import Count, Rate, Section
+from stages.params.reader import Count, Rate, Section, Seed
 
 
 class Classifier(Section):
     """images: of the 60,000 minus the held-out ones; learning_rate: the peak of OneCycle."""
 
+    seed: Seed
     images: Count
     epochs: Count
     batch_size: Count

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Optional
 
 import pydantic
 
-from stages.params.reader import Count, Section
+from stages.params.reader import Count, Section, Seed
 
 InceptionUse = Literal["auto", "required", "off"]
 
@@ -21,6 +21,7 @@ class Evaluation(Section):
     bootstrap: resamples for the 95 % intervals.
     """
 
+    seed: Seed
     splits: Count
     reference: Annotated[int, pydantic.Field(ge=4, le=10_000)]
     neighbours: Count

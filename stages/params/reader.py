@@ -92,36 +92,50 @@ def validate(
     value: Any, schema: type[Schema], path: Path = FILE, prefix: tuple[str, ...] = ()
 ) -> Schema:
     """Check plain values against a schema; `prefix` is where in the file they stand."""
+    adapter = pydantic.TypeAdapter(schema)
     try:
-        return pydantic.TypeAdapter(schema).validate_python(value)
+        return adapter.validate_python(value)
     except pydantic.ValidationError as error:
-        faults = [_sentence(fault, value, prefix) for fault in error.errors()]
+        known = _keys(adapter.json_schema())
+        faults = [_sentence(fault, value, prefix, known) for fault in error.errors()]
         raise UserError(f"{path}: " + f"\n       {path}: ".join(faults)) from None
 
 
-def _sentence(fault: Any, value: Any, prefix: tuple[str, ...]) -> str:
+def _keys(schema: Any) -> set[str]:
+    """Every key that a JSON schema names, at any depth."""
+    if isinstance(schema, dict):
+        names = set(schema["properties"]) if isinstance(schema.get("properties"), dict) else set()
+        return names.union(*map(_keys, schema.values()))
+    return set()
+
+
+def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], known: set[str]) -> str:
     """One fault in words. Pydantic puts a union's tag into the location; the file has none."""
-    location, parent, here = list(prefix), value, value
+    location, here = list(prefix), value
     for part in fault["loc"]:
-        parent = here
-        if isinstance(here, dict) and part in here:
-            here = here[part]
-        elif isinstance(here, tuple) and isinstance(part, int) and part < len(here):
+        inside = isinstance(here, dict) and part in here
+        inside |= isinstance(here, tuple) and isinstance(part, int) and part < len(here)
+        if inside:
             here = here[part]
         elif part != fault["loc"][-1]:
             continue
         location.append(str(part))
     where = ".".join(location) or "the file"
-    if fault["type"] == "missing":
+    kind = fault["type"]
+    if kind == "missing":
         return f"{where} is missing"
-    if fault["type"] == "extra_forbidden":
-        allowed = set(fault.get("ctx", {}).get("allowed", ()))
-        return f"{where} is not a known key{_nearest(location[-1], allowed)}"
+    if kind == "union_tag_not_found":
+        return f"{where}.{fault['ctx']['discriminator'].strip(chr(39))} is missing"
+    if kind == "union_tag_invalid":
+        context = fault["ctx"]
+        key = context["discriminator"].strip("'")
+        return f"{where}.{key} is {context['tag']!r}: input should be {context['expected_tags']}"
+    if kind == "extra_forbidden":
+        return f"{where} is not a known key{_nearest(location[-1], known)}"
     message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "value_error":
+    if kind == "value_error":
         return f"{where}: {message}"
-    shown = parent if fault["type"].startswith("union_tag") else fault["input"]
-    return f"{where} is {shown!r}: {message[0].lower()}{message[1:]}"
+    return f"{where} is {fault['input']!r}: {message[0].lower()}{message[1:]}"
 
 
 def _nearest(word: str, known: Any) -> str:

@@ -1,0 +1,86 @@
+"""Inception features and their FID against torch-fidelity, on weights of the real layout with
+random values: the real ones cannot be shipped."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import stages.torchvision_ops  # noqa: F401
+
+# isort: split
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+from stages.diffusion import metrics
+from stages.diffusion.inception import find, inception_features
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights with activations that neither vanish nor explode."""
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    class Empty(NoTrainInceptionV3):
+        def load_state_dict(self, *_: object, **__: object) -> None:
+            pass
+
+    path = tmp_path_factory.mktemp("inception") / "random.pth"
+    torch.save({}, path)
+    torch.manual_seed(0)
+    network = Empty("inception-v3-compat", ["2048"], str(path))
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
+    torch.save(network.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[torch.Tensor, torch.Tensor]:
+    g = torch.Generator().manual_seed(0)
+    real = torch.randint(0, 256, (12, 1, 28, 28), generator=g, dtype=torch.uint8)
+    return real, real.flip(0) // 2
+
+
+@pytest.fixture(scope="module")
+def features(
+    weights: Path, images: tuple[torch.Tensor, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    extract = inception_features(weights, torch.device("cpu"), batch_size=5)
+    return extract(images[0]), extract(images[1])
+
+
+def test_features_are_those_of_torch_fidelity(
+    weights: Path,
+    images: tuple[torch.Tensor, torch.Tensor],
+    features: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    theirs = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights)).eval()
+    with torch.no_grad():
+        (expected,) = theirs(images[0].expand(-1, 3, -1, -1))
+    assert features[0].shape == (12, 2048)
+    assert features[0].std() > 1e-3
+    torch.testing.assert_close(features[0], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_the_distance_is_that_of_torch_fidelity(
+    features: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    # In the first 10 features, where 12 images determine a covariance.
+    real, generated = features[0][:, :10], features[1][:, :10]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = fid_statistics_to_metric(
+            fid_features_to_statistics(real), fid_features_to_statistics(generated), verbose=False
+        )["frechet_inception_distance"]
+    assert metrics.frechet_distance(real, generated) == pytest.approx(theirs, rel=1e-3)
+    assert np.isfinite(metrics.frechet_distance(*features))
+
+
+def test_without_a_file_there_are_no_weights(tmp_path: Path) -> None:
+    assert find(tmp_path / "none.pth") is None

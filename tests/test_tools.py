@@ -1,0 +1,89 @@
+"""The copy that `make quick` and these tests run in; devices; progress; the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+
+from stages import progress
+from stages.diffusion import devices
+from stages.errors import UserError
+from tools.copy_project import copy_project, set_key
+
+
+def test_a_copy_has_its_own_params_and_no_results(tmp_path: Path) -> None:
+    before = (ROOT / "params.yaml").read_text()
+    copy_project(tmp_path / "copy", {"training.epochs": 1})
+    values = yaml.safe_load((tmp_path / "copy/params.yaml").read_text())
+    assert values["training"]["epochs"] == 1
+    assert values["training"]["batch_size"] == 128
+    assert (ROOT / "params.yaml").read_text() == before
+    assert (tmp_path / "copy/stages/train.py").exists()
+    for absent in ("dvc.lock", "report/report.md", "report/figures", "results", ".venv", ".git"):
+        assert not (tmp_path / "copy" / absent).exists()
+
+
+def test_only_known_keys_can_be_set() -> None:
+    with pytest.raises(KeyError, match=r"training\.epoch"):
+        set_key({"training": {"epochs": 1}}, "training.epoch", 2)
+
+
+def test_the_device_can_be_chosen_and_a_wrong_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEVICE", "cpu")
+    assert devices.device() == torch.device("cpu")
+    monkeypatch.setenv("DEVICE", "gpu9")
+    with pytest.raises(UserError, match="DEVICE is 'gpu9', must be cpu"):
+        devices.device()
+
+
+def test_precision_is_what_is_asked_and_auto_what_the_processor_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cpu = torch.device("cpu")
+    assert devices.precision("float32", cpu) == torch.float32
+    assert devices.precision("bfloat16", cpu) == torch.bfloat16
+    for found, expected in (
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"avx2": True, "avx512_bf16": False}, torch.float32),
+    ):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found)
+        assert devices.precision("auto", cpu) == expected
+
+
+def test_progress_is_line_wise_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.Progress("train", 100) as bar:
+        for _ in range(50):
+            now[0] += 1
+            bar.advance()
+        bar.note("half done")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "train: 21 of 100, 01:19 left"
+    assert lines[1:] == ["train: 42 of 100, 00:58 left", "half done"]
+
+
+@pytest.mark.parametrize("stage", ["train", "sample", "evaluate"])
+def test_an_unknown_model_gets_one_sentence(stage: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"stages.{stage}", "modell1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "modell1" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
