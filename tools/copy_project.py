@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 QUICK = {
     "classifier.images": 5000,
     "classifier.epochs": 1,
+    "classifier.batch_size": 64,
     "training.epochs": 2,
     "training.images": 128,
     "training.validation_images": 100,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -27,5 +27,5 @@ class Evaluation(Section):
     neighbours: Count
     bootstrap: Annotated[int, pydantic.Field(ge=2)]
     inception: InceptionUse
-    inception_weights: Optional[str]  # noqa: UP045
+    inception_weights: str | None
     inception_reference: Annotated[int, pydantic.Field(ge=4, le=10_000)]

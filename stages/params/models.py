@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -67,7 +67,7 @@ class Model(Section):
     degradation: Annotated[Gaussian | Impulse, pydantic.Field(discriminator="kind")]
     network: Cnn
     learning_rate: Rate
-    plateau: Optional[Plateau] = None  # noqa: UP045 (pydantic evaluates it on Python 3.10 too)
+    plateau: Plateau | None = None
 
 
 Models = Annotated[dict[Name, Model], pydantic.Field(min_length=1)]
