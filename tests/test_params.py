@@ -152,6 +152,12 @@ def test_numbers_as_exp_run_writes_them(tmp_path: Path, written: str) -> None:
     assert read("models.model1", Model, path).learning_rate == 1e-5
 
 
+def test_off_is_a_word_as_dvc_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("inception: off\nplain: true\n")
+    assert load(path) == {"inception": "off", "plain": True}
+
+
 def test_one_stage_reads_its_sections_whatever_the_others_hold(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(

@@ -15,6 +15,7 @@ from stages import progress
 from stages.diffusion import devices
 from stages.errors import UserError
 from tools.copy_project import copy_project, set_key
+from tools.over_seeds import over_seeds
 
 
 def test_a_copy_has_its_own_params_and_no_results(tmp_path: Path) -> None:
@@ -32,6 +33,33 @@ def test_a_copy_has_its_own_params_and_no_results(tmp_path: Path) -> None:
 def test_only_known_keys_can_be_set() -> None:
     with pytest.raises(KeyError, match=r"training\.epoch"):
         set_key({"training": {"epochs": 1}}, "training.epoch", 2)
+
+
+def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
+    def row(seed: int, rate: float, fid: float, state: str | None = "Success") -> dict[str, object]:
+        return {
+            "Experiment": f"e{seed}{rate}{state}",
+            "State": state,
+            "seed": seed,
+            "models.model1.learning_rate": rate,
+            "training.epochs": 5,
+            "model1.fid": fid,
+            "results/models": f"hash {fid}",
+        }
+
+    rows = [
+        {"Experiment": None, "State": None, "seed": 42, "model1.fid": 99.0},  # the workspace
+        row(1, 0.1, 10.0),
+        row(2, 0.1, 12.0),
+        row(2, 0.1, 12.0, None),  # the same again
+        row(3, 0.1, 99.0, "Failed"),  # has the metrics of the commit it started from
+        row(1, 0.2, 20.0),
+    ]
+    groups = over_seeds(rows, {"seed", "models", "training"}, {"model1.fid"})
+    assert groups == {
+        ("models.model1.learning_rate=0.1",): {"model1.fid": [10.0, 12.0]},
+        ("models.model1.learning_rate=0.2",): {"model1.fid": [20.0]},
+    }
 
 
 def test_the_device_can_be_chosen_and_a_wrong_one_is_refused(

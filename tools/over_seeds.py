@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dvc.api
+import yaml
 
 SHOWN = ("validation_loss", "is", "fid", "kid", "class_distance", "psnr", "ssim")
 
@@ -28,36 +29,34 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def over_seeds(
-    rows: list[dict[str, Any]], metrics: set[str]
+    rows: list[dict[str, Any]], sections: set[str], metrics: set[str]
 ) -> dict[tuple[str, ...], dict[str, list[float]]]:
     """Settings other than the seed -> metric -> its values, one for each seed.
 
-    rows: as `dvc.api.exp_show` gives them. Only settings that differ between rows are named.
+    rows: as `dvc.api.exp_show` gives them, for finished experiments and others; sections: of
+    params.yaml. Only settings that differ between experiments are named.
     """
-    rows = [row for row in rows if row.get("Experiment") and row.get("seed") is not None]
-    ignored = metrics | {"Experiment", "rev", "typ", "Created", "parent", "State", "Executor"}
-    params = {
-        key
-        for key in set().union(*rows)
-        if key not in ignored and len({str(row.get(key)) for row in rows}) > 1
-    } - {"seed"}
-    seen: set[tuple[Any, ...]] = set()
-    groups: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        setting = tuple(f"{key}={row.get(key)}" for key in sorted(params))
-        if (row["seed"], setting) in seen:  # the same experiment, recorded twice
-            continue
-        seen.add((row["seed"], setting))
-        for key in metrics & row.keys():
-            if isinstance(row[key], int | float):
-                groups[setting][key].append(float(row[key]))
-    return groups
+    rows = [row for row in rows if row.get("Experiment") and row["State"] in (None, "Success")]
+    params = {key for key in set().union(*rows) - metrics if key.split(".")[0] in sections}
+    varied = {key for key in params - {"seed"} if len({str(row.get(key)) for row in rows}) > 1}
+    values: dict[tuple[str, ...], dict[int, dict[str, Any]]] = defaultdict(dict)
+    for row in rows:  # the same experiment may be recorded more than once
+        setting = tuple(f"{key}={row.get(key)}" for key in sorted(varied))
+        values[setting][row["seed"]] = row
+    return {
+        setting: {
+            key: [float(row[key]) for row in by_seed.values() if row.get(key) is not None]
+            for key in metrics
+        }
+        for setting, by_seed in values.items()
+    }
 
 
 def main() -> None:
     metrics = set(flat(json.loads(Path("report/metrics.json").read_text())))
     wanted = tuple(sys.argv[1:]) or SHOWN
-    groups = over_seeds(dvc.api.exp_show(), metrics)
+    sections = set(yaml.safe_load(Path("params.yaml").read_text()))
+    groups = over_seeds(dvc.api.exp_show(), sections, metrics)
     if not groups:
         sys.exit("error: there are no finished experiments; make some with: make seeds SEEDS=1,2,3")
     for setting, values in groups.items():
@@ -65,8 +64,8 @@ def main() -> None:
         print("| metric | mean | standard deviation | seeds |")
         print("|---|---|---|---|")
         for key in sorted(values):
-            if key.rpartition(".")[2] in wanted and not key.startswith("real."):
-                numbers = values[key]
+            numbers = values[key]
+            if numbers and not key.startswith("real.") and key.rpartition(".")[2] in wanted:
                 spread = f"{statistics.stdev(numbers):.3g}" if len(numbers) > 1 else "–"
                 mean = statistics.mean(numbers)
                 print(f"| {key} | {mean:.4g} | {spread} | {len(numbers)} |")

@@ -36,9 +36,10 @@ Schema = TypeVar("Schema")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with sequences as tuples, duplicate keys refused, and 1e-05 a number.
+    """YAML 1.2 scalars, sequences as tuples, and duplicate keys refused.
 
-    PyYAML follows YAML 1.1, in which `1e-05` (as `dvc exp run -S` writes it) is a string.
+    PyYAML follows YAML 1.1, in which `1e-05` is a string and `off` a boolean; DVC, which edits
+    the file on `dvc exp run -S`, follows YAML 1.2, in which they are a number and a string.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
@@ -52,6 +53,13 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_constructor(
     "tag:yaml.org,2002:seq", lambda loader, node: tuple(loader.construct_sequence(node, deep=True))
+)
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
