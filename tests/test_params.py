@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,18 @@ def test_the_quick_budget_is_valid() -> None:
     for key, value in QUICK.items():
         set_key(values, key, value)
     check(values)
+
+
+def test_make_paper_asks_for_the_published_budget() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    overrides = re.search(r"^PAPER := (.*?[^\\])$", makefile, re.MULTILINE | re.DOTALL).group(1)
+    values = copy.deepcopy(VALID)
+    for item in overrides.replace("\\\n", " ").split():
+        key, value = item.split("=")
+        set_key(values, key, int(value))
+    params = check(values)
+    assert (params.training.epochs, params.training.images) == (75, 48_000)
+    assert (params.training.validation_images, params.sampling.images) == (12_000, 1000)
 
 
 REMOVE = object()

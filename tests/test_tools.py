@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,13 @@ def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
         ("models.model1.learning_rate=0.1",): {"model1.fid": [10.0, 12.0]},
         ("models.model1.learning_rate=0.2",): {"model1.fid": [20.0]},
     }
+
+
+def test_pre_commit_runs_the_pinned_ruff() -> None:
+    pinned = re.findall(r"^ruff==\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    assert [hook["additional_dependencies"] for hook in hooks] == [pinned, pinned]
 
 
 def test_the_device_can_be_chosen_and_a_wrong_one_is_refused(
