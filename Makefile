@@ -25,7 +25,7 @@ paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
 
 quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in scratch/quick
 	python tools/copy_project.py scratch/quick --quick
-	cd scratch/quick && dvc repro
+	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(wildcard $(CURDIR)/data/mnist)}" dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.md"
 
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments, then a table

@@ -61,8 +61,7 @@ def main() -> None:
     split = data.split(len(images), parts.train, parts.held_out, parts.split_seed)
     training_images = images[split.train]
 
-    folder = OUTPUT / name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = checkpoints.empty(OUTPUT / name)
     results = []
     with (
         (folder / "predictions.csv").open("w", newline="") as file,

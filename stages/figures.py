@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -145,8 +144,7 @@ def main() -> None:
     confusion = np.array(read_json(RESULTS / "classifier" / "scores.json")["confusion"])
     reference, _ = checkpoints.load(RESULTS / "reference" / "features.safetensors")
     frequencies = reference["frequencies"].numpy()
-    shutil.rmtree(OUTPUT, ignore_errors=True)  # of models that are no longer there
-    OUTPUT.mkdir(parents=True)
+    checkpoints.empty(OUTPUT)
     drawn = []
 
     def save(figure: plotting.Figure, name: str) -> None:

@@ -56,7 +56,7 @@ def main() -> None:
     )
     distance, _ = metrics.nearest(held_out, images[split.train])
     floor["nearest_training_distance"] = distance.mean().item()
-    OUTPUT.mkdir(parents=True, exist_ok=True)
+    checkpoints.empty(OUTPUT)
     checkpoints.save(OUTPUT / "features.safetensors", tensors, {"images": len(test)})
     (OUTPUT / "scores.json").write_text(json.dumps(floor, indent=1) + "\n")
     print(f"reference: {count} real images score IS {floor['is']:.2f}, FID {floor['fid']:.2f}")

@@ -157,8 +157,7 @@ def main() -> None:
     split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
     source = split.train if params.start == "train" else split.held_out
     originals = data.to_pixels(everything[source[: params.images]]).to(device)
-    folder = OUTPUT / name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = checkpoints.empty(OUTPUT / name)
     for epoch, (path, roles) in chosen(CHECKPOINTS / name, params.epoch).items():
         weights, description = checkpoints.load(path)
         process = degradations.build(description["degradation"])

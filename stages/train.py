@@ -56,8 +56,7 @@ def main() -> None:
         else None
     )
 
-    folder = OUTPUT / name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = checkpoints.empty(OUTPUT / name)
     best = float("inf")
     steps = len(images) // budget.batch_size
     with (

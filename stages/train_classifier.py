@@ -59,7 +59,7 @@ def main() -> None:
     accuracy = (predicted == test_labels).double().mean().item()
     confusion = torch.zeros(10, 10, dtype=torch.int64)
     confusion.index_put_((test_labels, predicted), torch.tensor(1), accumulate=True)
-    OUTPUT.mkdir(parents=True, exist_ok=True)
+    checkpoints.empty(OUTPUT)
     checkpoints.save(
         OUTPUT / "classifier.safetensors", network.state_dict(), {"accuracy": accuracy}
     )

@@ -1,8 +1,7 @@
 """Copy the project's files, as they are now, to a folder where it can run without touching
 this one: python tools/copy_project.py FOLDER [--quick] [key=value ...]
 
-The copy has its own params.yaml, dvc.lock, cache and report, and no git. What DVC would have to
-download again is taken from here through MNIST_MIRROR, set by whoever runs the copy.
+The copy has its own params.yaml, dvc.lock, cache and report, and no git.
 """
 
 from __future__ import annotations

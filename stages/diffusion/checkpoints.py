@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -10,6 +11,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stages.errors import UserError
+
+
+def empty(folder: Path) -> Path:
+    """The folder, made and emptied: nothing of an earlier run is taken for this one's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def save(path: Path, tensors: dict[str, Tensor], metadata: dict) -> None:
