@@ -12,7 +12,7 @@ import torch
 import yaml
 from conftest import ROOT
 
-from stages import progress
+from stages import progress, torchvision_ops
 from stages.diffusion import devices
 from stages.errors import UserError
 from tools.copy_project import copy_project, set_key
@@ -68,6 +68,17 @@ def test_pre_commit_runs_the_pinned_ruff() -> None:
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
     assert [hook["additional_dependencies"] for hook in hooks] == [pinned, pinned]
+
+
+def test_torchvision_operators_are_declared_once_and_only_where_they_are_missing() -> None:
+    for name, schema in torchvision_ops.SCHEMAS.items():
+        before = getattr(torch.ops.torchvision, name).default._schema
+        torchvision_ops.declare_missing()
+        after = getattr(torch.ops.torchvision, name).default._schema
+        assert str(before) == str(after) == f"torchvision::{name}{schema}"
+    import torchvision.transforms.v2  # what a broken build could not do
+
+    assert torchvision.transforms.v2.functional.to_dtype is not None
 
 
 def test_the_device_can_be_chosen_and_a_wrong_one_is_refused(
