@@ -12,6 +12,37 @@ from stages.diffusion.data import FILES
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# A budget at which every stage takes seconds, and models of both kinds.
+TINY = {
+    "classifier.images": 512,
+    "classifier.epochs": 1,
+    "training.epochs": 2,
+    "training.batch_size": 16,
+    "training.images": 32,
+    "training.validation_images": 16,
+    "training.checkpoints": [1],
+    "sampling.images": 6,
+    "sampling.progress_images": 2,
+    "evaluation.splits": 2,
+    "evaluation.reference": 200,
+    "evaluation.bootstrap": 3,
+    "evaluation.inception": "off",
+    "figures.dpi": 50,
+    "models": {
+        "model2": {
+            "degradation": {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6},
+            "network": {"kind": "cnn", "hidden": [2, 3]},
+            "learning_rate": 1.0e-3,
+        },
+        "model4": {
+            "degradation": {"kind": "impulse", "rho": [0.05, 0.25], "T": 5},
+            "network": {"kind": "cnn", "hidden": [2], "dropout": 0.15},
+            "learning_rate": 2.0e-4,
+            "plateau": {"factor": 0.5, "patience": 3},
+        },
+    },
+}
+
 
 @pytest.fixture
 def rng() -> torch.Generator:
@@ -35,3 +66,21 @@ def write_fake_mnist(folder: Path) -> None:
         images[np.arange(count)[:, None], rows, 4:24] = 230
         write_idx(folder / FILES[part, "images"], images)
         write_idx(folder / FILES[part, "labels"], labels)
+
+
+def write_random_inception(path: Path) -> None:
+    """A weights file of the layout of Inception-v3 with random values, such that activations
+    neither vanish nor explode."""
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    class Empty(NoTrainInceptionV3):
+        def load_state_dict(self, *_: object, **__: object) -> None:
+            pass
+
+    torch.save({}, path)
+    torch.manual_seed(0)
+    network = Empty("inception-v3-compat", ["2048"], str(path))
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
+    torch.save(network.state_dict(), path)

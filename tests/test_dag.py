@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, write_fake_mnist
+from conftest import ROOT, TINY, write_fake_mnist
 
 from tools.copy_project import copy_project
 
@@ -92,37 +92,6 @@ def test_expensive_stages_have_cached_outputs_only() -> None:
     for name, body in BODIES.items():
         uncached = [out for out in body["outs"] if isinstance(out, dict) and "cache" in str(out)]
         assert bool(uncached) == (name in ("figures", "report"))
-
-
-TINY = {
-    "classifier.images": 512,
-    "classifier.epochs": 1,
-    "training.epochs": 2,
-    "training.batch_size": 16,
-    "training.images": 32,
-    "training.validation_images": 16,
-    "training.checkpoints": [1],
-    "sampling.images": 6,
-    "sampling.progress_images": 2,
-    "evaluation.splits": 2,
-    "evaluation.reference": 200,
-    "evaluation.bootstrap": 3,
-    "evaluation.inception": "off",
-    "figures.dpi": 50,
-    "models": {
-        "model2": {
-            "degradation": {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6},
-            "network": {"kind": "cnn", "hidden": [2, 3]},
-            "learning_rate": 1.0e-3,
-        },
-        "model4": {
-            "degradation": {"kind": "impulse", "rho": [0.05, 0.25], "T": 5},
-            "network": {"kind": "cnn", "hidden": [2], "dropout": 0.15},
-            "learning_rate": 2.0e-4,
-            "plateau": {"factor": 0.5, "patience": 3},
-        },
-    },
-}
 
 
 class Workspace:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import write_random_inception
 
 import stages.torchvision_ops  # noqa: F401
 
@@ -22,21 +23,8 @@ from stages.diffusion.inception import find, inception_features
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights with activations that neither vanish nor explode."""
-    from torchmetrics.image.fid import NoTrainInceptionV3
-
-    class Empty(NoTrainInceptionV3):
-        def load_state_dict(self, *_: object, **__: object) -> None:
-            pass
-
     path = tmp_path_factory.mktemp("inception") / "random.pth"
-    torch.save({}, path)
-    torch.manual_seed(0)
-    network = Empty("inception-v3-compat", ["2048"], str(path))
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight)
-    torch.save(network.state_dict(), path)
+    write_random_inception(path)
     return path
 
 

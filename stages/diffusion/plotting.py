@@ -56,7 +56,7 @@ def image_rows(
             y, x = i * (side + gap), j * (side + gap)
             canvas[y : y + side, x : x + side] = image
     height = 0.62 * len(rows) + (0.3 if len(column_labels) else 0.1)
-    width = 0.62 * columns + 0.3 + 0.08 * max(len(label) for label in row_labels)
+    width = 0.62 * columns + 0.4 + 0.09 * max(len(label) for label in row_labels)
     figure, axis = plt.subplots(figsize=(width, max(height, 1.0)))
     axis.imshow(canvas, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     middle = (side - 1) / 2
@@ -118,7 +118,7 @@ def scores_by_checkpoint(
         position += 0.6
     if floor is not None:
         axis.axhline(floor, color=REAL, ls=":", label=f"real images: {floor:.3g}")
-        axis.legend()
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1))
     axis.set_xticks(*zip(*ticks, strict=True), fontsize=7)
     axis.set_ylabel(ylabel)
     axis.grid(visible=False, axis="x")

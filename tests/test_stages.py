@@ -1,0 +1,154 @@
+"""The stages one after another in this process, on images of the layout of MNIST: what they
+leave behind, and the ways through them that the committed params.yaml does not take."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT, TINY, write_fake_mnist, write_random_inception
+
+from stages import evaluate, figures, reference, report, sample, train, train_classifier
+from stages.diffusion import checkpoints
+from stages.diffusion.inception import WEIGHTS
+from stages.params.reader import load
+from tools.copy_project import set_key
+
+Run = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data, template and published numbers; no git, no DVC."""
+    folder = tmp_path_factory.mktemp("stages")
+    write_fake_mnist(folder / "data/mnist")
+    (folder / "data/inception").mkdir()
+    (folder / "data/inception/README.txt").write_text("Why there are no weights.\n")
+    (folder / "report").mkdir()
+    (folder / "report/published").symlink_to(ROOT / "report/published")
+    (folder / "report/template.md.j2").symlink_to(ROOT / "report/template.md.j2")
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """run(module, 'model2', **{'sampling.steps': 3}): one stage with other parameters."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DEVICE", "cpu")
+
+    def stage(module: Any, *arguments: str, **overrides: Any) -> None:
+        values = copy.deepcopy(load(ROOT / "params.yaml"))
+        for key, value in (TINY | overrides).items():
+            set_key(values, key, value)
+        text = yaml.safe_dump(json.loads(json.dumps(values)), sort_keys=False)
+        (folder / "params.yaml").write_text(text)
+        monkeypatch.setattr(sys, "argv", [module.__name__, *arguments])
+        module.main()
+
+    return stage
+
+
+def history(name: str) -> list[dict[str, str]]:
+    with Path(f"results/models/{name}/history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_checkpoints_and_history_of_training(run: Run, folder: Path) -> None:
+    run(train, "model2", **{"training.epochs": 5, "training.checkpoints": [1, 3, 10]})
+    rows, models = history("model2"), folder / "results/models/model2"
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert {path.stem for path in models.glob("*.safetensors")} == {
+        "epoch_001",
+        "epoch_003",
+        "best",
+        "last",
+    }
+    losses = [float(row["validation_loss"]) for row in rows]
+    _, best = checkpoints.load(models / "best.safetensors")
+    assert best["epoch"] == 1 + losses.index(min(losses))
+    assert best["network"] == {"kind": "cnn", "hidden": [2, 3], "dropout": 0.0}
+    assert best["degradation"] == {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6}
+    assert checkpoints.load(models / "last.safetensors")[1]["epoch"] == 5
+
+
+def test_the_learning_rate_falls_on_a_plateau(run: Run) -> None:
+    model4 = copy.deepcopy(TINY["models"]["model4"])
+    model4 |= {"learning_rate": 1e-6, "plateau": {"factor": 0.5, "patience": 1}}
+    run(train, "model4", **{"training.epochs": 6, "models": {"model4": model4}})
+    rates = [float(row["learning_rate"]) for row in history("model4")]
+    # Nothing improves: two epochs more than the first are waited for, then it halves.
+    assert [rate / 1e-6 for rate in rates] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("asked", "best", "last", "roles"),
+    [
+        (10, 5, 5, {1: [], 5: ["epoch 5", "best", "last"]}),
+        (1, 4, 5, {1: ["epoch 1"], 4: ["best"], 5: ["last"]}),
+        (3, 1, 5, {1: ["epoch 1", "best"], 5: ["last"]}),  # a tie goes to the earlier one
+    ],
+)
+def test_checkpoints_that_coincide_are_sampled_once(
+    tmp_path: Path, asked: int, best: int, last: int, roles: dict[int, list[str]]
+) -> None:
+    for stem, epoch in (("epoch_001", 1), ("best", best), ("last", last)):
+        checkpoints.save(tmp_path / f"{stem}.safetensors", {"w": torch.ones(1)}, {"epoch": epoch})
+    assert {e: found for e, (_, found) in sample.chosen(tmp_path, asked).items()} == roles
+
+
+def test_other_samplers_another_start_and_inception(run: Run, folder: Path) -> None:
+    other = {
+        "sampling.sampler": "strided",
+        "sampling.steps": 3,
+        "sampling.eta": 0.5,
+        "sampling.start": "noise",
+        "evaluation.inception_reference": 6,
+        "sampling.images": 4,
+        "evaluation.bootstrap": 2,
+    }
+    write_random_inception(folder / WEIGHTS)
+    run(train_classifier, **other)
+    run(reference, **other)
+    for name in ("model2", "model4"):
+        for stage in (train, sample, evaluate):
+            run(stage, name, **other)
+    run(figures, **other)
+    run(report, **other)
+
+    for name, main in (("model2", "strided"), ("model4", "naive")):
+        scores = json.loads((folder / f"results/scores/{name}/scores.json").read_text())
+        assert all(point["main"] == main for point in scores)
+        assert all(point["sets"][main]["inception_fid"] > 0 for point in scores)
+        assert "psnr" not in scores[0]["sets"][main]  # there is no original to compare with
+    metrics = json.loads((folder / "report/metrics.json").read_text())
+    assert metrics["real"]["inception_fid"] > 0
+    text = (folder / "report/report.md").read_text()
+    assert "**model4** starts from pure impulse noise" in text
+    assert "by the strided sampler" in text
+    assert "There is no FID in Inception features" not in text
+    (folder / WEIGHTS).unlink()
+
+
+def test_every_number_of_the_report_is_explained(folder: Path) -> None:
+    """Column heads of its tables of scores all stand under 'What the numbers mean'."""
+    text = (folder / "report/report.md").read_text()
+    tables, meaning = text.split("## What the numbers mean")
+    results = tables[tables.index("## Results") : tables.index("## Settings")]
+    heads = [
+        line for line, rule in zip(results.splitlines(), results.splitlines()[1:], strict=False)
+        if rule.startswith("|---")
+    ]  # fmt: skip
+    names = {cell.strip(" ↑↓") for line in heads for cell in line.split("|")} - {""}
+    explained = {"epoch", "published"}  # said in the sentences around the tables
+    for name in names - explained:
+        word = name.replace(" in dB", "").replace("FID, classifier", "FID")
+        word = word.replace("IS by the published definition", "IS")
+        assert f"**{word.lower()}**" in meaning.lower(), name
