@@ -81,11 +81,11 @@ def test_checkpoints_and_history_of_training(run: Run, folder: Path) -> None:
 
 def test_the_learning_rate_falls_on_a_plateau(run: Run) -> None:
     model4 = copy.deepcopy(TINY["models"]["model4"])
-    model4 |= {"learning_rate": 1e-6, "plateau": {"factor": 0.5, "patience": 1}}
+    model4 |= {"learning_rate": 1e-7, "plateau": {"factor": 0.5, "patience": 1}}
     run(train, "model4", **{"training.epochs": 6, "models": {"model4": model4}})
     rates = [float(row["learning_rate"]) for row in history("model4")]
     # Nothing improves: two epochs more than the first are waited for, then it halves.
-    assert [rate / 1e-6 for rate in rates] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25])
+    assert [rate / 1e-7 for rate in rates] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25])
 
 
 @pytest.mark.parametrize(
