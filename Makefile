@@ -8,7 +8,8 @@ STAMP  := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 
 PAPER := training.epochs=75 training.images=48000 training.validation_images=12000 \
-         sampling.images=1000 sampling.progress_images=8
+         sampling.images=1000 sampling.progress_images=8 \
+         evaluation.inception_reference=10000
 
 SEEDS ?= 1,2,3
 

@@ -34,13 +34,16 @@ HEADLINE = (
     "coverage",
     "class_distance",
     "nearest_training_distance",
-    "psnr",
-    "ssim",
 )
+RESTORATION = ("psnr", "ssim", "is", "fid")  # of every way to restore, for impulse models
 
 
 def summary(models: list[ModelResults], floor: dict, accuracy: float) -> dict[str, Any]:
-    """metrics.json: <model>.<metric> of the best checkpoint, `real` at the same N, classifier."""
+    """metrics.json: <model>.<metric> of the best checkpoint, `real` at the same N, classifier.
+
+    An impulse model has <model>.restoration.<way>.<metric> too, by sampler, in one step, by the
+    median filter, and of the degraded images themselves.
+    """
     metrics: dict[str, Any] = {"classifier": {"accuracy": accuracy}}
     metrics["real"] = {key: floor[key] for key in HEADLINE if key in floor}
     for model in models:
@@ -49,6 +52,11 @@ def summary(models: list[ModelResults], floor: dict, accuracy: float) -> dict[st
             "validation_loss": min(row["validation_loss"] for row in model.history),
         }
         entry |= {key: model.main[key] for key in HEADLINE if key in model.main}
+        if model.kind == "impulse":
+            entry["restoration"] = {
+                way: {key: scores[key] for key in RESTORATION if key in scores}
+                for way, scores in model.best["sets"].items()
+            }
         metrics[model.name] = entry
     return metrics
 

@@ -175,7 +175,9 @@ def test_outputs_are_where_they_belong(workspace: Workspace) -> None:
     }
     metrics = workspace.json("report/metrics.json")
     assert set(metrics) == {"classifier", "real", "model2", "model4"}
-    assert metrics["model4"]["psnr"] > 0
+    ways = {"degraded", "median_filter", "one_step", "naive", "improved"}
+    assert set(metrics["model4"]["restoration"]) == ways
+    assert all(scores["psnr"] > 0 for scores in metrics["model4"]["restoration"].values())
     shown = workspace.dvc("metrics", "show")
     assert "model2.fid" in shown
     assert not list(folder.rglob("*.partial"))

@@ -67,6 +67,23 @@ def two_point_oracle(x_t: Tensor, t: int) -> Tensor:
     return (x_t - math.sqrt(a) * x_0_hat) / math.sqrt(1 - a)
 
 
+def test_the_mean_of_equation_12_is_the_posterior_mean(rng: torch.Generator) -> None:
+    """With the true noise of a known x_0 it is the mean of q(x_{t-1} | x_t, x_0), Ho et al. 2020,
+    equation 7."""
+    x_0 = torch.rand(2, 1, 28, 28, generator=rng, dtype=torch.float64) - 0.5
+    a, beta = HOT.alpha_bar, HOT.beta
+    states = {HOT.T: torch.randn(x_0.shape, generator=rng, dtype=torch.float64)}
+
+    def true_noise(x_t: Tensor, t: int) -> Tensor:
+        return (x_t - a[t].sqrt() * x_0) / (1 - a[t]).sqrt()
+
+    sample_ancestral(true_noise, HOT, states[HOT.T], torch.zeros_like, states.__setitem__)
+    for t in (1000, 999, 500, 2, 1):
+        weights = a[t - 1].sqrt() * beta[t], (1 - beta[t]).sqrt() * (1 - a[t - 1])
+        expected = (weights[0] * x_0 + weights[1] * states[t]) / (1 - a[t])
+        torch.testing.assert_close(states[t - 1], expected)
+
+
 @pytest.mark.parametrize("sampler", ["ancestral", "ddim", "stochastic"])
 def test_gaussian_data_are_reproduced(sampler: str, rng: torch.Generator) -> None:
     mean, variance = 0.2, 0.09
