@@ -60,24 +60,18 @@ def downloaded(workspace: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in (workspace / "data/mnist").iterdir()}
 
 
+@pytest.mark.parametrize("remote", [True, False])
 @pytest.mark.parametrize("compress", [True, False])
-def test_a_folder(workspace: Path, monkeypatch: pytest.MonkeyPatch, compress: bool) -> None:
-    put(workspace / "mine", compress)
-    monkeypatch.setenv("MNIST_MIRROR", str(workspace / "mine"))
-    download.main()
-    assert downloaded(workspace) == CONTENT
-
-
-@pytest.mark.parametrize("compress", [True, False])
-def test_an_address(
+def test_a_mirror_of_ones_own(
     workspace: Path,
     server: tuple[str, Path],
     monkeypatch: pytest.MonkeyPatch,
     compress: bool,
+    remote: bool,
 ) -> None:
     address, folder = server
     put(folder, compress)
-    monkeypatch.setenv("MNIST_MIRROR", address + "/")
+    monkeypatch.setenv("MNIST_MIRROR", f"{address}/" if remote else str(folder))
     download.main()
     assert downloaded(workspace) == CONTENT
 
