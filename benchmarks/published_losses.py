@@ -1,6 +1,6 @@
 """Losses at the published settings beside the published losses, epoch by epoch.
 
-    python -m benchmarks.published_losses model1=2 model3=5 [--precision float32]
+    python -m benchmarks.published_losses model1=2 model3=5 [--precision float32] [--seed 1]
 
 Trains with 48,000 images and validates on 12,000, whatever budget params.yaml has; the data must
 be there (`dvc repro download`). Nothing is kept. On two cores with bfloat16 units an epoch takes
@@ -47,8 +47,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="model=epochs")
     parser.add_argument("--precision", default="auto", choices=["auto", *devices.PRECISIONS])
+    parser.add_argument("--seed", type=int, help="in place of the seed in params.yaml")
     arguments = parser.parse_args()
-    seed, parts = read("seed", Seed), read("data", Data)
+    parts = read("data", Data)
+    seed = read("seed", Seed) if arguments.seed is None else arguments.seed
     device = devices.device()
     dtype = devices.precision(arguments.precision, device)
     images = data.images("train")
@@ -56,7 +58,7 @@ def main() -> None:
     training, validation = images[split.train].to(device), images[split.validation].to(device)
     known = published()
 
-    print(f"{devices.describe(device, dtype)}\n")
+    print(f"{devices.describe(device, dtype)}, seed {seed}\n")
     print(
         "| | epoch | training loss | published | ratio | validation loss | published | ratio | s |"
     )

@@ -29,6 +29,34 @@ from stages.progress import Progress
 CHECKPOINTS = Path("results/models")
 OUTPUT = Path("results/samples")
 CHUNK = 100  # images that share a generator; part of the definition of the results
+FILMED, FRAMES = 16, 51  # images whose way from x_T to x_0 is kept, and at how many steps
+
+Watching = Callable[[str], samplers.Watch]  # name of the sampler -> what watches it
+
+
+class Film:
+    """States x_t of the first images of a batch on their way from T to 0, by sampler.
+
+    `frames`: states of `images` images at about evenly spaced steps, the first and last included.
+    """
+
+    def __init__(self, T: int, images: int = FILMED, frames: int = FRAMES) -> None:
+        self.due = [T * k / (frames - 1) for k in range(frames - 1, -1, -1)]
+        self.images = images
+        self.taken: dict[str, list[tuple[int, Tensor]]] = {}
+
+    def take(self, sampler: str, t: int, x_t: Tensor) -> None:
+        """Keep x_t where a frame is due, and was not taken at an earlier call."""
+        taken = self.taken.setdefault(sampler, [])
+        last = taken[-1][0] if taken else float("inf")
+        if any(t <= due < last for due in self.due):
+            taken.append((t, data.to_levels(x_t[: self.images]).cpu()))
+
+    def save(self, path: Path) -> None:
+        """One (frames, images, 1, 28, 28) uint8 tensor a sampler; its steps in the description."""
+        tensors = {key: torch.stack([x for _, x in taken]) for key, taken in self.taken.items()}
+        steps = {key: [t for t, _ in taken] for key, taken in self.taken.items()}
+        checkpoints.save(path, tensors, {"steps": steps})
 
 
 def chosen(folder: Path, epoch: int) -> dict[int, tuple[Path, list[str]]]:
@@ -55,15 +83,15 @@ def sample_gaussian(
     noise: Chunked,
     like: Tensor,
     params: Sampling,
-    watch: samplers.Watch,
+    watch: Watching,
 ) -> dict[str, Tensor]:
     """Images from pure noise; like: (N, 1, 28, 28) gives the shape."""
-    x_T = noise.normal(like)
+    x_T, seen = noise.normal(like), watch(params.sampler)
     if params.sampler == "ancestral":
-        x_0 = samplers.sample_ancestral(predict, process, x_T, noise.normal, watch)
+        x_0 = samplers.sample_ancestral(predict, process, x_T, noise.normal, seen)
     else:
         x_0 = samplers.sample_strided(
-            predict, process, x_T, noise.normal, params.steps, params.eta, watch
+            predict, process, x_T, noise.normal, params.steps, params.eta, seen
         )
     return {params.sampler: x_0}
 
@@ -74,7 +102,7 @@ def sample_impulse(
     noise: Chunked,
     original: Tensor,
     start: str,
-    watch: samplers.Watch,
+    watch: Watching,
 ) -> dict[str, Tensor]:
     """Restorations of original, (N, 1, 28, 28), by three ways from one degraded start."""
     u = noise.uniform(original)
@@ -83,8 +111,10 @@ def sample_impulse(
     else:
         degraded = process.degrade(original, u, process.T)
     sets = {
-        "naive": samplers.sample_cold_naive(restore, process, degraded, noise.uniform, watch),
-        "improved": samplers.sample_cold_improved(restore, process, degraded, u, watch),
+        "naive": samplers.sample_cold_naive(
+            restore, process, degraded, noise.uniform, watch("naive")
+        ),
+        "improved": samplers.sample_cold_improved(restore, process, degraded, u, watch("improved")),
         "one_step": restore(degraded, process.T),
         "degraded": degraded,
     }
@@ -98,12 +128,14 @@ def draw(
     params: Sampling,
     stream: tuple[str | int, ...],
     advance: Callable[[], None],
+    film: Film | None = None,
 ) -> dict[str, Tensor]:
     """Sets of len(originals) images, uint8, by name of the sampler; the report's one first.
 
     originals: (N, 1, 28, 28) pixels, which an impulse model restores; of a Gaussian model they
     give number, shape and device. Each chunk has a generator of its own, named by stream and
     its number, and batches are whole chunks: results do not depend on params.batch_size.
+    `film` watches the first batch.
     """
     chunks = list(originals.split(CHUNK))
     at_once = max(1, params.batch_size // CHUNK)
@@ -116,14 +148,21 @@ def draw(
             [generator(originals.device, *stream, number) for number in numbers],
         )
         original = torch.cat(batch)
+        filming = film if first == 0 else None
+
+        def watch(sampler: str, filming: Film | None = filming) -> samplers.Watch:
+            def seen(t: int, x_t: Tensor) -> None:
+                if t < process.T:
+                    advance()
+                if filming:
+                    filming.take(sampler, t, x_t)
+
+            return seen
+
         if isinstance(process, degradations.Gaussian):
-            sets = sample_gaussian(
-                predict, process, noise, original, params, lambda t, x: advance()
-            )
+            sets = sample_gaussian(predict, process, noise, original, params, watch)
         else:
-            sets = sample_impulse(
-                predict, process, noise, original, params.start, lambda t, x: advance()
-            )
+            sets = sample_impulse(predict, process, noise, original, params.start, watch)
         drawn.append({key: data.to_levels(x).cpu() for key, x in sets.items()})
     return {key: torch.cat([part[key] for part in drawn]) for key in drawn[0]}
 
@@ -163,6 +202,7 @@ def main() -> None:
         process = degradations.build(description["degradation"])
         net = checkpoints.restore(network.build(description["network"]), weights, path).to(device)
         count = params.images if roles else min(params.progress_images, params.images)
+        film = Film(process.T) if "best" in roles else None
         label = f"sample {name} epoch {epoch}"
         with (
             torch.inference_mode(),
@@ -176,10 +216,13 @@ def main() -> None:
                 params,
                 (seed, "sample", name, epoch),
                 bar.advance,
+                film,
             )
         main_set = next(iter(sets))  # the sampler of the published report
         description |= {"roles": roles, "start": params.start, "main": main_set}
         checkpoints.save(folder / f"epoch_{epoch:03d}.safetensors", sets, description)
+        if film:
+            film.save(folder / "film.safetensors")
         print(f"{label}: {count} images ({', '.join(roles) or 'progress'})")
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
+import json
+import time
 from pathlib import Path
 
 import torch
@@ -19,7 +22,21 @@ from stages.params.training import Training
 from stages.progress import Progress
 
 OUTPUT = Path("results/models")
-COLUMNS = ("epoch", "train_loss", "validation_loss", "learning_rate")
+TIMES = Path("report/times")
+COLUMNS = ("epoch", "images", "train_loss", "validation_loss", "learning_rate")
+
+
+def write_times(name: str, history: Path, seconds: list[float]) -> None:
+    """Seconds since the start at the end of each epoch, beside the history that they belong to.
+
+    No output of the stage: a second run gives the same results, but never the same times.
+    """
+    TIMES.mkdir(parents=True, exist_ok=True)
+    content = {
+        "history_sha256": hashlib.sha256(history.read_bytes()).hexdigest(),
+        "seconds": [round(s, 1) for s in seconds],
+    }
+    (TIMES / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
 def main() -> None:
@@ -57,7 +74,9 @@ def main() -> None:
     )
 
     folder = checkpoints.empty(OUTPUT / name)
+    (folder / "run.json").write_text(json.dumps(devices.record(device, dtype), indent=1) + "\n")
     best = float("inf")
+    start, seconds = time.monotonic(), []
     steps = len(images) // budget.batch_size
     with (
         (folder / "history.csv").open("w", newline="") as file,
@@ -71,9 +90,11 @@ def main() -> None:
                 net, optimizer, process, images, budget.batch_size, seed, epoch, dtype, bar.advance
             )
             validation_loss = validate(net, process, validation, seed, epoch, dtype)
+            seconds.append(time.monotonic() - start)
             if plateau:
                 plateau.step(validation_loss)
-            history.writerow((epoch, f"{train_loss:.8f}", f"{validation_loss:.8f}", rate))
+            seen = epoch * steps * budget.batch_size
+            history.writerow((epoch, seen, f"{train_loss:.8f}", f"{validation_loss:.8f}", rate))
             file.flush()
             bar.note(
                 f"train {name}: epoch {epoch} of {budget.epochs}, "
@@ -90,6 +111,7 @@ def main() -> None:
                 files.append("last")
             for stem in files:
                 checkpoints.save(folder / f"{stem}.safetensors", net.state_dict(), metadata)
+    write_times(name, folder / "history.csv", seconds)
     print(f"train {name}: smallest validation loss {best:.5f}, weights in {folder}")
 
 

@@ -213,7 +213,7 @@ def test_cold_samplers_see_every_step_once_and_report_every_state(rng: torch.Gen
             watch=lambda t, x, seen=seen: seen.append(t),
         )
         assert asked == list(range(150, 0, -1))
-        assert seen == list(range(149, -1, -1))
+        assert seen == list(range(150, -1, -1))
 
 
 def test_the_network_is_told_t_over_T() -> None:

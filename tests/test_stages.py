@@ -8,6 +8,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def test_checkpoints_and_history_of_training(run: Run, folder: Path) -> None:
     run(train, "model2", **{"training.epochs": 5, "training.checkpoints": [1, 3, 10]})
     rows, models = history("model2"), folder / "results/models/model2"
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [row["images"] for row in rows] == ["32", "64", "96", "128", "160"]
     assert {path.stem for path in models.glob("*.safetensors")} == {
         "epoch_001",
         "epoch_003",
@@ -77,6 +79,11 @@ def test_checkpoints_and_history_of_training(run: Run, folder: Path) -> None:
     assert best["network"] == {"kind": "cnn", "hidden": [2, 3], "dropout": 0.0}
     assert best["degradation"] == {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6}
     assert checkpoints.load(models / "last.safetensors")[1]["epoch"] == 5
+    times = json.loads((folder / "report/times/model2.json").read_text())
+    assert times["history_sha256"] == sha256((models / "history.csv").read_bytes()).hexdigest()
+    assert times["seconds"] == sorted(times["seconds"])
+    assert len(times["seconds"]) == 5
+    assert json.loads((models / "run.json").read_text())["precision"] in ("float32", "bfloat16")
 
 
 def test_the_learning_rate_falls_on_a_plateau(run: Run) -> None:
@@ -102,6 +109,16 @@ def test_checkpoints_that_coincide_are_sampled_once(
     for stem, epoch in (("epoch_001", 1), ("best", best), ("last", last)):
         checkpoints.save(tmp_path / f"{stem}.safetensors", {"w": torch.ones(1)}, {"epoch": epoch})
     assert {e: found for e, (_, found) in sample.chosen(tmp_path, asked).items()} == roles
+
+
+def test_the_film_runs_from_the_start_to_the_image() -> None:
+    film = sample.Film(T=1000, images=2, frames=5)
+    for t in range(1000, -1, -10):
+        film.take("strided", t, torch.full((3, 1, 28, 28), t / 1000 - 0.5))
+    steps, states = zip(*film.taken["strided"], strict=True)
+    assert steps == (1000, 750, 500, 250, 0)
+    assert [len(x) for x in states] == [2] * 5
+    assert [int(x.max()) for x in states] == [255, 191, 128, 64, 0]
 
 
 def test_other_samplers_another_start_and_inception(run: Run, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 
 import torch
 
@@ -52,6 +53,17 @@ def precision(asked: str, device: torch.device) -> torch.dtype:
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Mixed precision: products in dtype, weights and everything else in float32."""
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
+
+
+def record(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
+    """What a result was computed with; the same on every run on one machine."""
+    return {
+        "device": describe(device, dtype).rsplit(", ", 1)[0],
+        "precision": str(dtype).removeprefix("torch."),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def describe(device: torch.device, dtype: torch.dtype) -> str:

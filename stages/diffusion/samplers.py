@@ -1,7 +1,7 @@
 """Reverse processes as functions of any network.
 
 `predict(x_t, t)` takes the step number t in 1..T as an int: a test can pass an oracle.
-`watch(t, x_t)`, where given, sees every state from t = T - 1 down to 0.
+`watch(t, x_t)`, where given, sees every state from t = T down to 0.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def sample_ancestral(
     """Algorithm 2: the mean of equation 12, plus noise of standard deviation sqrt(beta_t)."""
     alpha_bar, beta = process.alpha_bar.tolist(), process.beta.tolist()
     x = x_T
+    watch(process.T, x)
     for t in range(process.T, 0, -1):
         eps_hat = predict(x, t)
         x = (x - beta[t] / (1 - alpha_bar[t]) ** 0.5 * eps_hat) / (1 - beta[t]) ** 0.5
@@ -62,6 +63,7 @@ def sample_strided(
     """
     alpha_bar = process.alpha_bar.tolist()
     x, path = x_T, strided_steps(process.T, steps)
+    watch(process.T, x)
     for t, s in pairwise(path):
         eps_hat = predict(x, t)
         x_0_hat = (x - (1 - alpha_bar[t]) ** 0.5 * eps_hat) / alpha_bar[t] ** 0.5
@@ -79,6 +81,7 @@ def sample_cold_naive(
 ) -> Tensor:
     """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, degrade again with a fresh field."""
     x = x_T
+    watch(process.T, x)
     for s in range(process.T, 0, -1):
         x_0_hat = restore(x, s)
         x = process.degrade(x_0_hat, uniform(x), s - 1)
@@ -95,6 +98,7 @@ def sample_cold_improved(
     restoration cancels where the pixel is not revealed in this step.
     """
     x = x_T
+    watch(process.T, x)
     for s in range(process.T, 0, -1):
         x_0_hat = restore(x, s)
         x = x - process.degrade(x_0_hat, u, s) + process.degrade(x_0_hat, u, s - 1)
