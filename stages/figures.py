@@ -5,31 +5,65 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from torch import Tensor
 
 from stages.diffusion import checkpoints, data, degradations, plotting
+from stages.diffusion.intervals import wilson
 from stages.diffusion.randomness import generator
 from stages.errors import run
 from stages.params.figures import Figures
-from stages.params.models import Models
+from stages.params.models import Model, Models
 from stages.params.reader import Seed, read
 from stages.results import RESULTS, ModelResults, read_csv, read_json, read_model
 
 OUTPUT = Path("report/figures")
 PLOTS = Path("report/plots")
 PUBLISHED = Path("report/published")
+STYLE = Path("report/style.mplstyle")
 EXAMPLES = 8  # images in a row of a strip
+SHEET = 100  # images of a contact sheet
+STATES = 11  # of a reverse process, in a strip
+FILM_COLUMNS, FILM_SECONDS = 4, 5
 FIGURE_1_STEPS = (0, 50, 100, 250, 500, 750, 999)  # of T = 1000, as in figure 1
 FIGURE_8_STEPS = (0, 25, 50, 75, 100, 125, 149)  # of T = 150, as in figure 8
 RESTORATION = ("original", "degraded", "one_step", "naive", "improved")
 
+Process = degradations.Gaussian | degradations.Impulse
 
-def strip(
-    process: degradations.Gaussian | degradations.Impulse, image: Tensor, seed: int
-) -> tuple[np.ndarray, list[str]]:
+
+class Gallery:
+    """Where figures go; an emptied folder, so that a removed model leaves none behind."""
+
+    def __init__(self, folder: Path, dpi: int) -> None:
+        self.folder, self.dpi = checkpoints.empty(folder), dpi
+
+    def pixels(self, name: str, figure: plotting.Figure) -> None:
+        """A figure made of images: PNG."""
+        plotting.save(figure, self.folder / f"{name}.png", self.dpi, vector=False)
+
+    def lines(self, name: str, figure: plotting.Figure) -> None:
+        """A figure made of lines and bars: PNG and SVG."""
+        plotting.save(figure, self.folder / f"{name}.png", self.dpi, vector=True)
+
+
+def by_kind(models: list[ModelResults]) -> dict[str, list[ModelResults]]:
+    """The kinds of model that there are."""
+    groups = {kind: [m for m in models if m.kind == kind] for kind in ("gaussian", "impulse")}
+    return {kind: group for kind, group in groups.items() if group}
+
+
+def schedule_of(process: Process) -> np.ndarray:
+    """alpha_bar or impulse density for t = 0..T."""
+    values = process.alpha_bar if isinstance(process, degradations.Gaussian) else process.density
+    return values.numpy()
+
+
+def degrade(process: Process, image: Tensor, seed: int) -> tuple[np.ndarray, list[str]]:
     """One image at growing t with one random field: (7, 28, 28) levels, and labels."""
     gaussian = isinstance(process, degradations.Gaussian)
     shown, of = (FIGURE_1_STEPS, 1000) if gaussian else (FIGURE_8_STEPS, 150)
@@ -43,6 +77,153 @@ def strip(
     return data.to_levels(states)[:, 0].numpy(), labels
 
 
+def draw_degradations(
+    gallery: Gallery, config: dict[str, Model], colours: dict[str, str], seed: int
+) -> None:
+    """Figures 1, 7 and 8; models of one degradation share a row."""
+    image = data.images("test")[:1]
+    for kind, symbol in (("gaussian", r"$\bar\alpha_t$"), ("impulse", r"density $\rho_t$")):
+        group = {n: m.degradation for n, m in config.items() if m.degradation.kind == kind}
+        if not group:
+            continue
+        processes = {n: degradations.build(d.model_dump()) for n, d in group.items()}
+        rows = {
+            "\n".join(n for n in group if group[n] == degradation): processes[name]
+            for name, degradation in group.items()
+        }
+        strips, labels = zip(*(degrade(p, image, seed) for p in rows.values()), strict=True)
+        gallery.pixels(
+            f"degradation_{kind}", plotting.image_rows(strips, list(rows), captions=labels)
+        )
+        schedules = {n: schedule_of(p) for n, p in processes.items()}
+        gallery.lines(f"schedule_{kind}", plotting.schedules(schedules, colours, symbol))
+
+
+def column(model: ModelResults, key: str) -> np.ndarray:
+    return np.array([row[key] for row in model.history])
+
+
+def published_losses(published: dict[str, Any]) -> dict[str, tuple[np.ndarray, ...]]:
+    """model -> (epoch, training, validation), as far as the numbers are known."""
+    known = {}
+    for name, entry in published["models"].items():
+        points = {1: entry["first_epoch"]} if "first_epoch" in entry else {}
+        if "validation_loss" in entry:
+            points[entry["best_epoch"]] = [np.nan, entry["validation_loss"]]
+        if points:
+            known[name] = (np.array(list(points)), *np.array(list(points.values())).T)
+    rows = read_csv(PUBLISHED / "losses_model3.csv")
+    return known | {"model3": tuple(np.array([float(r[key]) for r in rows]) for key in rows[0])}
+
+
+def draw_losses(
+    gallery: Gallery,
+    models: list[ModelResults],
+    colours: dict[str, str],
+    published: dict[str, Any],
+    params: Figures,
+) -> None:
+    """Figures 2 and 10, and the validation loss against images seen and against time."""
+    theirs = published_losses(published)
+    by_images, by_time = {}, {}
+    for kind, group in by_kind(models).items():
+        own, beside = {}, {}
+        for m in group:
+            epoch = column(m, "epoch")
+            own[m.name] = (epoch, column(m, "train_loss"), column(m, "validation_loss"))
+            # By epoch, like stands beside like: not where an epoch has other images.
+            if m.name in theirs and m.history[0]["images"] > 0.99 * published["images"]:
+                known = theirs[m.name][0] <= epoch[-1]
+                beside[m.name] = tuple(values[known] for values in theirs[m.name])
+        gallery.lines(f"loss_{kind}", plotting.losses(own, colours, beside, params.loss_scale))
+        title = {"gaussian": "error of the noise", "impulse": "error of the clean image"}[kind]
+        by_images[title] = {
+            m.name: (column(m, "images"), column(m, "validation_loss")) for m in group
+        }
+        timed = {m.name: m.seconds for m in group if m.seconds}
+        if timed:
+            by_time[title] = {
+                name: (np.array(seconds) / 60, by_images[title][name][1])
+                for name, seconds in timed.items()
+            }
+    grey = {name: (p[0] * published["images"], p[2]) for name, p in theirs.items()}
+    y = "validation loss"
+    gallery.lines(
+        "loss_by_images",
+        plotting.curves(
+            by_images, colours, ("training images seen", y), ("log", params.loss_scale), grey
+        ),
+    )
+    if by_time and params.wall_clock:
+        figure = plotting.curves(
+            by_time, colours, ("minutes of training", y), ("linear", params.loss_scale), {}
+        )
+        gallery.lines("loss_by_time", figure)
+
+
+def points(model: ModelResults, key: str) -> list[plotting.Point]:
+    """(label, score, below, above) for each scored checkpoint."""
+    found = []
+    for checkpoint in model.checkpoints:
+        scores = checkpoint["sets"][checkpoint["main"]]
+        other = [role for role in checkpoint["roles"] if not role.startswith("epoch")]
+        label = "\n".join([f"epoch {checkpoint['epoch']}", *other])
+        interval = [scores.get(f"{key}_{side}", 0.0) for side in ("below", "above")]
+        found.append((label, scores[key], *interval))
+    return found
+
+
+def published_fid(model: ModelResults, published: dict[str, Any]) -> list[list[float]]:
+    """For each scored checkpoint the published values of the same roles."""
+    entry = published["models"].get(model.name, {})
+    if "fid" not in entry:
+        return [[] for _ in model.checkpoints]
+    epochs = {"best": entry["best_epoch"], "last": published["epochs"]}
+    return [
+        [entry["fid"][epochs.get(role, published["early_epoch"])] for role in checkpoint["roles"]]
+        for checkpoint in model.checkpoints
+    ]
+
+
+def draw_scores(
+    gallery: Gallery,
+    models: list[ModelResults],
+    colours: dict[str, str],
+    published: dict[str, Any],
+) -> None:
+    """Figures 3, 6, 11, 12 and 14; KID, Inception FID, class frequencies and confusions."""
+    floor = read_json(RESULTS / "reference" / "scores.json")
+    theirs = {m.name: published_fid(m, published) for m in models}
+
+    def bars(name: str, group: list[ModelResults], key: str, label: str, beside: dict) -> None:
+        series = {m.name: points(m, key) for m in group}
+        figure = plotting.scores_by_checkpoint(series, colours, floor[key], label, beside)
+        gallery.lines(name, figure)
+
+    for name, group in {**by_kind(models), "all": models}.items():
+        bars(f"fid_{name}", group, "fid", "FID, classifier features", theirs)
+    bars("kid", models, "kid", "KID, classifier features", {})
+    if "inception_fid" in floor:
+        bars("inception_fid", models, "inception_fid", "FID, Inception features", theirs)
+
+    reference, _ = checkpoints.load(RESULTS / "reference" / "features.safetensors")
+    real = reference["frequencies"].numpy()
+    counts = {
+        m.name: np.bincount([int(r["digit"]) for r in m.best_predictions], minlength=10)
+        for m in models
+    }
+    for kind, group in by_kind(models).items():
+        shares = {m.name: counts[m.name] / counts[m.name].sum() for m in group}
+        gallery.lines(f"classes_{kind}", plotting.class_histogram(shares, colours, real))
+    ratios = {}
+    for name, count in counts.items():
+        low, high = wilson(count, count.sum())
+        ratios[name] = (low / real, count / count.sum() / real, high / real)
+    gallery.lines("calibration", plotting.calibration(ratios, colours))
+    confusion = read_json(RESULTS / "classifier" / "scores.json")["confusion"]
+    gallery.lines("confusion", plotting.confusion(np.array(confusion)))
+
+
 def progress(name: str, key: str | None = None) -> tuple[list[np.ndarray], list[str]]:
     """The first images of every checkpoint, by epoch: of the report's sampler, or of set `key`."""
     rows, labels = [], []
@@ -54,69 +235,86 @@ def progress(name: str, key: str | None = None) -> tuple[list[np.ndarray], list[
     return rows, labels
 
 
-def best_samples(model: ModelResults) -> dict[str, Tensor]:
-    """Image sets of the best checkpoint."""
-    path = RESULTS / "samples" / model.name / f"epoch_{model.best['epoch']:03d}.safetensors"
-    return checkpoints.load(path)[0]
-
-
-def best_predictions(model: ModelResults) -> np.ndarray:
-    """Predicted digit of each image that the score counts, in order."""
-    return np.array(
-        [
-            int(row["digit"])
-            for row in model.predictions
-            if int(row["epoch"]) == model.best["epoch"] and row["set"] == model.best["main"]
-        ]
-    )
-
-
-def digits(model: ModelResults, count: int) -> tuple[list[np.ndarray], list[str]]:
+def digits(images: np.ndarray, predicted: np.ndarray, count: int) -> list[np.ndarray]:
     """`count` rows of the digits 0-9 as the classifier sees them: the first ones, unselected.
 
     A digit that the model never made stays white.
     """
-    images, predicted = best_samples(model)[model.best["main"]], best_predictions(model)
-    rows = np.full((count, 10, *images.shape[2:]), 255, np.uint8)
+    rows = np.full((count, 10, *images.shape[1:]), 255, np.uint8)
     for digit in range(10):
-        found = images[np.flatnonzero(predicted == digit)[:count], 0].numpy()
+        found = images[np.flatnonzero(predicted == digit)[:count]]
         rows[: len(found), digit] = found
-    return list(rows), [""] * count
+    return list(rows)
 
 
-def schedule_of(process: degradations.Gaussian | degradations.Impulse) -> np.ndarray:
-    """alpha_bar or impulse density for t = 0..T."""
-    values = process.alpha_bar if isinstance(process, degradations.Gaussian) else process.density
-    return values.numpy()
+def draw_film(gallery: Gallery, name: str) -> None:
+    """The reverse process of one model: a strip of its states, and an animation."""
+    films, description = checkpoints.load(RESULTS / "samples" / name / "film.safetensors")
+    rows, labels, captions = [], [], []
+    for sampler, states in sorted(films.items(), reverse=True):  # naive before improved
+        frames, steps = states[:, :, 0].numpy(), description["steps"][sampler]
+        chosen = np.linspace(0, len(frames) - 1, min(STATES, len(frames))).round().astype(int)
+        for image in range(min(2, frames.shape[1])):
+            rows.append(frames[chosen, image])
+            labels.append(sampler)
+            captions.append([f"t = {steps[i]}" for i in chosen])
+    gallery.pixels(f"reverse_{name}", plotting.image_rows(rows, labels, captions=captions))
+    grids = [films[sampler][:, :, 0].numpy() for sampler in sorted(films, reverse=True)]
+    plotting.save_film(gallery.folder / f"film_{name}.png", grids, FILM_COLUMNS, FILM_SECONDS)
 
 
-def loss_curve(model: ModelResults) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(epoch, training loss, validation loss)."""
-    columns = ("epoch", "train_loss", "validation_loss")
-    epoch, training, validation = (np.array([row[c] for row in model.history]) for c in columns)
-    return epoch, training, validation
+def draw_images(gallery: Gallery, model: ModelResults, examples: int) -> None:
+    """Figures 4, 5, 9, 13 and 15; what one model makes, seen in other ways."""
+    name, main = model.name, model.best["main"]
+    path = RESULTS / "samples" / name / f"epoch_{model.best['epoch']:03d}.safetensors"
+    sets = {key: images[:, 0].numpy() for key, images in checkpoints.load(path)[0].items()}
+    images, rows = sets[main], model.best_predictions
+    predicted = np.array([int(row["digit"]) for row in rows])
+    gallery.pixels(f"progress_{name}", plotting.image_rows(*progress(name)))
+    gallery.pixels(
+        f"digits_{name}",
+        plotting.image_rows(
+            digits(images, predicted, examples), [""] * examples, [str(d) for d in range(10)]
+        ),
+    )
+    real = data.images("test")[:SHEET, 0].numpy()
+    gallery.pixels(
+        f"samples_{name}",
+        plotting.sheets({f"{name}, {main}": images[:SHEET], "real digits": real}),
+    )
+    draw_film(gallery, name)
 
+    count = min(10, len(rows))
+    order = sorted(range(len(rows)), key=lambda i: -float(rows[i]["confidence"]))
+    ends = {"surest": order[:count], "least sure": order[::-1][:count]}
+    captions = [
+        [f"{rows[i]['digit']}\n{float(rows[i]['confidence']):.2f}" for i in chosen]
+        for chosen in ends.values()
+    ]
+    shown = [images[chosen] for chosen in ends.values()]
+    gallery.pixels(f"confidence_{name}", plotting.image_rows(shown, list(ends), (), captions))
 
-def fid_points(model: ModelResults) -> list[tuple[str, float, float, float]]:
-    """(label, FID, below, above) for each scored checkpoint."""
-    points = []
-    for point in model.checkpoints:
-        scores = point["sets"][point["main"]]
-        other = [role for role in point["roles"] if not role.startswith("epoch")]
-        label = "\n".join([f"epoch {point['epoch']}", *other])
-        points.append((label, scores["fid"], scores["fid_below"], scores["fid_above"]))
-    return points
-
-
-def published_curves() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Loss curves of the published report, as far as their numbers are known."""
-    rows = read_csv(PUBLISHED / "losses_model3.csv")
-    columns = [np.array([float(row[key]) for row in rows]) for key in rows[0]]
-    return {"model3": (columns[0], columns[1], columns[2])}
+    closest = sorted(range(len(rows)), key=lambda i: float(rows[i]["distance"]))[:count]
+    neighbours = data.images("train")[[int(rows[i]["nearest"]) for i in closest], 0].numpy()
+    captions = [[""] * count, [f"{float(rows[i]['distance']):.1f}" for i in closest]]
+    gallery.pixels(
+        f"nearest_{name}",
+        plotting.image_rows([images[closest], neighbours], ["image", "nearest"], (), captions),
+    )
+    if model.kind == "impulse":
+        improved = plotting.image_rows(*progress(name, "improved"))
+        gallery.pixels(f"progress_improved_{name}", improved)
+        order = [key for key in RESTORATION if key in sets]
+        gallery.pixels(
+            f"restoration_{name}",
+            plotting.image_rows(
+                [sets[key][:EXAMPLES] for key in order], [key.replace("_", " ") for key in order]
+            ),
+        )
 
 
 def write_plots(models: Iterable[ModelResults]) -> None:
-    """Long tables for `dvc plots`: loss by epoch, FID by checkpoint."""
+    """Long tables for `dvc plots`: loss by epoch, scores by checkpoint."""
     PLOTS.mkdir(parents=True, exist_ok=True)
     with (PLOTS / "loss.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -139,70 +337,17 @@ def main() -> None:
     config = read("models", Models)
     seed = read("seed", Seed)
     models = [read_model(name, block.degradation.kind) for name, block in config.items()]
-    colours = {model.name: plotting.colour(i) for i, model in enumerate(models)}
-    floor = read_json(RESULTS / "reference" / "scores.json")
-    confusion = np.array(read_json(RESULTS / "classifier" / "scores.json")["confusion"])
-    reference, _ = checkpoints.load(RESULTS / "reference" / "features.safetensors")
-    frequencies = reference["frequencies"].numpy()
-    checkpoints.empty(OUTPUT)
-    drawn = []
-
-    def save(figure: plotting.Figure, name: str) -> None:
-        plotting.save(figure, OUTPUT / f"{name}.png", params.dpi)
-        drawn.append(name)
-
-    processes = {n: degradations.build(b.degradation.model_dump()) for n, b in config.items()}
-    image = data.images("test")[:1]
-    for name, process in processes.items():
-        states, labels = strip(process, image, seed)
-        symbol = r"$\bar\alpha_t$" if isinstance(process, degradations.Gaussian) else r"$\rho_t$"
-        save(plotting.image_rows([states], [symbol], labels), f"degradation_{name}")
-
-    groups = {kind: [m for m in models if m.kind == kind] for kind in ("gaussian", "impulse")}
-    for kind, group in groups.items():
-        if not group:
-            continue
-        schedule = {m.name: schedule_of(processes[m.name]) for m in group}
-        symbol = r"$\bar\alpha_t$" if kind == "gaussian" else r"impulse density $\rho_t$"
-        save(plotting.schedules(schedule, colours, symbol), f"schedule_{kind}")
-        curves = {m.name: loss_curve(m) for m in group}
-        save(
-            plotting.losses(curves, colours, published_curves(), params.loss_scale), f"loss_{kind}"
-        )
-        shares = {
-            m.name: np.bincount(best_predictions(m), minlength=10) / len(best_predictions(m))
-            for m in group
-        }
-        save(plotting.class_histogram(shares, colours, frequencies), f"classes_{kind}")
-
-    for name, group in {**groups, "all": models}.items():
-        if group:
-            series = {m.name: fid_points(m) for m in group}
-            label = "FID, classifier features"
-            figure = plotting.scores_by_checkpoint(series, colours, floor["fid"], label)
-            save(figure, f"fid_{name}")
-
+    published = yaml.safe_load((PUBLISHED / "scores.yaml").read_text())
+    plotting.use_style(STYLE)
+    colours = plotting.colours(list(config))
+    gallery = Gallery(OUTPUT, params.dpi)
+    draw_degradations(gallery, config, colours, seed)
+    draw_losses(gallery, models, colours, published, params)
+    draw_scores(gallery, models, colours, published)
     for model in models:
-        save(plotting.image_rows(*progress(model.name)), f"progress_{model.name}")
-        save(
-            plotting.image_rows(
-                *digits(model, params.examples_per_digit), [str(d) for d in range(10)]
-            ),
-            f"digits_{model.name}",
-        )
-        sets = best_samples(model)
-        if model.kind == "impulse":
-            improved = plotting.image_rows(*progress(model.name, "improved"))
-            save(improved, f"progress_improved_{model.name}")
-            order = [key for key in RESTORATION if key in sets]
-            rows = [sets[key][:EXAMPLES, 0].numpy() for key in order]
-            save(
-                plotting.image_rows(rows, [key.replace("_", " ") for key in order]),
-                f"restoration_{model.name}",
-            )
-    save(plotting.confusion(confusion), "confusion")
+        draw_images(gallery, model, params.examples_per_digit)
     write_plots(models)
-    print(f"figures: {len(drawn)} figures in {OUTPUT}")
+    print(f"figures: {len(list(OUTPUT.glob('*.png')))} figures in {OUTPUT}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
-"""Write report/report.md and report/metrics.json from results and figures alone."""
+"""Write report.md, report.html and metrics.json in report/ from results and figures alone."""
 
 from __future__ import annotations
 
 import json
-import math
+import platform
+import re
+import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
 
+from stages import findings, page
 from stages.errors import run
 from stages.params.reader import load, validate
 from stages.params.whole import Params
@@ -18,7 +22,10 @@ from stages.results import RESULTS, ModelResults, read_json, read_model
 OUTPUT = Path("report")
 PUBLISHED = Path("report/published/scores.yaml")
 INCEPTION_NOTE = Path("data/inception/README.txt")
-PUBLISHED_EPOCHS, PUBLISHED_IMAGES, PUBLISHED_SAMPLES = 75, 48_000, 1000
+PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "matplotlib", "dvc")
+# A ranking needs training as long as that of the first published checkpoint, 10 epochs of 48,000
+# images, and as many images as the published scores were said to come from.
+CONCLUSIVE_IMAGES, CONCLUSIVE_SAMPLES = 480_000, 1000
 HEADLINE = (
     "is",
     "is_std",
@@ -61,18 +68,45 @@ def summary(models: list[ModelResults], floor: dict, accuracy: float) -> dict[st
     return metrics
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """`digits` significant digits; a dash where there is no number."""
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+def trained_on(models: list[ModelResults]) -> dict[str, list[str]]:
+    """Device, precision and versions in words -> the models trained with them."""
+    found: dict[str, list[str]] = {}
+    for model in models:
+        r = model.run
+        words = ", ".join(
+            (r["device"], r["precision"], r["system"], f"Python {r['python']}, torch {r['torch']}")
+        )
+        found.setdefault(words, []).append(model.name)
+    return found
 
 
-def interval(scores: dict[str, float], key: str) -> str:
-    """A score with its 95 % interval."""
-    value = scores[key]
-    low, high = value - scores[f"{key}_below"], value + scores[f"{key}_above"]
-    return f"{number(value)} [{number(low)}, {number(high)}]"
+def commit() -> str:
+    """The commit that code and parameters are of, and whether they were changed since."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "stages", "params.yaml", "dvc.yaml")
+        return git("rev-parse", "--short", "HEAD") + (" with uncommitted changes" * bool(changed))
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return "none: not a git repository"
+
+
+def environment(folder: Path) -> jinja2.Environment:
+    """Templates of the report; HTML is escaped, Markdown is escaped when it becomes HTML."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+    )
+    templates.filters |= {"number": findings.number, "names": findings.names}
+    return templates
 
 
 def main() -> None:
@@ -80,32 +114,35 @@ def main() -> None:
     models = [read_model(name, block.degradation.kind) for name, block in params.models.items()]
     floor = read_json(RESULTS / "reference" / "scores.json")
     classifier = read_json(RESULTS / "classifier" / "scores.json")
+    published = yaml.safe_load(PUBLISHED.read_text())
     metrics = summary(models, floor, classifier["accuracy"])
-    budget = params.training.epochs * params.training.images
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(OUTPUT),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 (Markdown, from numbers and validated names)
-    )
-    environment.filters |= {"number": number}
-    text = environment.get_template("template.md.j2").render(
+    seen = params.training.epochs * params.training.images
+    conclusive = seen >= CONCLUSIVE_IMAGES and params.sampling.images >= CONCLUSIVE_SAMPLES
+    templates = environment(OUTPUT)
+    text = templates.get_template("template.md.j2").render(
         params=params,
         models=models,
+        trained_on=trained_on(models),
         floor=floor,
         classifier=classifier,
-        published=yaml.safe_load(PUBLISHED.read_text()),
+        published=published,
         inception_note=INCEPTION_NOTE.read_text().strip(),
-        interval=interval,
-        share_of_budget=budget / (PUBLISHED_EPOCHS * PUBLISHED_IMAGES),
-        complete=budget >= PUBLISHED_EPOCHS * PUBLISHED_IMAGES
-        and params.sampling.images >= PUBLISHED_SAMPLES,
+        interval=findings.interval,
+        share_of_budget=seen / (published["epochs"] * published["images"]),
+        complete=seen >= published["epochs"] * published["images"]
+        and params.sampling.images >= published["samples"],
+        conclusive=conclusive,
+        findings=list(findings.findings(models, floor, published["models"])) if conclusive else [],
+        figures={path.name for path in (OUTPUT / "figures").iterdir()},
+        commit=commit(),
+        packages={"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     )
+    text = re.sub(r"\n{3,}", "\n\n", text)
     (OUTPUT / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     (OUTPUT / "report.md").write_text(text, encoding="utf-8")
-    print(f"report: {(OUTPUT / 'report.md').resolve()}")
+    html = page.render(text, OUTPUT, templates.get_template("page.html.j2"), metrics)
+    (OUTPUT / "report.html").write_text(html, encoding="utf-8")
+    print(f"report: {(OUTPUT / 'report.html').resolve()}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,20 @@ from typing import Any
 from stages.errors import UserError
 
 RESULTS = Path("results")
+TIMES = Path("report/times")
 
 
 @dataclass(frozen=True)
 class ModelResults:
-    """One model's loss history, scored checkpoints (in order of epoch) and predictions."""
+    """What is known of one model."""
 
     name: str
     kind: str  # gaussian | impulse
-    history: list[dict[str, float]]
-    checkpoints: list[dict[str, Any]]
-    predictions: list[dict[str, str]]
+    run: dict[str, str]  # device, precision and versions it was trained with
+    history: list[dict[str, float]]  # a row an epoch
+    seconds: list[float] | None  # from the start to the end of each epoch, where known
+    checkpoints: list[dict[str, Any]]  # scored ones, in order of epoch
+    predictions: list[dict[str, str]]  # of every scored image
 
     @property
     def best(self) -> dict[str, Any]:
@@ -32,6 +36,12 @@ class ModelResults:
     def main(self) -> dict[str, float]:
         """Scores of the best checkpoint, by the sampler of the published report."""
         return self.best["sets"][self.best["main"]]
+
+    @property
+    def best_predictions(self) -> list[dict[str, str]]:
+        """Of the images that `main` scores, in their order."""
+        best = (str(self.best["epoch"]), self.best["main"])
+        return [row for row in self.predictions if (row["epoch"], row["set"]) == best]
 
 
 def read_json(path: Path) -> Any:
@@ -51,17 +61,26 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         raise UserError(f"{path} is missing: run dvc repro") from None
 
 
+def read_times(name: str, history: Path) -> list[float] | None:
+    """Seconds at the end of each epoch, or None where those at hand are of another training."""
+    path = TIMES / f"{name}.json"
+    if not path.exists():
+        return None
+    times = read_json(path)
+    same = times["history_sha256"] == hashlib.sha256(history.read_bytes()).hexdigest()
+    return times["seconds"] if same else None
+
+
 def read_model(name: str, kind: str) -> ModelResults:
     """The results of one model of params.yaml. Raises UserError where there are none."""
-    history = [
-        {key: float(value) for key, value in row.items()}
-        for row in read_csv(RESULTS / "models" / name / "history.csv")
-    ]
-    folder = RESULTS / "scores" / name
+    trained, scored = RESULTS / "models" / name, RESULTS / "scores" / name
+    history = trained / "history.csv"
     return ModelResults(
-        name,
-        kind,
-        history,
-        read_json(folder / "scores.json"),
-        read_csv(folder / "predictions.csv"),
+        name=name,
+        kind=kind,
+        history=[{k: float(v) for k, v in row.items()} for row in read_csv(history)],
+        seconds=read_times(name, history),
+        run=read_json(trained / "run.json"),
+        checkpoints=read_json(scored / "scores.json"),
+        predictions=read_csv(scored / "predictions.csv"),
     )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from stages.diffusion.data import FILES
+from stages.params.reader import load
+from tools.copy_project import set_key
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,3 +92,27 @@ def write_random_inception(path: Path) -> None:
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(module.weight)
     torch.save(network.state_dict(), path)
+
+
+def prepare(folder: Path) -> None:
+    """What the stages need to run one by one: data, templates, published numbers; no git."""
+    write_fake_mnist(folder / "data/mnist")
+    (folder / "data/inception").mkdir()
+    (folder / "data/inception/README.txt").write_text("Why there are <no> weights.\n")
+    (folder / "report").mkdir()
+    for name in ("published", "template.md.j2", "page.html.j2", "style.mplstyle"):
+        (folder / "report" / name).symlink_to(ROOT / "report" / name)
+
+
+def run_stage(folder: Path, module: ModuleType, *arguments: str, **overrides: Any) -> None:
+    """One stage in this process, with TINY and other parameters."""
+    values = copy.deepcopy(load(ROOT / "params.yaml"))
+    for key, value in (TINY | overrides).items():
+        set_key(values, key, value)
+    text = yaml.safe_dump(json.loads(json.dumps(values)), sort_keys=False)
+    (folder / "params.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DEVICE", "cpu")
+        patch.setattr(sys, "argv", [module.__name__, *arguments])
+        module.main()

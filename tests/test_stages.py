@@ -6,36 +6,26 @@ from __future__ import annotations
 import copy
 import csv
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-import yaml
-from conftest import ROOT, TINY, write_fake_mnist, write_random_inception
+from conftest import TINY, prepare, run_stage, write_random_inception
 
 from stages import evaluate, figures, reference, report, sample, train, train_classifier
 from stages.diffusion import checkpoints
 from stages.diffusion.inception import WEIGHTS
-from stages.params.reader import load
-from tools.copy_project import set_key
 
 Run = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data, template and published numbers; no git, no DVC."""
     folder = tmp_path_factory.mktemp("stages")
-    write_fake_mnist(folder / "data/mnist")
-    (folder / "data/inception").mkdir()
-    (folder / "data/inception/README.txt").write_text("Why there are no weights.\n")
-    (folder / "report").mkdir()
-    (folder / "report/published").symlink_to(ROOT / "report/published")
-    (folder / "report/template.md.j2").symlink_to(ROOT / "report/template.md.j2")
+    prepare(folder)
     return folder
 
 
@@ -43,18 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """run(module, 'model2', **{'sampling.steps': 3}): one stage with other parameters."""
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("DEVICE", "cpu")
-
-    def stage(module: Any, *arguments: str, **overrides: Any) -> None:
-        values = copy.deepcopy(load(ROOT / "params.yaml"))
-        for key, value in (TINY | overrides).items():
-            set_key(values, key, value)
-        text = yaml.safe_dump(json.loads(json.dumps(values)), sort_keys=False)
-        (folder / "params.yaml").write_text(text)
-        monkeypatch.setattr(sys, "argv", [module.__name__, *arguments])
-        module.main()
-
-    return stage
+    return partial(run_stage, folder)
 
 
 def history(name: str) -> list[dict[str, str]]:
@@ -147,25 +126,9 @@ def test_other_samplers_another_start_and_inception(run: Run, folder: Path) -> N
         assert "psnr" not in scores[0]["sets"][main]  # there is no original to compare with
     metrics = json.loads((folder / "report/metrics.json").read_text())
     assert metrics["real"]["inception_fid"] > 0
+    assert (folder / "report/figures/inception_fid.png").exists()
     text = (folder / "report/report.md").read_text()
     assert "**model4** starts from pure impulse noise" in text
     assert "by the strided sampler" in text
     assert "There is no FID in Inception features" not in text
     (folder / WEIGHTS).unlink()
-
-
-def test_every_number_of_the_report_is_explained(folder: Path) -> None:
-    """Column heads of its tables of scores all stand under 'What the numbers mean'."""
-    text = (folder / "report/report.md").read_text()
-    tables, meaning = text.split("## What the numbers mean")
-    results = tables[tables.index("## Results") : tables.index("## Settings")]
-    heads = [
-        line for line, rule in zip(results.splitlines(), results.splitlines()[1:], strict=False)
-        if rule.startswith("|---")
-    ]  # fmt: skip
-    names = {cell.strip(" ↑↓") for line in heads for cell in line.split("|")} - {""}
-    explained = {"epoch", "published"}  # said in the sentences around the tables
-    for name in names - explained:
-        word = name.replace(" in dB", "").replace("FID, classifier", "FID")
-        word = word.replace("IS by the published definition", "IS")
-        assert f"**{word.lower()}**" in meaning.lower(), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
@@ -11,63 +12,126 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from PIL import Image
 
-# Okabe and Ito's palette, told apart by colour-blind readers; a model keeps its colour.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-REAL = "0.45"
+Curve = tuple[np.ndarray, np.ndarray]  # x, y
+Point = tuple[str, float, float, float]  # label, score, and how far its interval goes down and up
 
-STYLE = {
-    "figure.constrained_layout.use": True,
-    "font.size": 9,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-}
-plt.rcParams.update(STYLE)
+REAL = "0.45"  # the grey of real images and of published numbers
+FILM_SCALE, FILM_LEVELS = 3, 32  # pixels a pixel; grey levels, for the size of the file
 
 
-def colour(index: int) -> str:
-    return PALETTE[index % len(PALETTE)]
+def use_style(path: Path) -> None:
+    plt.style.use(path)
 
 
-def save(figure: Figure, path: Path, dpi: int) -> None:
-    """Write a PNG without the program's version in it, so that the same content is the same
-    bytes."""
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """name -> colour, in the order of the style's palette."""
+    palette = cycle(plt.rcParams["axes.prop_cycle"].by_key()["color"])
+    return dict(zip(names, palette, strict=False))
+
+
+def save(figure: Figure, path: Path, dpi: int, vector: bool) -> None:
+    """Write a PNG, and an SVG beside it if `vector`, with neither date nor program in them."""
     figure.savefig(path, dpi=dpi, metadata={"Software": None})
+    if vector:
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     plt.close(figure)
+
+
+def tile(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
+    """(n, H, W) uint8 -> one picture, row by row, on white; what is left of a row stays white."""
+    n, height, width = images.shape
+    rows = -(-n // columns)
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = i // columns * (height + gap), i % columns * (width + gap)
+        canvas[y : y + height, x : x + width] = image
+    return canvas
+
+
+def show(axis: Axes, canvas: np.ndarray) -> None:
+    axis.imshow(canvas, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axis.grid(visible=False)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_visible(False)
 
 
 def image_rows(
     rows: Sequence[np.ndarray],
     row_labels: Sequence[str],
     column_labels: Sequence[str] = (),
-    gap: int = 2,
+    captions: Sequence[Sequence[str]] = (),
 ) -> Figure:
-    """Rows of images, each (n, 28, 28) uint8, with a label at the left of each row."""
-    columns = max(len(row) for row in rows)
+    """Rows of images, each (n, 28, 28) uint8.
+
+    A label stands at the left of each row, one above each column, and one under each image.
+    """
     side = rows[0].shape[-1]
-    canvas = np.full((len(rows) * (side + gap) - gap, columns * (side + gap) - gap), 255, np.uint8)
+    longest = max((text.count("\n") + 1 for row in captions for text in row), default=0)
+    gap = 2 if not longest else 3 + 7 * longest
+    columns = max(len(row) for row in rows)
+    pitch = side + gap
+    canvas = np.full((len(rows) * pitch - 2, columns * (side + 2) - 2), 255, np.uint8)
     for i, row in enumerate(rows):
-        for j, image in enumerate(row):
-            y, x = i * (side + gap), j * (side + gap)
-            canvas[y : y + side, x : x + side] = image
-    height = 0.62 * len(rows) + (0.3 if len(column_labels) else 0.1)
-    width = 0.62 * columns + 0.4 + 0.09 * max(len(label) for label in row_labels)
-    figure, axis = plt.subplots(figsize=(width, max(height, 1.0)))
-    axis.imshow(canvas, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        part = tile(row, columns)
+        canvas[i * pitch : i * pitch + side, : part.shape[1]] = part
+    inch = 0.62 / 30  # a pixel
+    label_width = 0.09 * max(len(line) for label in row_labels for line in label.split("\n"))
+    figure, axis = plt.subplots(
+        figsize=(
+            max(canvas.shape[1] * inch + 0.3 + label_width, 2.0),
+            max(canvas.shape[0] * inch + (0.35 if len(column_labels) else 0.15), 0.8),
+        )
+    )
+    show(axis, canvas)
     middle = (side - 1) / 2
-    axis.set_yticks([i * (side + gap) + middle for i in range(len(rows))], row_labels)
-    axis.set_xticks([j * (side + gap) + middle for j in range(len(column_labels))], column_labels)
+    axis.set_yticks([i * pitch + middle for i in range(len(rows))], row_labels)
+    axis.set_xticks([j * (side + 2) + middle for j in range(len(column_labels))], column_labels)
     axis.xaxis.tick_top()
     axis.tick_params(length=0)
-    axis.grid(visible=False)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
+    for i, row in enumerate(captions):
+        for j, text in enumerate(row):
+            x, y = j * (side + 2) + middle, i * pitch + side + 1
+            axis.text(x, y, text, ha="center", va="top", fontsize=6.5)
     return figure
+
+
+def sheets(parts: Mapping[str, np.ndarray], columns: int = 10) -> Figure:
+    """Contact sheets beside each other: title -> (n, 28, 28) uint8."""
+    rows = max(-(-len(images) // columns) for images in parts.values())
+    figure, axes = plt.subplots(
+        1, len(parts), figsize=(3.4 * len(parts), 0.34 * rows + 0.35), squeeze=False
+    )
+    for axis, (title, images) in zip(axes[0], parts.items(), strict=True):
+        show(axis, tile(images, columns))
+        axis.set_title(title)
+        axis.set_anchor("N")
+    return figure
+
+
+def save_film(path: Path, grids: Sequence[np.ndarray], columns: int, seconds: float) -> None:
+    """An animated PNG: each grid is (frames, n, 28, 28) uint8, beside each other.
+
+    Runs for `seconds` and then holds its last frame for two.
+    """
+    space = np.full((columns * 30 - 2, 8), 255, np.uint8)
+    frames = []
+    for step in zip(*grids, strict=True):
+        parts = [part for images in step for part in (space, tile(images, columns))][1:]
+        height = min(part.shape[0] for part in parts)
+        canvas = np.concatenate([part[:height] for part in parts], axis=1)
+        canvas = np.round(canvas / 255 * (FILM_LEVELS - 1)) / (FILM_LEVELS - 1) * 255
+        large = canvas.repeat(FILM_SCALE, axis=0).repeat(FILM_SCALE, axis=1)
+        frames.append(Image.fromarray(large.round().astype(np.uint8)))
+    each = round(1000 * seconds / len(frames))
+    durations = [each] * (len(frames) - 1) + [2000]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
 
 
 def losses(
@@ -76,69 +140,149 @@ def losses(
     published: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
     scale: str,
 ) -> Figure:
-    """One panel a model: (epoch, training, validation), the published curve in grey behind."""
+    """One panel a model: (epoch, training, validation), the published numbers in grey behind."""
     figure, axes = plt.subplots(
         1, len(curves), figsize=(3.2 * len(curves) + 0.6, 2.9), squeeze=False
     )
     for axis, (name, (epoch, training, validation)) in zip(axes[0], curves.items(), strict=True):
         if name in published:
             p_epoch, p_training, p_validation = published[name]
-            axis.plot(p_epoch, p_training, "--", color=REAL, lw=1, label="published, training")
-            axis.plot(p_epoch, p_validation, "-", color=REAL, lw=1, label="published, validation")
-        style = {"color": colours[name], "marker": "o", "ms": 3, "lw": 1.4}
+            marker = "x" if len(p_epoch) < 5 else ""
+            grey = {"color": REAL, "lw": 1, "marker": marker, "ms": 5}
+            axis.plot(p_epoch, p_training, "--", label="published, training", **grey)
+            axis.plot(p_epoch, p_validation, "-", label="published, validation", **grey)
+        style = {"color": colours[name], "marker": "o"}
         axis.plot(epoch, training, "--", label="training", mfc="white", **style)
         axis.plot(epoch, validation, "-", label="validation", **style)
-        axis.set(title=name, xlabel="epoch", ylabel="mean squared error", yscale=scale)
+        axis.set(title=name, xlabel="epoch", ylabel="mean squared error")
         axis.xaxis.get_major_locator().set_params(integer=True)
-        if scale == "log":
-            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-            axis.yaxis.set_minor_formatter(NullFormatter())
-        axis.legend(fontsize=7)
+        _scale(axis, scale)
+        axis.legend()
     return figure
 
 
+def curves(
+    panels: Mapping[str, Mapping[str, Curve]],
+    colours: Mapping[str, str],
+    labels: tuple[str, str],
+    scales: tuple[str, str],
+    published: Mapping[str, Curve],
+) -> Figure:
+    """Curves of several models in panels by title; published ones dotted, in the model's colour.
+
+    labels and scales: of x and of y.
+    """
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.2 * len(panels) + 0.4, 3.1), squeeze=False
+    )
+    for axis, (title, group) in zip(axes[0], panels.items(), strict=True):
+        for name, (x, y) in group.items():
+            axis.plot(x, y, color=colours[name], marker="o", label=name)
+            if name in published:
+                marker = "x" if len(published[name][0]) < 5 else ""
+                axis.plot(
+                    *published[name],
+                    ":",
+                    color=colours[name],
+                    marker=marker,
+                    ms=5,
+                    label=f"{name}, published",
+                )
+        axis.set(title=title, xlabel=labels[0], ylabel=labels[1], xscale=scales[0])
+        _scale(axis, scales[1])
+        axis.legend()
+    return figure
+
+
+def _scale(axis: Axes, scale: str) -> None:
+    """Linear or logarithmic y; the latter with plain numbers at 1, 2 and 5."""
+    axis.set_yscale(scale)
+    if scale == "log":
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+
+
 def scores_by_checkpoint(
-    series: Mapping[str, Sequence[tuple[str, float, float, float]]],
+    series: Mapping[str, Sequence[Point]],
     colours: Mapping[str, str],
     floor: float | None,
     ylabel: str,
+    published: Mapping[str, Sequence[Sequence[float]]],
 ) -> Figure:
-    """Groups of bars, one group a model: (checkpoint, score, below, above); floor as a line."""
-    figure, axis = plt.subplots(figsize=(1.5 + 1.7 * len(series), 3.0))
-    ticks, position = [], 0.0
+    """Groups of bars, one group a model, with the score of real images as a line.
+
+    published: model -> for each of its bars the published values that belong there.
+    """
+    bars = sum(map(len, series.values()))
+    width = max(1.4 + 0.75 * bars + 0.3 * len(series), 4.6)  # the legend needs as much
+    figure, axis = plt.subplots(figsize=(width, 3.2))
+    ticks, position, labelled = [], 0.0, False
     for name, points in series.items():
-        for label, score, below, above in points:
+        for i, (label, score, below, above) in enumerate(points):
             axis.bar(position, score, width=0.8, color=colours[name])
             axis.errorbar(
                 position, score, [[max(below, 0)], [max(above, 0)]], color="black", lw=1, capsize=3
             )
+            for value in published.get(name, [()] * len(points))[i]:
+                text = None if labelled else "published (not comparable)"
+                axis.plot(position, value, "D", color=REAL, mfc="white", ms=5, label=text)
+                labelled = True
             ticks.append((position, f"{name}\n{label}"))
             position += 1
         position += 0.6
     if floor is not None:
         axis.axhline(floor, color=REAL, ls=":", label=f"real images: {floor:.3g}")
-        axis.legend(loc="lower right", bbox_to_anchor=(1, 1))
+    if floor is not None or labelled:
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     axis.set_xticks(*zip(*ticks, strict=True), fontsize=7)
     axis.set_ylabel(ylabel)
     axis.grid(visible=False, axis="x")
     return figure
 
 
+def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """Up to four panels beside each other, of one y axis; more go to further rows."""
+    columns = min(count, 4)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(2.6 * columns + 0.6, height * rows),
+        squeeze=False,
+        sharey=True,
+    )
+    for axis in axes.flat[count:]:
+        axis.remove()
+    return figure, list(axes.flat[:count])
+
+
 def class_histogram(
     shares: Mapping[str, np.ndarray], colours: Mapping[str, str], real: np.ndarray
 ) -> Figure:
     """Share of each predicted digit, one panel a model, with the real frequencies as steps."""
-    figure, axes = plt.subplots(
-        1, len(shares), figsize=(3.0 * len(shares) + 0.6, 2.6), squeeze=False, sharey=True
-    )
-    for axis, (name, share) in zip(axes[0], shares.items(), strict=True):
+    figure, axes = _panels(len(shares), 2.6)
+    for axis, (name, share) in zip(axes, shares.items(), strict=True):
         axis.bar(range(10), share, color=colours[name])
-        axis.step(np.arange(-0.5, 10), [real[0], *real], color=REAL, lw=1.4, label="test images")
+        axis.step(np.arange(-0.5, 10), [real[0], *real], color=REAL, label="test images")
         axis.set(title=name, xlabel="predicted digit", xticks=range(10))
         axis.grid(visible=False, axis="x")
-        axis.legend(fontsize=7)
-    axes[0][0].set_ylabel("share of images")
+        axis.legend()
+    axes[0].set_ylabel("share of images")
+    return figure
+
+
+def calibration(
+    ratios: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], colours: Mapping[str, str]
+) -> Figure:
+    """(low, share, high) of each predicted digit over its real frequency, one panel a model."""
+    figure, axes = _panels(len(ratios), 2.5)
+    for axis, (name, (low, ratio, high)) in zip(axes, ratios.items(), strict=True):
+        axis.axhline(1, color=REAL, ls=":")
+        sides = [ratio - low, high - ratio]
+        axis.errorbar(range(10), ratio, sides, fmt="o", ms=4, color=colours[name], lw=1.2)
+        axis.set(title=name, xlabel="predicted digit", xticks=range(10))
+    axes[0].set_ylabel("share / real frequency")
     return figure
 
 
@@ -154,10 +298,10 @@ def schedules(values: Mapping[str, np.ndarray], colours: Mapping[str, str], ylab
 
 
 def confusion(matrix: np.ndarray) -> Figure:
-    """True digit by predicted digit; counts written in, right answers on the diagonal."""
+    """True digit by predicted digit; counts written in, wrong answers shaded."""
     figure, axis = plt.subplots(figsize=(4.4, 4.2))
     wrong = np.where(np.eye(10, dtype=bool), 0, matrix)
-    axis.imshow(wrong, cmap="Oranges")
+    axis.imshow(wrong, cmap="Oranges", vmax=max(1.6 * wrong.max(), 1))
     for i, j in np.ndindex(matrix.shape):
         axis.text(j, i, matrix[i, j], ha="center", va="center", fontsize=7)
     axis.set(xlabel="predicted digit", ylabel="true digit", xticks=range(10), yticks=range(10))

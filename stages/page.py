@@ -1,0 +1,63 @@
+"""The report's Markdown as one HTML page that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+def data_uri(path: Path) -> str:
+    """The file as an address that holds it."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f"data:{TYPES[path.suffix]};base64,{content}"
+
+
+def slug(text: str) -> str:
+    return re.sub(r"\W+", "-", text.lower()).strip("-")
+
+
+def embed(tokens: list[Token], folder: Path) -> None:
+    """Put images into the page, the vector form where there is one."""
+    for token in tokens:
+        embed(token.children or [], folder)
+        if token.type == "image":
+            path = folder / str(token.attrs["src"])
+            vector = path.with_suffix(".svg")
+            token.attrs["src"] = data_uri(vector if vector.exists() else path)
+            token.attrs["class"] = "lines" if vector.exists() else "pixels"
+
+
+def headings(tokens: list[Token]) -> list[dict[str, str]]:
+    """Give each second-level heading an id; the list of them, for a table of contents."""
+    found = []
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open" and opening.tag == "h2":
+            opening.attrs["id"] = slug(inline.content)
+            found.append({"id": slug(inline.content), "title": inline.content})
+    return found
+
+
+def render(text: str, folder: Path, template: jinja2.Template, metrics: dict[str, Any]) -> str:
+    """Markdown -> HTML; `folder` is what its image links start from.
+
+    HTML in the Markdown is escaped. Raises FileNotFoundError where an image is missing.
+    """
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    tokens = markdown.parse(text)
+    embed(tokens, folder)
+    contents = headings(tokens)
+    title = next(t.content for t in tokens if t.type == "inline")
+    body = Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 (escaped above)
+    return template.render(title=title, contents=contents, body=body, metrics=metrics)
