@@ -18,16 +18,16 @@ SEEDS ?= 1,2,3
 
 repro: $(STAMP)  ## run what has changed, and say where the report is (the default)
 	dvc repro
-	@echo "report: $(CURDIR)/report/report.md"
+	@echo "report: $(CURDIR)/report/report.html"
 
 paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
 	dvc exp run $(addprefix -S ,$(PAPER))
-	@echo "report: $(CURDIR)/report/report.md"
+	@echo "report: $(CURDIR)/report/report.html"
 
 quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in scratch/quick
 	python tools/copy_project.py scratch/quick --quick
 	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(wildcard $(CURDIR)/data/mnist)}" dvc repro
-	@echo "report: $(CURDIR)/scratch/quick/report/report.md"
+	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)
@@ -52,4 +52,5 @@ $(STAMP): requirements.txt constraints.txt
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --requirement requirements.txt
+	python tools/offline_plots.py
 	@touch $(STAMP)

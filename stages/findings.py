@@ -21,6 +21,14 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
 
 
+def duration(seconds: float) -> str:
+    """In the unit that suits: seconds, minutes or hours."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{number(seconds / size, 2)} {unit}"
+    return f"{number(seconds, 2)} s"
+
+
 def bounds(scores: Scores, key: str) -> tuple[float, float]:
     """The 95 % interval of a score."""
     return scores[key] - scores[f"{key}_below"], scores[key] + scores[f"{key}_above"]

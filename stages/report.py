@@ -105,7 +105,8 @@ def environment(folder: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=jinja2.select_autoescape(["html.j2"]),
     )
-    templates.filters |= {"number": findings.number, "names": findings.names}
+    for filter in (findings.number, findings.names, findings.duration):
+        templates.filters[filter.__name__] = filter
     return templates
 
 

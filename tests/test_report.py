@@ -114,7 +114,7 @@ def test_the_summary_says_what_was_run(folder: Path, text: str) -> None:
     for words in (run["device"], run["precision"], run["torch"], "2 epochs of 32 images", "dvc"):
         assert words in summary
     assert "not a git repository" in summary
-    assert re.search(r"time to train \| model2 \S+ min", summary)
+    assert re.search(r"time to train \| model2 \S+ s, model4", summary)
 
 
 def test_no_conclusion_at_a_small_budget(text: str) -> None:
@@ -249,6 +249,13 @@ def test_memorisation_is_said_of_whom_it_may_be_true() -> None:
     )
     far = {"nearest_training_distance": 4.0}
     assert "No model's images lie nearer" in findings.memorisation([model("a", 1.0)], far)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(7.26, "7.3 s"), (119, "119 s"), (300, "5 min"), (9000, "2.5 h")]
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert findings.duration(seconds) == words
 
 
 def test_all_findings_are_sentences() -> None:

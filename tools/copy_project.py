@@ -65,7 +65,7 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
-    for name in ("dvc.lock", "report/report.md", "report/metrics.json"):
+    for name in ("dvc.lock", "report/report.md", "report/report.html", "report/metrics.json"):
         (folder / name).unlink(missing_ok=True)
     for name in ("report/figures", "report/plots"):
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -15,4 +15,4 @@ def wilson(count: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     share = count / n
     centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
     half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
-    return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
+    return np.clip(centre - half, 0, share), np.clip(centre + half, share, 1)  # rounding apart

@@ -86,10 +86,11 @@ def image_rows(
     figure, axis = plt.subplots(
         figsize=(
             max(canvas.shape[1] * inch + 0.3 + label_width, 2.0),
-            max(canvas.shape[0] * inch + (0.35 if len(column_labels) else 0.15), 0.8),
+            max(canvas.shape[0] * inch + (0.45 if len(column_labels) else 0.2), 0.8),
         )
     )
     show(axis, canvas)
+    axis.set_anchor("W")
     middle = (side - 1) / 2
     axis.set_yticks([i * pitch + middle for i in range(len(rows))], row_labels)
     axis.set_xticks([j * (side + 2) + middle for j in range(len(column_labels))], column_labels)
