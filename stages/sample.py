@@ -29,7 +29,7 @@ from stages.progress import Progress
 CHECKPOINTS = Path("results/models")
 OUTPUT = Path("results/samples")
 CHUNK = 100  # images that share a generator; part of the definition of the results
-FILMED, FRAMES = 16, 51  # images whose way from x_T to x_0 is kept, and at how many steps
+FILMED, FRAMES = 16, 41  # images whose way from x_T to x_0 is kept, and at how many steps
 
 Watching = Callable[[str], samplers.Watch]  # name of the sampler -> what watches it
 

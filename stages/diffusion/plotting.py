@@ -21,7 +21,7 @@ Curve = tuple[np.ndarray, np.ndarray]  # x, y
 Point = tuple[str, float, float, float]  # label, score, and how far its interval goes down and up
 
 REAL = "0.45"  # the grey of real images and of published numbers
-FILM_SCALE, FILM_LEVELS = 3, 32  # pixels a pixel; grey levels, for the size of the file
+FILM_SCALE, FILM_LEVELS = 3, 16  # pixels a pixel; grey levels, for the size of the file
 
 
 def use_style(path: Path) -> None:
