@@ -16,8 +16,8 @@ SEEDS ?= 1,2,3
 .DEFAULT_GOAL := repro
 .PHONY: repro paper quick bench seeds test lint help clean
 
-repro: $(STAMP)  ## run what has changed, and say where the report is (the default)
-	dvc repro
+repro: $(STAMP)  ## run what has changed (the default); JOBS=2: that many stages at a time
+	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro)
 	@echo "report: $(CURDIR)/report/report.md"
 
 paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
