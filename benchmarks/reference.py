@@ -6,6 +6,8 @@ loss read after each step. Network and schedule are this project's.
 
 from __future__ import annotations
 
+import itertools
+import warnings
 from collections.abc import Iterator
 
 import stages.torchvision_ops  # noqa: F401  (before torchvision)
@@ -41,11 +43,15 @@ class Digits(Dataset):
 
 def batches(images: Tensor, batch_size: int) -> Iterator[Tensor]:
     """Batches without end; the workers run ahead as they do in a long epoch."""
-    loader = DataLoader(
-        Digits(images), batch_size, shuffle=True, num_workers=WORKERS, drop_last=True
-    )
-    while True:
-        yield from loader
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create 4 worker")
+        loader = DataLoader(
+            Digits(images), batch_size, shuffle=True, num_workers=WORKERS, drop_last=True
+        )
+        epochs = (batch for _ in itertools.count() for batch in loader)
+        first = next(epochs)  # starts the workers, too many as they may be for this machine
+    yield first
+    yield from epochs
 
 
 def train_steps(

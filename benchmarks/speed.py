@@ -216,7 +216,10 @@ def commands(setting: Setting) -> list[Way]:
         print(f"{setting.project} is not up to date: dvc is left out", file=sys.stderr)
     else:
         typed |= {"dvc status": [*dvc, "status"], "dvc repro": [*dvc, "repro"]}
-    return [Way(name, partial(subprocess.run, line, **where)) for name, line in typed.items()]
+    return [
+        Way(name, partial(subprocess.run, line, **where), command=tuple(line))
+        for name, line in typed.items()
+    ]
 
 
 def parts(models: list[str]) -> dict[str, Callable[[Setting], list[Way]]]:
@@ -287,8 +290,12 @@ def main() -> None:
         ways = build(setting)
         found = results(ways, interleaved(ways, arguments.repetitions))
         again = [sys.executable, "-m", "benchmarks.speed", *sys.argv[1:], "--once", part]
-        for number, row in enumerate(found):
-            rows.append({"part": part, **row, "peak": peak_memory([*again, str(number)])})
+        for number, (way, row) in enumerate(zip(ways, found, strict=True)):
+            if way.command:
+                peak = peak_memory(way.command, setting.project)
+            else:
+                peak = peak_memory([*again, str(number)], Path.cwd())
+            rows.append({"part": part, **row, "peak": peak})
             print(f"{part}, {row['way']}: {row['cost']:.4g} s", flush=True)
     arguments.output.mkdir(parents=True, exist_ok=True)
     record = devices.record(device, dtype) | {"rows": rows}

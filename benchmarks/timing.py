@@ -6,8 +6,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 PEAK = (
     "import resource, subprocess, sys\n"
@@ -21,6 +22,7 @@ class Way:
     """run() does `units` of a work of which a whole has `whole`.
 
     flops: floating point operations a unit, where they were counted; dtype: of its products.
+    command: what run() starts, where the work is done in another process.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Way:
     whole: float = 1
     flops: float = 0
     dtype: str = ""
+    command: tuple[str, ...] = ()
 
     def cost(self, seconds: float) -> float:
         """Seconds of the whole work, from those of one run."""
@@ -68,7 +71,7 @@ def results(ways: list[Way], seconds: list[list[float]]) -> list[dict]:
     ]
 
 
-def peak_memory(command: list[str]) -> float:
+def peak_memory(command: Sequence[str], folder: Path) -> float:
     """Largest resident memory in GB of a command, or of the largest process that it waits for.
 
     A process between starts it: Linux counts the memory of the one that starts a process as
@@ -76,6 +79,7 @@ def peak_memory(command: list[str]) -> float:
     """
     done = subprocess.run(
         [sys.executable, "-c", PEAK, *command],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=True,
