@@ -14,10 +14,10 @@ PAPER := training.epochs=75 training.images=48000 training.validation_images=120
 SEEDS ?= 1,2,3
 
 .DEFAULT_GOAL := repro
-.PHONY: repro paper quick seeds test lint help clean
+.PHONY: repro paper quick bench seeds test lint help clean
 
-repro: $(STAMP)  ## run what has changed, and say where the report is (the default)
-	dvc repro
+repro: $(STAMP)  ## run what has changed (the default); JOBS=2: that many stages at a time
+	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro)
 	@echo "report: $(CURDIR)/report/report.html"
 
 paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
@@ -28,6 +28,9 @@ quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in s
 	python tools/copy_project.py scratch/quick --quick
 	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(wildcard $(CURDIR)/data/mnist)}" dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
+
+bench: $(STAMP)  ## measure speed and memory beside a reference; tables in scratch/bench
+	python -m benchmarks.speed
 
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)

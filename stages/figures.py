@@ -224,6 +224,19 @@ def draw_scores(
     gallery.lines("confusion", plotting.confusion(np.array(confusion)))
 
 
+def draw_steps(gallery: Gallery, models: list[ModelResults], colours: dict[str, str]) -> None:
+    """Scores of strided sampling by steps and eta, beside the sampler that the report uses."""
+    studied = [m for m in models if m.steps]
+    if studied:
+        figure = plotting.step_study(
+            {m.name: m.steps for m in studied},
+            {m.name: (m.best["main"], m.main) for m in studied},
+            colours,
+            {"fid": "FID, classifier features", "is": "IS"},
+        )
+        gallery.lines("steps", figure)
+
+
 def progress(name: str, key: str | None = None) -> tuple[list[np.ndarray], list[str]]:
     """The first images of every checkpoint, by epoch: of the report's sampler, or of set `key`."""
     rows, labels = [], []
@@ -344,6 +357,7 @@ def main() -> None:
     draw_degradations(gallery, config, colours, seed)
     draw_losses(gallery, models, colours, published, params)
     draw_scores(gallery, models, colours, published)
+    draw_steps(gallery, models, colours)
     for model in models:
         draw_images(gallery, model, params.examples_per_digit)
     write_plots(models)

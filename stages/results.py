@@ -26,6 +26,7 @@ class ModelResults:
     seconds: list[float] | None  # from the start to the end of each epoch, where known
     checkpoints: list[dict[str, Any]]  # scored ones, in order of epoch
     predictions: list[dict[str, str]]  # of every scored image
+    steps: list[dict[str, float]]  # scores by number of strided steps and eta
 
     @property
     def best(self) -> dict[str, Any]:
@@ -83,4 +84,5 @@ def read_model(name: str, kind: str) -> ModelResults:
         run=read_json(trained / "run.json"),
         checkpoints=read_json(scored / "scores.json"),
         predictions=read_csv(scored / "predictions.csv"),
+        steps=read_json(RESULTS / "steps" / f"{name}.json"),
     )

@@ -31,6 +31,8 @@ TINY = {
     "training.checkpoints": [1],
     "sampling.images": 6,
     "sampling.progress_images": 2,
+    "step_study.steps": [2, 3],
+    "step_study.etas": [0.0, 0.5],
     "evaluation.splits": 2,
     "evaluation.reference": 200,
     "evaluation.bootstrap": 3,

@@ -18,6 +18,7 @@ from conftest import ROOT, TINY, write_fake_mnist
 from tools.copy_project import copy_project
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PER_MODEL = [name for name, stage in STAGES.items() if "foreach" in stage]
 BODIES = {name: stage.get("do", stage) for name, stage in STAGES.items()}
 
 
@@ -57,7 +58,7 @@ def read_keys(path: Path) -> set[str]:
                 keys.add(ast.literal_eval(key))
         elif node.func.id == "load":
             keys |= {"seed", "data", "classifier", "training", "models"}
-            keys |= {"sampling", "evaluation", "figures"}
+            keys |= {"sampling", "step_study", "evaluation", "figures"}
     return keys
 
 
@@ -140,7 +141,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     assert workspace.repro("check_params") == {"check_params"}
     workspace.dvc("commit", "--force", "download")
     ran = workspace.repro()
-    per_model = {f"{s}@{m}" for s in ("train", "sample", "evaluate") for m in ("model2", "model4")}
+    per_model = {f"{s}@{m}" for s in PER_MODEL for m in ("model2", "model4")}
     assert ran == per_model | {
         "download_inception",
         "train_classifier",
@@ -198,7 +199,7 @@ def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
 def test_a_learning_rate_touches_its_model_alone(workspace: Workspace) -> None:
     before = workspace.json("report/metrics.json")
     workspace.edit("learning_rate: 0.001", "learning_rate: 1e-02")  # as exp run writes it
-    changed = {"train@model2", "sample@model2", "evaluate@model2"}
+    changed = {f"{stage}@model2" for stage in PER_MODEL}
     assert workspace.repro() == {"check_params", "figures", "report"} | changed
     after = workspace.json("report/metrics.json")
     assert after["model4"] == before["model4"]
@@ -222,12 +223,15 @@ def changed_stages(workspace: Workspace) -> set[str]:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("bootstrap: 3", "bootstrap: 4", {"evaluate@model2", "evaluate@model4", "reference"}),
+        ("bootstrap: 3", "bootstrap: 4",
+         {"evaluate@model2", "evaluate@model4", "compare_steps@model2", "compare_steps@model4",
+          "reference"}),
         ("eta: 0.0", "eta: 0.5", {"sample@model2", "sample@model4"}),
         ("dropout: 0.15", "dropout: 0.2", {"train@model4", "figures"}),
         ("images: 512", "images: 513", {"train_classifier"}),
         ("inception: 'off'", "inception: auto",
-         {"download_inception", "reference", "evaluate@model2", "evaluate@model4"}),
+         {"download_inception", "reference", "evaluate@model2", "evaluate@model4",
+          "compare_steps@model2", "compare_steps@model4"}),
     ],
 )  # fmt: skip
 def test_parameters_change_the_stages_that_read_them(
@@ -245,10 +249,11 @@ def test_parameters_change_the_stages_that_read_them(
     [
         ("stages/diffusion/plotting.py", {"figures"}),
         ("stages/params/figures.py", {"check_params", "figures", "report"}),
-        ("stages/diffusion/samplers.py", {"sample@model2", "sample@model4"}),
+        ("stages/diffusion/samplers.py",
+         {"sample@model2", "sample@model4", "compare_steps@model2", "compare_steps@model4"}),
         ("stages/diffusion/training.py", {"train@model2", "train@model4"}),
     ],
-)
+)  # fmt: skip
 def test_modules_change_the_stages_that_import_them(
     workspace: Workspace, module: str, expected: set[str]
 ) -> None:
@@ -285,7 +290,7 @@ def test_a_block_in_params_is_a_new_model_and_removing_it_leaves_no_trace(
     values = yaml.safe_load(text)
     values["models"]["model5"] = values["models"]["model2"] | {"learning_rate": 3.0e-3}
     path.write_text(yaml.safe_dump(values, sort_keys=False))
-    new = {"train@model5", "sample@model5", "evaluate@model5"}
+    new = {f"{stage}@model5" for stage in PER_MODEL}
     assert workspace.repro() == new | {"check_params", "figures", "report"}
     assert "model5" in workspace.json("report/metrics.json")
     report = workspace.folder / "report"

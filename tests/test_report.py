@@ -20,7 +20,17 @@ from conftest import ROOT, TINY, prepare, run_stage
 from PIL import Image
 from scipy.stats import binomtest
 
-from stages import evaluate, figures, findings, page, reference, report, sample, train
+from stages import (
+    compare_steps,
+    evaluate,
+    figures,
+    findings,
+    page,
+    reference,
+    report,
+    sample,
+    train,
+)
 from stages import train_classifier as classifier
 from stages.diffusion import plotting
 from stages.diffusion.intervals import wilson
@@ -39,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in (classifier, reference):
         run_stage(folder, stage, **OVERRIDES)
     for name in MODELS:
-        for stage in (train, sample, evaluate):
+        for stage in (train, sample, evaluate, compare_steps):
             run_stage(folder, stage, name, **OVERRIDES)
     for stage in (figures, report):
         run_stage(folder, stage, **OVERRIDES)
@@ -76,7 +86,7 @@ def test_every_figure_is_shown_and_every_shown_figure_is_there(folder: Path, tex
     kinds = ("progress", "digits", "samples", "reverse", "film", "confidence", "nearest")
     assert {f"{kind}_model5.png" for kind in kinds} <= drawn
     vectors = {p.stem for p in (folder / "report/figures").glob("*.svg")}
-    assert {"loss_gaussian", "loss_by_images", "loss_by_time", "fid_all", "kid"} <= vectors
+    assert {"loss_gaussian", "loss_by_images", "loss_by_time", "fid_all", "kid", "steps"} <= vectors
 
 
 def test_figures_are_small_and_films_move(folder: Path) -> None:
@@ -183,7 +193,7 @@ def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> M
         for sampler, digits in (("naive", "8881"), ("improved", "0123")):
             predictions += [{"epoch": "9", "set": sampler, "digit": d} for d in digits]
     checkpoint = {"epoch": 9, "roles": ["best", "last"], "main": main, "sets": sets}
-    return ModelResults(name, kind, {}, [], None, [checkpoint], predictions)
+    return ModelResults(name, kind, {}, [], None, [checkpoint], predictions, [])
 
 
 @pytest.mark.parametrize(("a", "b"), [(10.0, 30.0), (30.0, 10.0)])

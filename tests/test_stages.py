@@ -15,7 +15,16 @@ import pytest
 import torch
 from conftest import TINY, prepare, run_stage, write_random_inception
 
-from stages import evaluate, figures, reference, report, sample, train, train_classifier
+from stages import (
+    compare_steps,
+    evaluate,
+    figures,
+    reference,
+    report,
+    sample,
+    train,
+    train_classifier,
+)
 from stages.diffusion import checkpoints
 from stages.diffusion.inception import WEIGHTS
 
@@ -114,7 +123,7 @@ def test_other_samplers_another_start_and_inception(run: Run, folder: Path) -> N
     run(train_classifier, **other)
     run(reference, **other)
     for name in ("model2", "model4"):
-        for stage in (train, sample, evaluate):
+        for stage in (train, sample, evaluate, compare_steps):
             run(stage, name, **other)
     run(figures, **other)
     run(report, **other)
@@ -127,6 +136,21 @@ def test_other_samplers_another_start_and_inception(run: Run, folder: Path) -> N
     metrics = json.loads((folder / "report/metrics.json").read_text())
     assert metrics["real"]["inception_fid"] > 0
     assert (folder / "report/figures/inception_fid.png").exists()
+    study = json.loads((folder / "results/steps/model2.json").read_text())
+    assert [(entry["steps"], entry["eta"]) for entry in study] == [
+        (2, 0.0), (2, 0.5), (3, 0.0), (3, 0.5)
+    ]  # fmt: skip
+    (best,) = [
+        point["sets"]["strided"]
+        for point in json.loads((folder / "results/scores/model2/scores.json").read_text())
+        if "best" in point["roles"]
+    ]
+    # The same noise, steps and eta as in stages.sample give the same images, hence scores.
+    shared = {"is", "is_below", "is_above", "fid", "fid_below", "fid_above", "kid", "images"}
+    assert {key: study[3][key] for key in shared} == {key: best[key] for key in shared}
+    assert study[2]["fid"] != study[3]["fid"]
+    assert json.loads((folder / "results/steps/model4.json").read_text()) == []
+
     text = (folder / "report/report.md").read_text()
     assert "**model4** starts from pure impulse noise" in text
     assert "by the strided sampler" in text

@@ -121,7 +121,7 @@ def test_progress_is_line_wise_where_there_is_no_terminal(
     assert lines[1:] == ["train: 42 of 100, 00:58 left", "half done"]
 
 
-@pytest.mark.parametrize("stage", ["train", "sample", "evaluate"])
+@pytest.mark.parametrize("stage", ["train", "sample", "evaluate", "compare_steps"])
 def test_an_unknown_model_gets_one_sentence(stage: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", f"stages.{stage}", "modell1"],

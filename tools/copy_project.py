@@ -24,6 +24,8 @@ QUICK = {
     "training.validation_images": 100,
     "sampling.images": 4,
     "sampling.progress_images": 1,
+    "step_study.steps": (2, 4),
+    "step_study.etas": (0.0, 1.0),
     "evaluation.splits": 2,
     "evaluation.reference": 500,
     "evaluation.bootstrap": 20,

@@ -298,6 +298,58 @@ def schedules(values: Mapping[str, np.ndarray], colours: Mapping[str, str], ylab
     return figure
 
 
+def step_study(
+    studies: Mapping[str, Sequence[Mapping[str, float]]],
+    beside: Mapping[str, tuple[str, Mapping[str, float]]],
+    colours: Mapping[str, str],
+    scores: Mapping[str, str],
+) -> Figure:
+    """Scores (key -> label, a row each) over the number of steps, a column a model, a line an eta.
+
+    beside: model -> name and scores of another sampler, drawn across with its interval.
+    """
+    figure, axes = plt.subplots(
+        len(scores),
+        len(studies),
+        figsize=(3.4 * len(studies) + 0.6, 2.5 * len(scores)),
+        squeeze=False,
+        sharex=True,
+        sharey="row",
+    )
+    for column, (name, study) in zip(axes.T, studies.items(), strict=True):
+        sampler, other = beside[name]
+        for axis, (key, label) in zip(column, scores.items(), strict=True):
+            below, above = max(other[f"{key}_below"], 0), max(other[f"{key}_above"], 0)
+            axis.axhspan(other[key] - below, other[key] + above, color=REAL, alpha=0.2, lw=0)
+            axis.axhline(other[key], color=REAL, ls=":", label=sampler)
+            for eta, marker in zip(sorted({e["eta"] for e in study}), cycle("os^Dv"), strict=False):
+                chosen = sorted((e for e in study if e["eta"] == eta), key=lambda e: e["steps"])
+                sides = [[max(e[f"{key}_{s}"], 0) for e in chosen] for s in ("below", "above")]
+                axis.errorbar(
+                    [e["steps"] for e in chosen],
+                    [e[key] for e in chosen],
+                    sides,
+                    color=colours[name],
+                    marker=marker,
+                    ms=5,
+                    mfc="white" if eta else None,
+                    lw=1,
+                    label=rf"$\eta$ = {eta:g}",
+                )
+            axis.set_xscale("log")
+            steps = sorted({e["steps"] for e in study})
+            axis.set_xticks(steps, [f"{s:g}" for s in steps])
+            axis.minorticks_off()
+            if axis is column[0]:
+                axis.set_title(name)
+                axis.legend()
+            if axis is column[-1]:
+                axis.set_xlabel("strided steps")
+            if name == next(iter(studies)):
+                axis.set_ylabel(label)
+    return figure
+
+
 def confusion(matrix: np.ndarray) -> Figure:
     """True digit by predicted digit; counts written in, wrong answers shaded."""
     figure, axis = plt.subplots(figsize=(4.4, 4.2))

@@ -11,6 +11,7 @@ from stages.params.figures import Figures
 from stages.params.models import Models
 from stages.params.reader import Section, Seed
 from stages.params.sampling import Sampling
+from stages.params.step_study import StepStudy
 from stages.params.training import Training
 
 
@@ -23,6 +24,7 @@ class Params(Section):
     training: Training
     models: Models
     sampling: Sampling
+    step_study: StepStudy
     evaluation: Evaluation
     figures: Figures
 
@@ -52,12 +54,12 @@ class Params(Section):
         ):
             if value > limit:
                 raise ValueError(f"{key} is {value}, must not exceed {why}, {limit}")
+        asked = [("step_study.steps", steps) for steps in self.step_study.steps]
         if self.sampling.sampler == "strided":
-            for name, model in self.models.items():
-                steps = model.degradation.T
-                if model.degradation.kind == "gaussian" and self.sampling.steps > steps:
-                    raise ValueError(
-                        f"sampling.steps is {self.sampling.steps}, must not exceed T of "
-                        f"{name}, {steps}"
-                    )
+            asked.insert(0, ("sampling.steps", self.sampling.steps))
+        for name, model in self.models.items():
+            T = model.degradation.T
+            for key, steps in asked:
+                if model.degradation.kind == "gaussian" and steps > T:
+                    raise ValueError(f"{key} is {steps}, must not exceed T of {name}, {T}")
         return self

@@ -1,0 +1,144 @@
+"""The benchmark: its arithmetic, and that what it times is what it says."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+
+import pytest
+import torch
+from conftest import ROOT
+from torch import nn
+
+from benchmarks import in_diffusers, reference, speed, timing
+from stages.diffusion import data, network, samplers
+from stages.diffusion.degradations import Gaussian
+from stages.diffusion.schedules import linear_alpha_bar
+from stages.errors import UserError
+from stages.params.models import Model
+from stages.params.reader import read
+
+HOT = Gaussian(linear_alpha_bar(1e-4, 0.5, 20))
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return network.build({"kind": "cnn", "hidden": (2, 2)}).eval()
+
+
+def test_ways_take_turns_after_one_run_that_does_not_count() -> None:
+    turns: list[str] = []
+    ways = [timing.Way(name, lambda name=name: turns.append(name)) for name in "ab"]
+    assert [len(own) for own in timing.interleaved(ways, 3)] == [3, 3]
+    assert "".join(turns) == "abababab"
+
+
+def test_costs_and_ratios_are_medians_over_repetitions() -> None:
+    slow = timing.Way("slow", print, units=10, whole=1000)
+    fast = timing.Way("fast", print, units=10, whole=50, flops=3e9)
+    rows = timing.results([slow, fast], [[4.0, 2.0, 9.0], [1.0, 2.0, 3.0]])
+    assert [row["cost"] for row in rows] == [400, 10]  # seconds of 1000 and of 50 units
+    assert [row["ratio"] for row in rows] == [1, 60]  # 80, 20 and 60 in the three turns
+    assert rows[1]["gflops"] == pytest.approx(3 * 50 / 10)
+
+
+def test_peak_memory_is_that_of_the_command_alone() -> None:
+    held = bytearray(10**9)  # of this process, which must not count
+    held[:: 2**12] = b"x" * len(held[:: 2**12])
+    line = "x = bytearray(300_000_000); x[::4096] = b'x' * len(x[::4096])"
+    assert 0.3 < timing.peak_memory([sys.executable, "-c", line], ROOT) < 0.4
+
+
+def test_operations_are_those_of_the_convolutions() -> None:
+    """Two a multiply-add; backward twice the forward, but for the images of the first layer."""
+    model = read("models.model1", Model, ROOT / "params.yaml")
+    hidden = (1, *model.network.hidden)
+    layers = [2 * 784 * 49 * a * b for a, b in itertools.pairwise(hidden)]
+    layers.append(2 * 784 * 9 * hidden[-1])
+    forward = speed.operations(model, training=False)
+    assert forward == pytest.approx(sum(layers), rel=0.01)
+    assert speed.operations(model, training=True) == pytest.approx(
+        3 * sum(layers) - layers[0], rel=0.01
+    )
+
+
+def test_the_reference_reads_the_same_pixels() -> None:
+    images = torch.randint(0, 256, (3, 1, 28, 28), dtype=torch.uint8)
+    shown = torch.stack([reference.Digits(images)[i] for i in range(3)])
+    torch.testing.assert_close(shown, data.to_pixels(images))
+
+
+def test_the_reference_learns(net: nn.Module) -> None:
+    source = itertools.repeat(torch.zeros(8, 1, 28, 28))
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    cpu = torch.device("cpu")
+    first = reference.train_steps(net, optimizer, HOT, source, 5, cpu)
+    assert reference.train_steps(net, optimizer, HOT, source, 20, cpu) < 0.9 * first
+
+
+def test_the_reference_draws_what_ours_draws(net: nn.Module) -> None:
+    x_T = torch.randn(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(1)
+    theirs = reference.sample(net, HOT, x_T)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        predict = samplers.predictor(net, HOT.T)
+        ours = samplers.sample_ancestral(predict, HOT, x_T, torch.randn_like)
+    torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("strided", [False, True])
+def test_diffusers_draw_what_ours_draw(net: nn.Module, strided: bool) -> None:
+    drawn = in_diffusers.draw(in_diffusers.pipeline(net, HOT, strided), 2, HOT.T, seed=3)
+    g = torch.Generator().manual_seed(3)
+    normal = lambda x: torch.randn(x.shape, generator=g)  # noqa: E731
+    x_T, predict = normal(torch.empty(2, 1, 28, 28)), samplers.predictor(net, HOT.T)
+    with torch.no_grad():
+        if strided:
+            ours = samplers.sample_strided(predict, HOT, x_T, normal, HOT.T)
+        else:
+            ours = samplers.sample_ancestral(predict, HOT, x_T, normal)
+    expected = (ours / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
+    torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_float32_is_not_slower_than_the_reference() -> None:
+    """What a processor without bfloat16 units gets. The best of a few turns, with a margin for
+    what else the machine does."""
+    model = read("models.model1", Model, ROOT / "params.yaml")
+    setting = speed.Setting(torch.device("cpu"), torch.float32, 1, ROOT)
+    theirs, ours = timing.interleaved(speed.training(model, setting), 4)
+    assert min(ours) < 1.25 * min(theirs)
+
+
+def test_every_way_of_sampling_takes_the_steps_that_are_asked_for() -> None:
+    model = read("models.model1", Model, ROOT / "params.yaml")
+    ways = speed.sampling(model, speed.Setting(torch.device("cpu"), torch.bfloat16, 2, ROOT))
+    assert [way.whole for way in ways] == [1000, 1000, 1000, 50, 50, 25, 25]
+    for way in ways:
+        calls: list[int] = []
+        hook = nn.modules.module.register_module_forward_hook(
+            lambda module, *_, calls=calls: calls.append(isinstance(module, network.Cnn))
+        )
+        way.run()
+        hook.remove()
+        assert sum(calls) == way.units == 2
+
+
+def test_an_impulse_model_is_refused() -> None:
+    with pytest.raises(UserError, match="model3 is an impulse model, must be a Gaussian one"):
+        speed.parts(["model3"])
+
+
+def test_the_table_says_what_was_extrapolated() -> None:
+    row = {"part": "sampling m", "units": 5, "whole": 1000, "ratio": 2, "gflops": 100,
+           "dtype": "float32", "peak": 0.5}  # fmt: skip
+    rows = [
+        row | {"part": "ceiling", "way": "product", "cost": 1, "whole": 5, "gflops": 200},
+        row | {"way": "ours", "cost": 50},
+    ]
+    assert speed.table(rows).splitlines()[2:] == [
+        "| ceiling | product | 1 s |  | 200 | 100% | 0.50 |",
+        "| sampling m | ours | 50 s, from 5 steps of 50.0 ms | 2.00 | 100 | 50% | 0.50 |",
+    ]
