@@ -340,13 +340,12 @@ def step_study(
             steps = sorted({e["steps"] for e in study})
             axis.set_xticks(steps, [f"{s:g}" for s in steps])
             axis.minorticks_off()
-            if axis is column[0]:
-                axis.set_title(name)
-                axis.legend()
-            if axis is column[-1]:
-                axis.set_xlabel("strided steps")
             if name == next(iter(studies)):
                 axis.set_ylabel(label)
+        column[0].set_title(name)
+        column[-1].set_xlabel("strided steps")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure
 
 
