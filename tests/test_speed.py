@@ -108,15 +108,15 @@ def test_float32_is_not_slower_than_the_reference() -> None:
     what else the machine does."""
     model = read("models.model1", Model, ROOT / "params.yaml")
     setting = speed.Setting(torch.device("cpu"), torch.float32, 1, ROOT)
-    theirs, ours = timing.interleaved(speed.training(model, setting), 4)
+    theirs, ours, _ = timing.interleaved(speed.training(model, setting), 4)
     assert min(ours) < 1.25 * min(theirs)
 
 
 def test_every_way_of_sampling_takes_the_steps_that_are_asked_for() -> None:
     model = read("models.model1", Model, ROOT / "params.yaml")
     ways = speed.sampling(model, speed.Setting(torch.device("cpu"), torch.bfloat16, 2, ROOT))
-    assert [way.whole for way in ways] == [1000, 1000, 1000, 50, 50, 25, 25]
-    for way in ways:
+    assert [way.whole for way in ways] == [1000, 1000, 1000, 50, 50, 25, 25, 1, 1]
+    for way in ways[:7]:
         calls: list[int] = []
         hook = nn.modules.module.register_module_forward_hook(
             lambda module, *_, calls=calls: calls.append(isinstance(module, network.Cnn))
@@ -135,10 +135,10 @@ def test_the_table_says_what_was_extrapolated() -> None:
     row = {"part": "sampling m", "units": 5, "whole": 1000, "ratio": 2, "gflops": 100,
            "dtype": "float32", "peak": 0.5}  # fmt: skip
     rows = [
-        row | {"part": "ceiling", "way": "product", "cost": 1, "whole": 5, "gflops": 200},
+        row | {"way": "product", "cost": 1, "whole": 5, "gflops": 200},
         row | {"way": "ours", "cost": 50},
     ]
     assert speed.table(rows).splitlines()[2:] == [
-        "| ceiling | product | 1 s |  | 200 | 100% | 0.50 |",
+        "| sampling m | product | 1 s |  | 200 | 100% | 0.50 |",
         "| sampling m | ours | 50 s, from 5 steps of 50.0 ms | 2.00 | 100 | 50% | 0.50 |",
     ]
