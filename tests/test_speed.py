@@ -103,15 +103,6 @@ def test_diffusers_draw_what_ours_draw(net: nn.Module, strided: bool) -> None:
     torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_float32_is_not_slower_than_the_reference() -> None:
-    """What a processor without bfloat16 units gets. The best of a few turns, with a margin for
-    what else the machine does."""
-    model = read("models.model1", Model, ROOT / "params.yaml")
-    setting = speed.Setting(torch.device("cpu"), torch.float32, 1, ROOT)
-    theirs, ours, _ = timing.interleaved(speed.training(model, setting), 4)
-    assert min(ours) < 1.25 * min(theirs)
-
-
 def test_every_way_of_sampling_takes_the_steps_that_are_asked_for() -> None:
     model = read("models.model1", Model, ROOT / "params.yaml")
     ways = speed.sampling(model, speed.Setting(torch.device("cpu"), torch.bfloat16, 2, ROOT))
