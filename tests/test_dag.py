@@ -9,8 +9,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise, product
 from pathlib import Path
 
+import networkx
 import pytest
 import yaml
 from conftest import ROOT, TINY, write_fake_mnist
@@ -93,6 +95,27 @@ def test_expensive_stages_have_cached_outputs_only() -> None:
     for name, body in BODIES.items():
         uncached = [out for out in body["outs"] if isinstance(out, dict) and "cache" in str(out)]
         assert bool(uncached) == (name in ("figures", "report"))
+
+
+def test_the_readme_draws_the_stages_as_they_depend_on_each_other() -> None:
+    """No more arrows than needed: what follows from two arrows has none of its own."""
+    made_by = {}
+    for name, body in BODIES.items():
+        for out in body["outs"] + body.get("metrics", []):
+            path = next(iter(out)) if isinstance(out, dict) else out
+            made_by[re.sub(r"/\$\{key\}.*", "", path)] = name
+    needed = networkx.DiGraph(
+        (made_by[path], name)
+        for name, body in BODIES.items()
+        for path in (dep.replace("/${key}", "") for dep in body["deps"])
+        if path in made_by
+    )
+    drawn = set()
+    chart = (ROOT / "README.md").read_text().split("flowchart LR\n")[1].split("```")[0]
+    for line in chart.strip().splitlines():
+        groups = [group.split(" & ") for group in line.strip().split(" --> ")]
+        drawn |= {edge for a, b in pairwise(groups) for edge in product(a, b)}
+    assert drawn == set(networkx.transitive_reduction(needed).edges)
 
 
 class Workspace:
