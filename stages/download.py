@@ -18,14 +18,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from stages.errors import UserError, run
+
+# isort: split
 import stages.torchvision_ops  # noqa: F401  (before torchvision)
 
 # isort: split
 from torchvision.datasets import MNIST
 
 from stages.diffusion.data import DIRECTORY
-from stages.errors import UserError, run
-from stages.fetch import FetchError, fetch, sha256, write
+from stages.fetch import FetchError, fetch, sha256
+from stages.files import write
 
 SHA256 = {  # of the uncompressed content
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
