@@ -26,6 +26,7 @@ from stages.diffusion import checkpoints
 from stages.errors import UserError, orphaned
 
 FOLDER = Path("scratch/resume")
+PROJECT = ("stages.", "__main__.")  # the stage itself runs as the main module
 
 
 def key(settings: dict[str, Any], *given: Tensor | Path) -> str:
@@ -35,8 +36,9 @@ def key(settings: dict[str, Any], *given: Tensor | Path) -> str:
     module of the stages that is imported; PyTorch's build, with the instructions it uses here,
     counts as well, because it changes how numbers are rounded.
     """
-    package = Path(__file__).resolve().parent
-    files = {Path(m.__file__).resolve() for m in list(sys.modules.values()) if _has_file(m)}
+    package = Path(__file__).parent
+    loaded = [m for name, m in sys.modules.items() if f"{name}.".startswith(PROJECT)]
+    files = {Path(getattr(module, "__file__", None) or "") for module in loaded}
     code = sorted(path for path in files if package in path.parents)
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(torch.__config__.show().encode())
@@ -44,10 +46,6 @@ def key(settings: dict[str, Any], *given: Tensor | Path) -> str:
         content = item.read_bytes() if isinstance(item, Path) else item.contiguous().numpy().data
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:16]
-
-
-def _has_file(module: Any) -> bool:
-    return getattr(module, "__file__", None) is not None
 
 
 class Work:
@@ -108,9 +106,10 @@ class Work:
         """The tensors that an earlier process made of this part, or else those of `make`, kept."""
         found = self.load(part)
         if found:
-            return found[0]
+            tensors, description = found
+            return {name: tensors[name] for name in description["order"]}
         made = make()
-        self.save(part, made, {})
+        self.save(part, made, {"order": list(made)})  # a file of tensors has an order of its own
         return made
 
     def count(self, beginning: str) -> int:
