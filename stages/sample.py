@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from stages.errors import UserError, run
 
@@ -138,14 +139,15 @@ def draw_batch(
     chunks: tuple[Tensor, ...],
     first: int,
     params: Sampling,
-    stream: tuple[str | int, ...],
+    stream: tuple[Any, ...],
     advance: Callable[[], None],
     film: Film | None,
 ) -> Sets:
     """Sets of the images of some chunks, of which the first has the number `first`."""
+    device, (seed, *name) = chunks[0].device, stream
     noise = Chunked(
         [len(chunk) for chunk in chunks],
-        [generator(chunks[0].device, *stream, first + k) for k in range(len(chunks))],
+        [generator(device, seed, *name, first + k) for k in range(len(chunks))],
     )
     original = torch.cat(chunks)
 
@@ -170,7 +172,7 @@ def draw(
     process: degradations.Gaussian | degradations.Impulse,
     originals: Tensor,
     params: Sampling,
-    stream: tuple[str | int, ...],
+    stream: tuple[Any, ...],
     advance: Callable[[], None],
     film: Film | None = None,
     keep: Keep = lambda first, make: make(),

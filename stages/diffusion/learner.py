@@ -42,7 +42,8 @@ class Learner:
 
     def restore(self, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
         """Back to a `state` of a learner made with the same arguments."""
-        weights, moments = {}, {}
+        weights: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
         for key, x in tensors.items():
             kind, name = key.split(".", 1)
             if kind == "network":

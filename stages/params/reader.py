@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, overload
 
 import pydantic
 import yaml
@@ -51,9 +51,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_constructor(
-    "tag:yaml.org,2002:seq", lambda loader, node: tuple(loader.construct_sequence(node, deep=True))
-)
+def _tuple(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> tuple:
+    return tuple(loader.construct_sequence(node, deep=True))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:seq", _tuple)
 _Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -81,7 +83,11 @@ def load(path: Path = FILE) -> dict[str, Any]:
     return values
 
 
-def read(key: str, schema: type[Schema], path: Path = FILE) -> Schema:
+@overload
+def read(key: str, schema: type[Schema], path: Path = FILE) -> Schema: ...
+@overload
+def read(key: str, schema: Any, path: Path = FILE) -> Any: ...  # of an Annotated or a union
+def read(key: str, schema: Any, path: Path = FILE) -> Any:
     """The value at a dotted key, validated against its schema.
 
     Raises UserError with a line for each fault: the key's path, the value, what is allowed.
@@ -104,8 +110,8 @@ def validate(
     try:
         return adapter.validate_python(value)
     except pydantic.ValidationError as error:
-        schema = adapter.json_schema()
-        faults = [_sentence(fault, value, prefix, schema) for fault in error.errors()]
+        form = adapter.json_schema()
+        faults = [_sentence(fault, value, prefix, form) for fault in error.errors()]
         raise UserError(f"{path}: " + f"\n       {path}: ".join(faults)) from None
 
 
