@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import urllib.error
 import urllib.request
 
@@ -28,7 +29,7 @@ def fetch(url: str) -> bytes:
                 while block := response.read(BLOCK):
                     blocks.append(block)
                     bar.advance(len(block))
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise FetchError(str(getattr(error, "reason", error)) or type(error).__name__) from None
     content = b"".join(blocks)
     if size and len(content) != size:
