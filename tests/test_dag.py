@@ -305,7 +305,7 @@ def test_a_block_in_params_is_a_new_model_and_removing_it_leaves_no_trace(
 EXP_RUN_BAD = {
     "training.epochs=0": "training.epochs is 0: input should be greater than or equal to 1",
     "models.model4.degradation.rho=[0.1,0.6]": "rho.1 is 0.6: input should be less than or equal",
-    "models.model2.learning_rate=.nan": "models.model2.learning_rate is nan: input should be a fin",
+    "models.model2.learning_rate=nan": "models.model2.learning_rate is nan: input should be a fin",
     "sampling.sampler=ddim": "sampling.sampler is 'ddim': input should be 'ancestral' or 'strided'",
 }
 
