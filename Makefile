@@ -14,9 +14,9 @@ PAPER := training.epochs=75 training.images=48000 training.validation_images=120
 SEEDS ?= 1,2,3
 
 .DEFAULT_GOAL := repro
-.PHONY: repro paper quick bench seeds test lint help clean
+.PHONY: repro paper quick bench seeds test lint help clean scm
 
-repro: $(STAMP)  ## run what has changed (the default); JOBS=2: that many stages at a time
+repro: $(STAMP) scm  ## run what has changed (the default); JOBS=2: that many stages at a time
 	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro)
 	@echo "report: $(CURDIR)/report/report.html"
 
@@ -37,14 +37,18 @@ seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments
 	dvc exp run --run-all
 	python tools/over_seeds.py
 
+scm:
+	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive
+
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
 	pytest
 
-lint: $(STAMP)  ## ruff, as in pre-commit
+lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
 	ruff check .
 	ruff format --check .
+	mypy
 
-clean:  ## remove the environment and scratch folders; results and DVC's cache stay
+clean:  ## remove the environment and scratch, with all interrupted work; results and DVC's cache stay
 	rm -rf $(VENV) scratch
 
 help:  ## this list

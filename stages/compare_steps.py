@@ -14,14 +14,17 @@ import argparse
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from stages.diffusion import checkpoints, degradations, devices, network, samplers, scores
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.data import to_levels
 from stages.diffusion.randomness import Chunked, generator
 from stages.errors import run
+from stages.files import write
 from stages.params.evaluation import Evaluation
 from stages.params.reader import Count, Seed, read
 from stages.params.step_study import StepStudy
@@ -31,6 +34,24 @@ from stages.progress import Progress
 CHECKPOINTS = Path("results/models")
 OUTPUT = Path("results/steps")
 CHUNK = 100  # images that share a generator, as in stages.sample: the same noise
+
+
+def draw(
+    predict: samplers.Predict,
+    process: degradations.Gaussian,
+    shapes: tuple[Tensor, ...],
+    stream: tuple[Any, ...],
+    steps: int,
+    eta: float,
+) -> Tensor:
+    """Images of the numbers and the device that `shapes` have, (N, 1, 28, 28) uint8."""
+    seed, *name = stream
+    drawn = []
+    for number, like in enumerate(shapes):
+        noise = Chunked([len(like)], [generator(like.device, seed, *name, number)])
+        x_T = noise.normal(like)
+        drawn.append(samplers.sample_strided(predict, process, x_T, noise.normal, steps, eta))
+    return to_levels(torch.cat(drawn)).cpu()
 
 
 def main() -> None:
@@ -52,42 +73,33 @@ def main() -> None:
     reference, _ = checkpoints.load(Path("results/reference/features.safetensors"))
     print(f"compare_steps {name}: {devices.describe(device, dtype)}")
 
-    gaussian = isinstance(process, degradations.Gaussian)
-    pairs = list(itertools.product(study.steps, study.etas)) if gaussian else []
-    shapes = torch.empty(count, 1, network.SIDE, network.SIDE, device=device).split(CHUNK)
-    predict = samplers.predictor(net, process.T)
     results = []
-    total = sum(steps for steps, _ in pairs) * len(shapes)
-    with torch.inference_mode(), Progress(f"compare_steps {name}", total) as bar:
-        for steps, eta in pairs:
-            drawn = []
-            for number, like in enumerate(shapes):
-                stream = (seed, "sample", name, description["epoch"], number)
-                noise = Chunked([len(like)], [generator(device, *stream)])
-                with devices.autocast(device, dtype):
-                    x_0 = samplers.sample_strided(
-                        predict, process, noise.normal(like), noise.normal, steps, eta
-                    )
-                drawn.append(to_levels(x_0).cpu())
+    if isinstance(process, degradations.Gaussian):
+        pairs = list(itertools.product(study.steps, study.etas))
+        shapes = torch.empty(count, 1, network.SIDE, network.SIDE, device=device).split(CHUNK)
+        predict = samplers.predictor(net, process.T)
+        stream = (seed, "sample", name, description["epoch"])
+        with Progress(f"compare_steps {name}", sum(steps for steps, _ in pairs)) as bar:
+            for steps, eta in pairs:
+                with torch.inference_mode(), devices.autocast(device, dtype):
+                    images = draw(predict, process, shapes, stream, steps, eta)
+                result = scores.of_images(
+                    images,
+                    classify(classifier, images),
+                    reference,
+                    params.splits,
+                    params.neighbours,
+                    params.bootstrap,
+                    params.seed,
+                    None,
+                )
+                results.append({"steps": steps, "eta": eta, **result})
                 bar.advance(steps)
-            images = torch.cat(drawn)
-            result = scores.of_images(
-                images,
-                classify(classifier, images),
-                reference,
-                params.splits,
-                params.neighbours,
-                params.bootstrap,
-                params.seed,
-                None,
-            )
-            results.append({"steps": steps, "eta": eta, **result})
-            bar.note(
-                f"compare_steps {name}: {steps} steps, eta {eta}: "
-                f"IS {result['is']:.2f}, FID {result['fid']:.1f}"
-            )
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    (OUTPUT / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+                bar.note(
+                    f"compare_steps {name}: {steps} steps, eta {eta}: "
+                    f"IS {result['is']:.2f}, FID {result['fid']:.1f}"
+                )
+    write(OUTPUT / f"{name}.json", (json.dumps(results, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

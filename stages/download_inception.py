@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stages.errors import UserError, run
+
+# isort: split
 import stages.torchvision_ops  # noqa: F401  (before torch_fidelity)
 
 # isort: split
@@ -14,8 +17,8 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 from stages.diffusion.inception import WEIGHTS
-from stages.errors import UserError, run
-from stages.fetch import FetchError, fetch, sha256, write
+from stages.fetch import FetchError, fetch, sha256
+from stages.files import write
 from stages.params.evaluation import InceptionUse
 from stages.params.reader import read
 

@@ -1,20 +1,59 @@
-"""The one exception whose message is meant for the person at the keyboard."""
+"""How a stage ends: with a sentence for the person at the keyboard, or at a signal.
+
+Stages import this before PyTorch, whose import takes seconds: a signal at that time then ends
+them with a line too.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
+
+STARTED_BY = os.getppid()
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class UserError(Exception):
     """Something the user can put right: one sentence, what is wrong, where, what is allowed."""
 
 
+def orphaned() -> bool:
+    """Whether DVC started this process and is gone since: nobody waits for its outputs."""
+    return "DVC_ROOT" in os.environ and os.getppid() != STARTED_BY
+
+
+def leave(number: int, frame: FrameType | None) -> None:
+    """End at a signal with a line and the exit code that shells give it."""
+    print(f"\nstopped by {signal.Signals(number).name}", file=sys.stderr, flush=True)
+    raise SystemExit(128 + number)
+
+
+def leave_at_signals() -> None:
+    """From here on, Ctrl-C and kill end the process without a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and the like stay
+            signal.signal(number, leave)
+
+
 def run(main: Callable[[], None]) -> None:
-    """Run a stage; a UserError ends it with its sentence on stderr and exit code 1."""
+    """Run a stage; what the user can put right ends it with a sentence and exit code 1."""
     try:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        sys.exit(
+            f"error: {error.filename or 'a file'} could not be written or read: "
+            f"{error.strerror}; put that right and run dvc repro"
+        )
+
+
+program = sys.modules["__main__"].__spec__
+if program and program.name.startswith("stages."):
+    leave_at_signals()

@@ -8,13 +8,15 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from stages.errors import UserError, run
+
+# isort: split
 import torch
 from torch import Tensor
 
 from stages.diffusion import checkpoints, data, devices, metrics, scores
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.inception import find, inception_features
-from stages.errors import UserError, run
 from stages.params.data import Data
 from stages.params.evaluation import Evaluation
 from stages.params.reader import read

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 from stages.progress import Progress
 
@@ -29,7 +29,7 @@ def fetch(url: str) -> bytes:
                 while block := response.read(BLOCK):
                     blocks.append(block)
                     bar.advance(len(block))
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise FetchError(str(getattr(error, "reason", error)) or type(error).__name__) from None
     content = b"".join(blocks)
     if size and len(content) != size:
@@ -39,11 +39,3 @@ def fetch(url: str) -> bytes:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -317,13 +317,11 @@ def draw_images(gallery: Gallery, model: ModelResults, examples: int) -> None:
     if model.kind == "impulse":
         improved = plotting.image_rows(*progress(name, "improved"))
         gallery.pixels(f"progress_improved_{name}", improved)
-        order = [key for key in RESTORATION if key in sets]
-        gallery.pixels(
-            f"restoration_{name}",
-            plotting.image_rows(
-                [sets[key][:EXAMPLES] for key in order], [key.replace("_", " ") for key in order]
-            ),
+        ways = [way for way in RESTORATION if way in sets]
+        restored = plotting.image_rows(
+            [sets[way][:EXAMPLES] for way in ways], [way.replace("_", " ") for way in ways]
         )
+        gallery.pixels(f"restoration_{name}", restored)
 
 
 def write_plots(models: Iterable[ModelResults]) -> None:

@@ -14,12 +14,13 @@ SECONDS_BETWEEN_LINES = 20
 class Progress:
     """with Progress("train model1", total) as bar: ... bar.advance(); bar.note("epoch 3 ...")."""
 
-    def __init__(self, label: str, total: int, unit: str = "step") -> None:
+    def __init__(self, label: str, total: int, unit: str = "step", done: int = 0) -> None:
+        """done: steps of an earlier process, which say nothing about the speed of this one."""
         terminal = sys.stderr.isatty()
-        self.label, self.total, self.done = label, total, 0
+        self.label, self.total, self.done, self.before = label, total, done, done
         self.start = self.said = time.monotonic()
         self.bar = (
-            tqdm(total=total, desc=label, unit=unit, dynamic_ncols=True, leave=False)
+            tqdm(total=total, initial=done, desc=label, unit=unit, dynamic_ncols=True, leave=False)
             if terminal
             else None
         )
@@ -30,7 +31,8 @@ class Progress:
             self.bar.update(steps)
         elif time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
             self.said = time.monotonic()
-            left = (self.said - self.start) / self.done * (self.total - self.done)
+            pace = (self.said - self.start) / (self.done - self.before)
+            left = pace * (self.total - self.done)
             print(
                 f"{self.label}: {self.done} of {self.total}, {tqdm.format_interval(left)} left",
                 flush=True,

@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from stages.errors import run
+
+# isort: split
 import torch
 
 from stages.diffusion import checkpoints, data, devices, metrics, scores
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.inception import find, inception_features
-from stages.errors import run
 from stages.params.data import Data
 from stages.params.evaluation import Evaluation
 from stages.params.reader import Count, read

@@ -12,14 +12,19 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from stages.errors import UserError, run
+
+# isort: split
 import torch
 from torch import Tensor
 
+from stages import resume
 from stages.diffusion import checkpoints, data, degradations, devices, network, samplers
 from stages.diffusion.randomness import Chunked, generator
-from stages.errors import UserError, run
 from stages.params.data import Data
 from stages.params.reader import Seed, read
 from stages.params.sampling import Sampling
@@ -32,6 +37,8 @@ CHUNK = 100  # images that share a generator; part of the definition of the resu
 FILMED, FRAMES = 16, 41  # images whose way from x_T to x_0 is kept, and at how many steps
 
 Watching = Callable[[str], samplers.Watch]  # name of the sampler -> what watches it
+Sets = dict[str, Tensor]  # name of the sampler -> (N, 1, 28, 28), uint8
+Keep = Callable[[int, Callable[[], Sets]], Sets]  # (a batch's first chunk, what makes it) -> it
 
 
 class Film:
@@ -84,7 +91,7 @@ def sample_gaussian(
     like: Tensor,
     params: Sampling,
     watch: Watching,
-) -> dict[str, Tensor]:
+) -> Sets:
     """Images from pure noise; like: (N, 1, 28, 28) gives the shape."""
     x_T, seen = noise.normal(like), watch(params.sampler)
     if params.sampler == "ancestral":
@@ -103,7 +110,7 @@ def sample_impulse(
     original: Tensor,
     start: str,
     watch: Watching,
-) -> dict[str, Tensor]:
+) -> Sets:
     """Restorations of original, (N, 1, 28, 28), by three ways from one degraded start."""
     u = noise.uniform(original)
     if start == "noise":
@@ -121,49 +128,68 @@ def sample_impulse(
     return sets if start == "noise" else sets | {"original": original}
 
 
+def at_once(params: Sampling) -> int:
+    """Chunks in a batch."""
+    return max(1, params.batch_size // CHUNK)
+
+
+def draw_batch(
+    predict: samplers.Predict,
+    process: degradations.Gaussian | degradations.Impulse,
+    chunks: tuple[Tensor, ...],
+    first: int,
+    params: Sampling,
+    stream: tuple[Any, ...],
+    advance: Callable[[], None],
+    film: Film | None,
+) -> Sets:
+    """Sets of the images of some chunks, of which the first has the number `first`."""
+    device, (seed, *name) = chunks[0].device, stream
+    noise = Chunked(
+        [len(chunk) for chunk in chunks],
+        [generator(device, seed, *name, first + k) for k in range(len(chunks))],
+    )
+    original = torch.cat(chunks)
+
+    def watch(sampler: str) -> samplers.Watch:
+        def seen(t: int, x_t: Tensor) -> None:
+            if t < process.T:
+                advance()
+            if film:
+                film.take(sampler, t, x_t)
+
+        return seen
+
+    if isinstance(process, degradations.Gaussian):
+        sets = sample_gaussian(predict, process, noise, original, params, watch)
+    else:
+        sets = sample_impulse(predict, process, noise, original, params.start, watch)
+    return {key: data.to_levels(x).cpu() for key, x in sets.items()}
+
+
 def draw(
     predict: samplers.Predict,
     process: degradations.Gaussian | degradations.Impulse,
     originals: Tensor,
     params: Sampling,
-    stream: tuple[str | int, ...],
+    stream: tuple[Any, ...],
     advance: Callable[[], None],
     film: Film | None = None,
-) -> dict[str, Tensor]:
-    """Sets of len(originals) images, uint8, by name of the sampler; the report's one first.
+    keep: Keep = lambda first, make: make(),
+) -> Sets:
+    """Sets of len(originals) images by name of the sampler; the report's one first.
 
     originals: (N, 1, 28, 28) pixels, which an impulse model restores; of a Gaussian model they
     give number, shape and device. Each chunk has a generator of its own, named by stream and
     its number, and batches are whole chunks: results do not depend on params.batch_size.
-    `film` watches the first batch.
+    `film` watches the first batch. `keep` may know a batch already.
     """
-    chunks = list(originals.split(CHUNK))
-    at_once = max(1, params.batch_size // CHUNK)
-    drawn: list[dict[str, Tensor]] = []
-    for first in range(0, len(chunks), at_once):
-        batch = chunks[first : first + at_once]
-        numbers = range(first, first + len(batch))
-        noise = Chunked(
-            [len(chunk) for chunk in batch],
-            [generator(originals.device, *stream, number) for number in numbers],
-        )
-        original = torch.cat(batch)
-        filming = film if first == 0 else None
-
-        def watch(sampler: str, filming: Film | None = filming) -> samplers.Watch:
-            def seen(t: int, x_t: Tensor) -> None:
-                if t < process.T:
-                    advance()
-                if filming:
-                    filming.take(sampler, t, x_t)
-
-            return seen
-
-        if isinstance(process, degradations.Gaussian):
-            sets = sample_gaussian(predict, process, noise, original, params, watch)
-        else:
-            sets = sample_impulse(predict, process, noise, original, params.start, watch)
-        drawn.append({key: data.to_levels(x).cpu() for key, x in sets.items()})
+    chunks = originals.split(CHUNK)
+    drawn = []
+    for first in range(0, len(chunks), at_once(params)):
+        batch, filming = chunks[first : first + at_once(params)], None if first else film
+        make = partial(draw_batch, predict, process, batch, first, params, stream, advance, filming)
+        drawn.append(keep(first, make))
     return {key: torch.cat([part[key] for part in drawn]) for key in drawn[0]}
 
 
@@ -171,12 +197,26 @@ def steps_of(
     process: degradations.Gaussian | degradations.Impulse, params: Sampling, count: int
 ) -> int:
     """Steps that `draw` will report for `count` images."""
-    per_batch = max(1, params.batch_size // CHUNK) * CHUNK
     if isinstance(process, degradations.Impulse):
         steps = 2 * process.T  # the naive and the improved sampler
     else:
         steps = process.T if params.sampler == "ancestral" else params.steps
-    return steps * math.ceil(count / per_batch)
+    return steps * math.ceil(count / (at_once(params) * CHUNK))
+
+
+def keep_batch(
+    work: resume.Work, name: str, film: Film | None, first: int, make: Callable[[], Sets]
+) -> Sets:
+    """A batch of an earlier process, or else a new one. The film, which the first batch makes,
+    is on disk before that batch counts as finished."""
+
+    def with_film() -> Sets:
+        sets = make()
+        if film and first == 0:
+            film.save(work.files / "film.safetensors")
+        return sets
+
+    return work.once(f"{name}{first:05d}", with_film)
 
 
 def main() -> None:
@@ -195,35 +235,51 @@ def main() -> None:
     everything = data.images("train")
     split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
     source = split.train if params.start == "train" else split.held_out
-    originals = data.to_pixels(everything[source[: params.images]]).to(device)
-    folder = checkpoints.empty(OUTPUT / name)
-    for epoch, (path, roles) in chosen(CHECKPOINTS / name, params.epoch).items():
-        weights, description = checkpoints.load(path)
-        process = degradations.build(description["degradation"])
-        net = checkpoints.restore(network.build(description["network"]), weights, path).to(device)
-        count = params.images if roles else min(params.progress_images, params.images)
-        film = Film(process.T) if "best" in roles else None
-        label = f"sample {name} epoch {epoch}"
-        with (
-            torch.inference_mode(),
-            devices.autocast(device, dtype),
-            Progress(label, steps_of(process, params, count)) as bar,
-        ):
-            sets = draw(
-                samplers.predictor(net, process.T),
-                process,
-                originals[:count],
-                params,
-                (seed, "sample", name, epoch),
-                bar.advance,
-                film,
-            )
-        main_set = next(iter(sets))  # the sampler of the published report
-        description |= {"roles": roles, "start": params.start, "main": main_set}
-        checkpoints.save(folder / f"epoch_{epoch:03d}.safetensors", sets, description)
-        if film:
-            film.save(folder / "film.safetensors")
-        print(f"{label}: {count} images ({', '.join(roles) or 'progress'})")
+    originals = data.to_pixels(everything[source[: params.images]])
+    found = chosen(CHECKPOINTS / name, params.epoch)
+    settings = {
+        "seed": seed,
+        "sampling": params.model_dump(),
+        "device": devices.record(device, dtype),
+    }
+    given = [path for path, _ in found.values()]
+    with resume.Work("sample", name, resume.key(settings, originals, *given)) as work:
+        originals = originals.to(device)
+        for epoch, (path, roles) in found.items():
+            weights, description = checkpoints.load(path)
+            process = degradations.build(description["degradation"])
+            net = checkpoints.restore(network.build(description["network"]), weights, path)
+            count = params.images if roles else min(params.progress_images, params.images)
+            film = Film(process.T) if "best" in roles else None
+            label, batches = f"sample {name} epoch {epoch}", f"epoch_{epoch:03d}_chunk_"
+            finished = min(count, work.count(batches) * at_once(params) * CHUNK)
+            if finished:
+                print(f"{label}: goes on after {finished} of {count} images", flush=True)
+            keep = partial(keep_batch, work, batches, film)
+            with (
+                torch.inference_mode(),
+                devices.autocast(device, dtype),
+                Progress(
+                    label,
+                    steps_of(process, params, count),
+                    done=steps_of(process, params, finished),
+                ) as bar,
+            ):
+                sets = draw(
+                    samplers.predictor(net.to(device), process.T),
+                    process,
+                    originals[:count],
+                    params,
+                    (seed, "sample", name, epoch),
+                    bar.advance,
+                    film,
+                    keep,
+                )
+            main_set = next(iter(sets))  # the sampler of the published report
+            description |= {"roles": roles, "start": params.start, "main": main_set}
+            checkpoints.save(work.files / f"epoch_{epoch:03d}.safetensors", sets, description)
+            print(f"{label}: {count} images ({', '.join(roles) or 'progress'})", flush=True)
+        work.publish(OUTPUT / name)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,24 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import io
 import json
 import time
 from pathlib import Path
+from typing import Any
 
+from stages.errors import run
+
+# isort: split
 import torch
+from torch import Tensor
 
+from stages import resume
 from stages.diffusion import checkpoints, data, degradations, devices, network
+from stages.diffusion.learner import Learner
 from stages.diffusion.randomness import derive
 from stages.diffusion.training import train_epoch, validate
-from stages.errors import run
+from stages.files import write
 from stages.params.data import Data
 from stages.params.models import Model
 from stages.params.reader import Seed, read
@@ -26,17 +34,90 @@ TIMES = Path("report/times")
 COLUMNS = ("epoch", "images", "train_loss", "validation_loss", "learning_rate")
 
 
+def write_history(path: Path, rows: list[list[Any]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+    write(path, text.getvalue().encode())
+
+
 def write_times(name: str, history: Path, seconds: list[float]) -> None:
-    """Seconds since the start at the end of each epoch, beside the history that they belong to.
+    """Seconds of training at the end of each epoch, beside the history that they belong to.
 
     No output of the stage: a second run gives the same results, but never the same times.
     """
-    TIMES.mkdir(parents=True, exist_ok=True)
     content = {
         "history_sha256": hashlib.sha256(history.read_bytes()).hexdigest(),
         "seconds": [round(s, 1) for s in seconds],
     }
-    (TIMES / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    write(TIMES / f"{name}.json", (json.dumps(content, indent=1) + "\n").encode())
+
+
+def fit(
+    work: resume.Work,
+    learner: Learner,
+    process: degradations.Gaussian | degradations.Impulse,
+    images: Tensor,
+    validation: Tensor,
+    budget: Training,
+    seed: int,
+    dtype: torch.dtype,
+    description: dict[str, Any],
+) -> dict[str, Any]:
+    """Train, from the last epoch that `work` keeps, and leave checkpoints and history in its files.
+
+    images, validation: (N, 1, 28, 28) uint8. Returns `best` (the smallest validation loss),
+    `rows` (of the history) and `seconds`.
+    """
+    done: dict[str, Any] = {"epoch": 0, "best": float("inf"), "rows": [], "seconds": []}
+    state = work.load("state")
+    if state:
+        tensors, done = state
+        learner.restore(tensors, done)
+        print(f"{work.label}: goes on after epoch {done['epoch']} of {budget.epochs}", flush=True)
+    start = time.monotonic() - (done["seconds"] or [0])[-1]
+    steps = len(images) // budget.batch_size
+    net = learner.network
+    with Progress(work.label, budget.epochs * steps, done=done["epoch"] * steps) as bar:
+        for epoch in range(done["epoch"] + 1, budget.epochs + 1):
+            rate = learner.rate
+            train_loss = train_epoch(
+                net,
+                learner.optimizer,
+                process,
+                images,
+                budget.batch_size,
+                seed,
+                epoch,
+                dtype,
+                bar.advance,
+            )
+            validation_loss = validate(net, process, validation, seed, epoch, dtype)
+            learner.epoch_ended(validation_loss)
+            done["epoch"] = epoch
+            done["seconds"].append(time.monotonic() - start)
+            seen = epoch * steps * budget.batch_size
+            row = [epoch, seen, f"{train_loss:.8f}", f"{validation_loss:.8f}", rate]
+            done["rows"].append(row)
+            metadata = description | {"epoch": epoch, "validation_loss": validation_loss}
+            files = []
+            if epoch in budget.checkpoints:
+                files.append(f"epoch_{epoch:03d}")
+            if validation_loss < done["best"]:
+                done["best"] = validation_loss
+                files.append("best")
+            if epoch == budget.epochs:
+                files.append("last")
+            for stem in files:
+                checkpoints.save(work.files / f"{stem}.safetensors", net.state_dict(), metadata)
+            write_history(work.files / "history.csv", done["rows"])
+            # Last: until it is on disk, this epoch counts as not trained.
+            tensors, groups = learner.state()
+            work.save("state", tensors, done | groups)
+            bar.note(
+                f"{work.label}: epoch {epoch} of {budget.epochs}, "
+                f"loss {train_loss:.5f}, validation {validation_loss:.5f}"
+            )
+    return done
 
 
 def main() -> None:
@@ -53,9 +134,8 @@ def main() -> None:
 
     everything = data.images("train")
     split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
-    images = everything[split.train[: budget.images]].to(device)
-    validation = everything[split.validation[: budget.validation_images]].to(device)
-
+    images = everything[split.train[: budget.images]]
+    validation = everything[split.validation[: budget.validation_images]]
     description = {
         "model": name,
         "network": model.network.model_dump(mode="json"),
@@ -64,55 +144,32 @@ def main() -> None:
     process = degradations.build(description["degradation"])
     torch.manual_seed(derive(seed, "weights"))
     net = network.build(description["network"]).to(device)
-    optimizer = torch.optim.Adam(net.parameters(), model.learning_rate, fused=True)
-    plateau = (
-        torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimizer, factor=model.plateau.factor, patience=model.plateau.patience
-        )
-        if model.plateau
-        else None
-    )
+    plateau = model.plateau.model_dump() if model.plateau else None
+    learner = Learner(net, model.learning_rate, plateau)
 
-    folder = checkpoints.empty(OUTPUT / name)
-    (folder / "run.json").write_text(json.dumps(devices.record(device, dtype), indent=1) + "\n")
-    best = float("inf")
-    start, seconds = time.monotonic(), []
-    steps = len(images) // budget.batch_size
-    with (
-        (folder / "history.csv").open("w", newline="") as file,
-        Progress(f"train {name}", budget.epochs * steps) as bar,
-    ):
-        history = csv.writer(file, lineterminator="\n")
-        history.writerow(COLUMNS)
-        for epoch in range(1, budget.epochs + 1):
-            rate = optimizer.param_groups[0]["lr"]
-            train_loss = train_epoch(
-                net, optimizer, process, images, budget.batch_size, seed, epoch, dtype, bar.advance
-            )
-            validation_loss = validate(net, process, validation, seed, epoch, dtype)
-            seconds.append(time.monotonic() - start)
-            if plateau:
-                plateau.step(validation_loss)
-            seen = epoch * steps * budget.batch_size
-            history.writerow((epoch, seen, f"{train_loss:.8f}", f"{validation_loss:.8f}", rate))
-            file.flush()
-            bar.note(
-                f"train {name}: epoch {epoch} of {budget.epochs}, "
-                f"loss {train_loss:.5f}, validation {validation_loss:.5f}"
-            )
-            metadata = description | {"epoch": epoch, "validation_loss": validation_loss}
-            files = []
-            if epoch in budget.checkpoints:
-                files.append(f"epoch_{epoch:03d}")
-            if validation_loss < best:
-                best = validation_loss
-                files.append("best")
-            if epoch == budget.epochs:
-                files.append("last")
-            for stem in files:
-                checkpoints.save(folder / f"{stem}.safetensors", net.state_dict(), metadata)
-    write_times(name, folder / "history.csv", seconds)
-    print(f"train {name}: smallest validation loss {best:.5f}, weights in {folder}")
+    record = devices.record(device, dtype)
+    settings = {
+        "seed": seed,
+        "model": model.model_dump(mode="json"),
+        "training": budget.model_dump(mode="json"),
+        "device": record,
+    }
+    with resume.Work("train", name, resume.key(settings, images, validation)) as work:
+        write(work.files / "run.json", (json.dumps(record, indent=1) + "\n").encode())
+        done = fit(
+            work,
+            learner,
+            process,
+            images.to(device),
+            validation.to(device),
+            budget,
+            seed,
+            dtype,
+            description,
+        )
+        work.publish(OUTPUT / name)
+    write_times(name, OUTPUT / name / "history.csv", done["seconds"])
+    print(f"train {name}: smallest validation loss {done['best']:.5f}, weights in {OUTPUT / name}")
 
 
 if __name__ == "__main__":

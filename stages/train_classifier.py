@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from stages.errors import run
+
+# isort: split
 import torch
 
 from stages.diffusion import checkpoints, classifier, data, devices
 from stages.diffusion.randomness import derive, generator
-from stages.errors import run
 from stages.params.classifier import Classifier
 from stages.params.data import Data
 from stages.params.reader import read

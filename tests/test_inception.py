@@ -3,6 +3,7 @@ random values: the real ones cannot be shipped."""
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 
 from stages.diffusion import metrics
 from stages.diffusion.inception import find, inception_features
+from stages.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +74,24 @@ def test_the_distance_is_that_of_torch_fidelity(
 
 def test_without_a_file_there_are_no_weights(tmp_path: Path) -> None:
     assert find(tmp_path / "none.pth") is None
+
+
+class Code:
+    """What runs code when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("was_run",)
+
+
+@pytest.mark.parametrize("damage", ["code", "truncated", "page"])
+def test_weights_with_code_in_them_or_damaged_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "weights.pth"
+    torch.save({"x": Code() if damage == "code" else torch.ones(99)}, path)
+    if damage != "code":
+        path.write_bytes(path.read_bytes()[:-50] if damage == "truncated" else b"<html>")
+    with pytest.raises(UserError, match=r"weights\.pth is damaged .*: delete it and run dvc repro"):
+        inception_features(path, torch.device("cpu"))
+    assert not (tmp_path / "was_run").exists()

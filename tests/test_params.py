@@ -67,77 +67,197 @@ def test_make_paper_asks_for_the_published_budget() -> None:
 
 
 REMOVE = object()
-BAD = [
-    ("training.epochs", REMOVE, "training.epochs is missing"),
-    ("training.epochs", 0, "training.epochs is 0: input should be greater than or equal to 1"),
-    ("training.epochs", "5", "training.epochs is '5': input should be a valid integer"),
-    ("training.epochs", 5.0, "training.epochs is 5.0: input should be a valid integer"),
-    ("training.epochs", True, "training.epochs is True: input should be a valid integer"),
-    ("training.epoch", 5, "training.epoch is not a known key"),
-    ("training.batch_size", 5000, "batch_size is 5000, must not exceed images, 1024"),
-    ("training.images", 50_000, "training.images is 50000, must not exceed data.train, 48000"),
-    ("training.precision", "float16", "training.precision is 'float16': input should be 'auto'"),
-    ("training.checkpoints", (1, 0), "training.checkpoints.1 is 0: input should be greater"),
-    ("seed", -1, "seed is -1: input should be greater than or equal to 0"),
-    ("seed", None, "seed is None: input should be a valid integer"),
-    ("data.train", 40_000, "data: train + validation is 52000, must be 60000"),
-    ("data.held_out", 20_000, "data: held_out is 20000, must not exceed validation, 12000"),
-    ("models", {}, "models is {}: dictionary should have at least 1 item"),
-    ("models.model1.learning_rate", float("nan"), "learning_rate is nan: input should be"),
-    ("models.model1.learning_rate", 0, "models.model1.learning_rate is 0: input should be greater"),
-    ("models.model1.learning_rate", -1e-3, "learning_rate is -0.001: input should be greater"),
-    ("models.model1.degradation.beta", (1e-4, 2.0), "models.model1.degradation.beta.1 is 2.0: inp"),
-    ("models.model1.degradation.beta", (0.02, 1e-4), "models.model1.degradation.beta: [0.02, 0.00"),
-    ("models.model1.degradation.T", 0, "models.model1.degradation.T is 0: input should be greater"),
-    ("models.model3.degradation.rho", (0.05, 0.6), "models.model3.degradation.rho.1 is 0.6: input"),
-    (
-        "models.model3.degradation.kind",
-        "blur",
-        "models.model3.degradation.kind is 'blur': in",
-    ),
-    (
-        "models.model3.degradation.beta",
-        (1e-4, 2e-2),
-        "models.model3.degradation.beta is not a know",
-    ),
-    ("models.model1.network.hidden", (), "models.model1.network.hidden is (): tuple should have"),
-    ("models.model4.network.dropout", 1.0, "models.model4.network.dropout is 1.0: input should be"),
-    ("models.model4.plateau.factor", 1.5, "models.model4.plateau.factor is 1.5: input should be"),
-    ("classifier.images", 60_000, "classifier.images is 60000, must not exceed 60000 - data.held"),
-    ("sampling.sampler", "ddim", "sampling.sampler is 'ddim': input should be 'ancestral' or"),
-    ("sampling.eta", 1.5, "sampling.eta is 1.5: input should be less than or equal to 1"),
-    ("step_study.etas", (0.0, 2.0), "step_study.etas.1 is 2.0: input should be less than or equal"),
-    ("step_study.steps", (), "step_study.steps is (): tuple should have at least 1 item"),
-    ("step_study.steps", (9, 1100), "step_study.steps is 1100, must not exceed T of model1, 1000"),
-    ("sampling.images", 11_000, "sampling.images is 11000, must not exceed data.held_out, 10000"),
-    ("evaluation.inception", "maybe", "evaluation.inception is 'maybe': input should be 'auto'"),
-    ("evaluation.reference", 10_001, "evaluation.reference is 10001: input should be less than"),
-    ("figures.loss_scale", "cubic", "figures.loss_scale is 'cubic': input should be 'linear' or"),
+NAN, INFINITY = float("nan"), float("inf")
+ONE_MORE = "input should be greater than or equal to 1"
+INTEGER, NUMBER = "input should be a valid integer", "input should be a valid number"
+BETWEEN = "input should be greater than 0"
+NAME = "is no name of a model, must be a letter, then up to 63 letters, digits, _ or -"
+BAD = [  # key, value, and what the sentence says after the key's path and the value
+    ("seed", REMOVE, "is missing"),
+    ("seed", -1, "input should be greater than or equal to 0"),
+    ("seed", None, INTEGER),
+    ("seed", NAN, INTEGER),
+    ("seed", 2**63, "input should be less than 9223372036854775808"),
+    ("data", REMOVE, "is missing"),
+    ("data.held_out", REMOVE, "is missing"),
+    ("data.held_out", 0, ONE_MORE),
+    ("data.held_out", 20_000, "must not exceed data.validation, 12000"),
+    ("data.split_seed", "42", INTEGER),
+    ("classifier", None, "input should be a valid dictionary"),
+    ("classifier.epochs", REMOVE, "is missing"),
+    ("classifier.epochs", 0, ONE_MORE),
+    ("classifier.images", 60_000, "must not exceed 60000 - data.held_out, 50000"),
+    ("classifier.batch_size", 60_000, "must not exceed classifier.images, 50000"),
+    ("classifier.learning_rate", 0.0, BETWEEN),
+    ("classifier.learning_rate", 1.0, "input should be less than 1"),
+    ("training", [], "input should be a valid dictionary"),
+    ("training.epochs", REMOVE, "is missing"),
+    ("training.epochs", 0, ONE_MORE),
+    ("training.epochs", "5", INTEGER),
+    ("training.epochs", 5.0, INTEGER),
+    ("training.epochs", True, INTEGER),
+    ("training.epochs", NAN, INTEGER),
+    ("training.epoch", 5, "not a known key (did you mean 'epochs'?)"),
+    ("training.batchsize", 5, "not a known key (did you mean 'batch_size'?)"),
+    ("training.zzz", 5, "not a known key (known here: batch_size, checkpoints, epochs, imag"),
+    ("training.batch_size", -128, ONE_MORE),
+    ("training.batch_size", 5000, "must not exceed training.images, 1024"),
+    ("training.images", 50_000, "must not exceed data.train, 48000"),
+    ("training.validation_images", 12_001, "must not exceed data.validation, 12000"),
+    ("training.checkpoints", 5, "input should be a valid tuple"),
+    ("training.checkpoints", (1, 1), "must name each epoch once"),
+    ("training.precision", "float16", "input should be 'auto', 'float32' or 'bfloat16'"),
+    ("models", REMOVE, "is missing"),
+    ("models", {}, "dictionary should have at least 1 item"),
+    ("models.model1", None, "input should be a valid dictionary"),
+    ("models.model1.learning_rate", REMOVE, "is missing"),
+    ("models.model1.learning_rate", NAN, "input should be a finite number"),
+    ("models.model1.learning_rate", INFINITY, "input should be a finite number"),
+    ("models.model1.learning_rate", 0, BETWEEN),
+    ("models.model1.learning_rate", -1e-3, BETWEEN),
+    ("models.model1.learning_rate", "fast", NUMBER),
+    ("models.model1.learningrate", 1e-3, "not a known key (did you mean 'learning_rate'?)"),
+    ("models.model1.degradation", "gaussian", "input should be a valid dictionary"),
+    ("models.model1.degradation.T", REMOVE, "is missing"),
+    ("models.model1.degradation.T", 0, "input should be greater than or equal to 2"),
+    ("models.model1.degradation.T", 1e3, INTEGER),
+    ("models.model1.degradation.beta", (0.02, 1e-4), "must be [beta1, beta2] with beta1 <= beta2"),
+    ("models.model1.degradation.beta", 0.02, "input should be a valid tuple"),
+    ("models.model1.degradation.rho", (0.1, 0.2), "not a known key (known here: T, beta, kind)"),
+    ("models.model3.degradation.kind", "blur", "input should be 'gaussian', 'impulse'"),
+    ("models.model3.degradation.kind", REMOVE, "is missing"),
+    ("models.model3.degradation.rho", (0.2, 0.1), "must be [rho_start, rho_end] with rho_start <="),
+    ("models.model1.network.kind", "unet", "input should be 'cnn'"),
+    ("models.model1.network.hidden", (), "tuple should have at least 1 item"),
+    ("models.model1.network.hidden", 16, "input should be a valid tuple"),
+    ("models.model4.network.dropout", 1.0, "input should be less than 1"),
+    ("models.model4.network.dropout", -0.1, "input should be greater than or equal to 0"),
+    ("models.model4.plateau.factor", 1.5, "input should be less than 1"),
+    ("models.model4.plateau.patience", -1, "input should be greater than or equal to 0"),
+    ("sampling.images", 3, "input should be greater than or equal to 4"),
+    ("sampling.images", 11_000, "must not exceed data.held_out, 10000"),
+    ("sampling.steps", 0, ONE_MORE),
+    ("sampling.epoch", -1, ONE_MORE),
+    ("sampling.sampler", "ddim", "input should be 'ancestral' or 'strided'"),
+    ("sampling.eta", 1.5, "input should be less than or equal to 1"),
+    ("sampling.eta", NAN, "input should be a finite number"),
+    ("sampling.start", "middle", "input should be 'validation', 'train' or 'noise'"),
+    ("step_study.steps", (), "tuple should have at least 1 item"),
+    ("evaluation.inception", "maybe", "input should be 'auto', 'required' or 'off'"),
+    ("evaluation.inception_weights", 3, "input should be a valid string"),
+    ("evaluation.reference", 10_001, "input should be less than or equal to 10000"),
+    ("evaluation.bootstrap", 1, "input should be greater than or equal to 2"),
+    ("evaluation.splits", 25, "must not exceed sampling.images, 24"),
+    ("evaluation.neighbours", 0, ONE_MORE),
+    ("figures.dpi", 3000, "input should be less than or equal to 600"),
+    ("figures.loss_scale", "cubic", "input should be 'linear' or 'log'"),
+    ("figures.colour", "red", "not a known key (known here: dpi, "),
+    ("plots", {}, "not a known key (known here: classifier, data, evaluation, figures, mod"),
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "sentence"), BAD, ids=[f"{k}={v}" for k, v, _ in BAD])
-def test_bad_values_are_refused_with_path_and_value(key: str, value: Any, sentence: str) -> None:
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """The committed values with another one at a dotted key, or without it."""
     values = copy.deepcopy(VALID)
     *parents, last = key.split(".")
     block = values
     for part in parents:
         block = block[part]
+    block[last] = value
     if value is REMOVE:
         del block[last]
-    else:
-        block[last] = value
+    return values
+
+
+def refusal(values: dict[str, Any]) -> str:
     with pytest.raises(UserError) as error:
         check(values)
-    assert sentence in str(error.value)
-    assert str(error.value).startswith("params.yaml: ")
+    return str(error.value)
 
 
-def test_a_bad_model_name_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    BAD,
+    ids=[f"{k}={'missing' if v is REMOVE else v}" for k, v, _ in BAD],
+)
+def test_bad_values_are_refused_with_path_value_and_what_is_allowed(
+    key: str, value: Any, allowed: str
+) -> None:
+    said = refusal(changed(key, value))
+    shown = (
+        ""
+        if value is REMOVE
+        else f"is {list(value) if 'must ' in allowed and isinstance(value, tuple) else value!r}"
+    )
+    assert said.startswith(f"params.yaml: {key} {shown}")
+    assert allowed in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "place", "allowed"),
+    [
+        ("training.checkpoints", (1, 0), "1 is 0", ONE_MORE),
+        ("models.model1.degradation.beta", (1e-4, 2.0), "1 is 2.0", "input should be less than 1"),
+        ("models.model1.degradation.beta", (0, 0.5), "0 is 0", BETWEEN),
+        ("models.model1.degradation.beta", (0.1, NAN), "1 is nan", "should be a finite number"),
+        ("models.model1.degradation.beta", (0.1,), "1 is missing", "is missing"),
+        ("models.model3.degradation.rho", (0.05, 0.6), "1 is 0.6", "less than or equal to 0.5"),
+        ("models.model3.degradation.rho", (0.0, 0.2), "0 is 0.0", BETWEEN),
+        ("models.model1.network.hidden", (16, 0), "1 is 0", ONE_MORE),
+        ("models.model1.network.hidden", (16, "32"), "1 is '32'", INTEGER),
+        ("step_study.etas", (0.0, 2.0), "1 is 2.0", "input should be less than or equal to 1"),
+        ("step_study.steps", (9, 0), "1 is 0", ONE_MORE),
+    ],
+)
+def test_a_bad_value_in_a_list_is_named_by_its_place(
+    key: str, value: Any, place: str, allowed: str
+) -> None:
+    said = refusal(changed(key, value))
+    assert said.startswith(f"params.yaml: {key}.{place}")
+    assert allowed in said
+
+
+def test_the_parts_of_mnist_must_be_all_of_it() -> None:
+    said = refusal(changed("data.train", 40_000))
+    assert said.startswith("params.yaml: data.train + data.validation is 52000, must be 60000")
+
+
+def test_a_study_takes_no_more_steps_than_the_model_has() -> None:
+    said = refusal(changed("step_study.steps", (9, 1100)))
+    assert said == "params.yaml: step_study.steps is 1100, must not exceed T of model1, 1000"
+
+
+def test_every_fault_gets_a_line() -> None:
+    values = changed("training.epochs", 0)
+    values["figures"]["dpi"] = 1
+    assert len(refusal(values).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("../model", NAME),
+        ("a/b", NAME),
+        ("a model", NAME),
+        ("", NAME),
+        ("1st", NAME),
+        (".hidden", NAME),
+        ("x" * 65, NAME),
+        ("real", "must be none of classifier, real: metrics.json uses them"),
+    ],
+)
+def test_a_model_needs_a_name_that_can_be_a_file_name(name: str, allowed: str) -> None:
     values = copy.deepcopy(VALID)
-    values["models"]["../model"] = values["models"]["model1"]
-    with pytest.raises(UserError, match=r"models\.\.\./model"):
-        check(values)
+    values["models"][name] = values["models"]["model1"]
+    said = refusal(values)
+    assert said.startswith(f"params.yaml: models.{name} is no name of a model")
+    assert allowed in said
+
+
+def test_checkpoints_beyond_the_budget_are_allowed() -> None:
+    """One list serves every number of epochs: the last is always kept."""
+    assert check(changed("training.checkpoints", (1, 75))).training.checkpoints == (1, 75)
 
 
 def test_steps_must_fit_every_model_they_are_used_for() -> None:
@@ -156,7 +276,9 @@ def test_a_near_miss_gets_a_suggestion(tmp_path: Path) -> None:
         read("training", Training, path)
     values = copy.deepcopy(VALID)
     values["training"]["epoch"] = values["training"].pop("epochs")
-    with pytest.raises(UserError, match=r"training\.epoch is not a known key \(did you mean 'epo"):
+    with pytest.raises(
+        UserError, match=r"training\.epoch is 5: not a known key \(did you mean 'epochs"
+    ):
         check(values)
 
 

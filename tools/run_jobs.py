@@ -48,15 +48,16 @@ def run_stage(name: str) -> bool:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    for line in process.stdout:
+    for line in process.stdout or ():
         print(f"{name} | {line}", end="", flush=True)
     return process.wait() == 0
 
 
 def run_all(due: dict[str, set[str]], jobs: int) -> list[str]:
     """Run the stages; the names of those that failed. After a failure no other is started."""
-    order, failed = TopologicalSorter(due), []
+    order = TopologicalSorter(due)
     order.prepare()
+    failed: list[str] = []
     running: dict[Future[bool], str] = {}
     with ThreadPoolExecutor(jobs) as pool:
         while running or (order.is_active() and not failed):

@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from stages.errors import UserError
+from stages.files import write
 
 
 def empty(folder: Path) -> Path:
@@ -25,10 +26,8 @@ def save(path: Path, tensors: dict[str, Tensor], metadata: dict) -> None:
 
     The description is one entry, with sorted keys: the same content gives the same bytes.
     """
-    partial = path.with_name(path.name + ".partial")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(tensors, partial, metadata={"json": json.dumps(metadata, sort_keys=True)})
-    partial.replace(path)
+    write(path, serialise(tensors, {"json": json.dumps(metadata, sort_keys=True)}))
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict]:

@@ -97,7 +97,7 @@ def train_epoch(
 
 
 @torch.no_grad()
-def classify(network: Classifier, images: Tensor, batch_size: int = 500) -> Outputs:
+def classify(network: nn.Module, images: Tensor, batch_size: int = 500) -> Outputs:
     """Outputs for uint8 images, in float32 and on the CPU, whatever the training precision.
 
     float32, since scores must not depend on the machine's choice of precision.

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stages.errors import UserError
+
 DIRECTORY = Path("data/mnist")
 FILES = {
     ("train", "images"): "train-images-idx3-ubyte",
@@ -22,16 +24,20 @@ LOW, HIGH = -0.5, 0.5  # ToTensor, then Normalize(0.5, 1)
 def read_idx(path: Path) -> Tensor:
     """An IDX file of unsigned bytes (the format of MNIST) as a uint8 tensor.
 
-    Raises ValueError when the file is not one, or is shorter or longer than it says.
+    Raises UserError when it is missing, is not one, or is shorter or longer than it says.
     """
-    content = path.read_bytes()
-    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
-        raise ValueError(f"{path} is not an IDX file of unsigned bytes")
+    again = f"delete {path.parent} and run dvc repro download"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run dvc repro download") from None
+    if content[:3] != b"\x00\x00\x08" or len(content) < 4 or len(content) < 4 + 4 * content[3]:
+        raise UserError(f"{path} is not an IDX file of unsigned bytes: {again}")
     header = 4 + 4 * content[3]
     shape = np.frombuffer(content, dtype=">u4", count=content[3], offset=4).astype(int)
     if len(content) != header + shape.prod():
-        raise ValueError(
-            f"{path} has {len(content)} bytes, its header says {header + shape.prod()}"
+        raise UserError(
+            f"{path} has {len(content)} bytes, its header says {header + shape.prod()}: {again}"
         )
     return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy())
 

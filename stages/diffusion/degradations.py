@@ -73,7 +73,9 @@ class Impulse:
 def build(config: dict) -> Gaussian | Impulse:
     """The process of a `degradation` block of params.yaml (`kind`, `T`, `beta` or `rho`)."""
     if config["kind"] == "gaussian":
-        return Gaussian(linear_alpha_bar(*config["beta"], config["T"]))
+        beta1, beta2 = config["beta"]
+        return Gaussian(linear_alpha_bar(beta1, beta2, config["T"]))
     if config["kind"] == "impulse":
-        return Impulse(cosine_density(*config["rho"], config["T"]))
+        rho_start, rho_end = config["rho"]
+        return Impulse(cosine_density(rho_start, rho_end, config["T"]))
     raise ValueError(f"degradation.kind is {config['kind']!r}, must be 'gaussian' or 'impulse'")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,11 @@ import stages.torchvision_ops  # noqa: F401  (before torchmetrics)
 import torch
 from torch import Tensor
 from torchmetrics.image.fid import NoTrainInceptionV3
+
+from stages.errors import UserError
+
+# torch-fidelity asks for unpickling with any code in it; PyTorch then takes tensors only.
+os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
 
 WEIGHTS = Path("data/inception/weights-inception-2015-12-05-6726825d.pth")
 
@@ -25,11 +32,15 @@ def inception_features(
 ) -> Callable[[Tensor], Tensor]:
     """A function from uint8 images, (N, 1, 28, 28), to features, (N, 2048) float32 on the CPU.
 
-    Resized as in torch-fidelity and the FID literature (no antialiasing).
+    Resized as in torch-fidelity and the FID literature (no antialiasing). Raises UserError where
+    the file is damaged, or holds anything but tensors.
     """
-    network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(weights), antialias=False).to(
-        device
-    )
+    try:
+        network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(weights), antialias=False)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{weights} is damaged ({reason}): delete it and run dvc repro") from None
+    network.to(device)
 
     @torch.inference_mode()
     def features(images: Tensor) -> Tensor:

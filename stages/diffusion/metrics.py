@@ -14,6 +14,7 @@ import stages.torchvision_ops  # noqa: F401  (before torchmetrics)
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchmetrics import Metric
 from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
@@ -115,7 +116,7 @@ def kernel_to(real: Tensor, generated: Tensor) -> Callable[[Tensor], float]:
     return distance
 
 
-def _quiet(metric: type, **arguments: object) -> nn.Module:
+def _quiet(metric: type[Metric], **arguments: object) -> Metric:
     """A torchmetrics metric, without its warning that it keeps all features in memory."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*will save all extracted features.*")

@@ -14,6 +14,8 @@ SIDE = 28  # pixels; LayerNorm runs over (C, 28, 28), so the size is built in
 class TimeEmbedding(nn.Module):
     """t / T, (N,) in [0, 1] -> (N, channels, 1, 1)."""
 
+    omega: Tensor
+
     def __init__(self, channels: int, frequencies: int = 16, width: int = 128) -> None:
         super().__init__()
         steps = torch.arange(frequencies - 1)

@@ -96,8 +96,8 @@ def image_rows(
     axis.set_xticks([j * (side + 2) + middle for j in range(len(column_labels))], column_labels)
     axis.xaxis.tick_top()
     axis.tick_params(length=0)
-    for i, row in enumerate(captions):
-        for j, text in enumerate(row):
+    for i, texts in enumerate(captions):
+        for j, text in enumerate(texts):
             x, y = j * (side + 2) + middle, i * pitch + side + 1
             axis.text(x, y, text, ha="center", va="top", fontsize=6.5)
     return figure

@@ -42,6 +42,7 @@ def train_epoch(
     order = torch.randperm(len(images), generator=g, device=device)
     steps = len(images) // batch_size
     total = torch.zeros((), device=device)  # read once an epoch: no waiting for the device
+    losses = []
     for indices in order[: steps * batch_size].split(batch_size):
         x_0 = data.to_pixels(images[indices])
         t = torch.randint(1, process.T + 1, (len(x_0),), generator=g, device=device)
@@ -51,9 +52,12 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         batch_loss.backward()
         optimizer.step()
-        total += batch_loss.detach()
+        losses.append(batch_loss.detach())
+        total += losses[-1]
         advance()
-    return _finite(total.item() / steps, "training", epoch)
+    wrong = torch.stack(losses).isfinite().logical_not().nonzero().flatten().tolist()
+    where = f" from step {wrong[0] + 1} on" if wrong else ""
+    return _finite(total.item() / steps, "training", epoch, where)
 
 
 @torch.no_grad()
@@ -83,10 +87,10 @@ def validate(
     return _finite(total.item() / len(images), "validation", epoch)
 
 
-def _finite(value: float, kind: str, epoch: int) -> float:
+def _finite(value: float, kind: str, epoch: int, where: str = "") -> float:
     if not math.isfinite(value):
         raise UserError(
-            f"the {kind} loss of epoch {epoch} is {value}: "
+            f"the {kind} loss of epoch {epoch} is {value}{where}: "
             "lower the model's learning_rate, or set training.precision to float32"
         )
     return value

@@ -19,12 +19,12 @@ class Data(Section):
     def _sizes(self) -> Data:
         if self.train + self.validation != 60_000:
             raise ValueError(
-                f"train + validation is {self.train + self.validation}, must be 60000, "
+                f"train + data.validation is {self.train + self.validation}, must be 60000, "
                 "the images that MNIST offers for training"
             )
         if self.held_out > self.validation:
             raise ValueError(
-                f"held_out is {self.held_out}, must not exceed validation, {self.validation}: "
+                f"held_out is {self.held_out}, must not exceed data.validation, {self.validation}: "
                 "it is the last part of it"
             )
         return self

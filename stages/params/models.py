@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import pydantic
 
 from stages.params.reader import Count, Rate, Section
 
-Name = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+def _is_a_name(name: str) -> str:
+    """Names become folders and files, words of a command line, and keys beside other keys."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError(
+            "is no name of a model, must be a letter, then up to 63 letters, digits, _ or -"
+        )
+    if name in NOT_MODELS:
+        raise ValueError(
+            f"is no name of a model, must be none of {', '.join(NOT_MODELS)}: "
+            "metrics.json uses them"
+        )
+    return name
+
+
+Name = Annotated[str, pydantic.AfterValidator(_is_a_name)]
+NOT_MODELS = ("classifier", "real")
 
 
 class Gaussian(Section):
@@ -22,7 +39,7 @@ class Gaussian(Section):
     @classmethod
     def _rises(cls, beta: tuple[float, float]) -> tuple[float, float]:
         if beta[0] > beta[1]:
-            raise ValueError(f"{list(beta)} falls, must be [beta1, beta2] with beta1 <= beta2")
+            raise ValueError(f"is {list(beta)}, must be [beta1, beta2] with beta1 <= beta2")
         return beta
 
 
@@ -41,7 +58,7 @@ class Impulse(Section):
     def _rises(cls, rho: tuple[float, float]) -> tuple[float, float]:
         if rho[0] > rho[1]:
             raise ValueError(
-                f"{list(rho)} falls, must be [rho_start, rho_end] with rho_start <= rho_end"
+                f"is {list(rho)}, must be [rho_start, rho_end] with rho_start <= rho_end"
             )
         return rho
 

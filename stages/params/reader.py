@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, overload
 
 import pydantic
 import yaml
@@ -51,9 +51,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_constructor(
-    "tag:yaml.org,2002:seq", lambda loader, node: tuple(loader.construct_sequence(node, deep=True))
-)
+def _tuple(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> tuple:
+    return tuple(loader.construct_sequence(node, deep=True))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:seq", _tuple)
 _Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -81,7 +83,11 @@ def load(path: Path = FILE) -> dict[str, Any]:
     return values
 
 
-def read(key: str, schema: type[Schema], path: Path = FILE) -> Schema:
+@overload
+def read(key: str, schema: type[Schema], path: Path = FILE) -> Schema: ...
+@overload
+def read(key: str, schema: Any, path: Path = FILE) -> Any: ...  # of an Annotated or a union
+def read(key: str, schema: Any, path: Path = FILE) -> Any:
     """The value at a dotted key, validated against its schema.
 
     Raises UserError with a line for each fault: the key's path, the value, what is allowed.
@@ -104,20 +110,25 @@ def validate(
     try:
         return adapter.validate_python(value)
     except pydantic.ValidationError as error:
-        known = _keys(adapter.json_schema())
-        faults = [_sentence(fault, value, prefix, known) for fault in error.errors()]
+        form = adapter.json_schema()
+        faults = [_sentence(fault, value, prefix, form) for fault in error.errors()]
         raise UserError(f"{path}: " + f"\n       {path}: ".join(faults)) from None
 
 
-def _keys(schema: Any) -> set[str]:
-    """Every key that a JSON schema names, at any depth."""
-    if isinstance(schema, dict):
-        names = set(schema["properties"]) if isinstance(schema.get("properties"), dict) else set()
-        return names.union(*map(_keys, schema.values()))
-    return set()
+def _keys(schema: Any, root: Any, path: list[str]) -> set[str]:
+    """The keys that a JSON schema allows at a path, in any of its alternatives."""
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    alternatives = schema.get("oneOf", []) + schema.get("anyOf", [])
+    found = {key for other in alternatives for key in _keys(other, root, path)}
+    properties = schema.get("properties", {})
+    if not path:
+        return found | set(properties)
+    below = properties.get(path[0], schema.get("additionalProperties"))
+    return found | (_keys(below, root, path[1:]) if isinstance(below, dict) else set())
 
 
-def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], known: set[str]) -> str:
+def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> str:
     """One fault in words. Pydantic puts a union's tag into the location; the file has none."""
     location, here = list(prefix), value
     for part in fault["loc"]:
@@ -125,7 +136,7 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], known: set[str]) 
         inside |= isinstance(here, tuple) and isinstance(part, int) and part < len(here)
         if inside:
             here = here[part]
-        elif part != fault["loc"][-1]:
+        elif part != fault["loc"][-1] or part == "[key]":
             continue
         location.append(str(part))
     where = ".".join(location) or "the file"
@@ -139,10 +150,14 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], known: set[str]) 
         key = context["discriminator"].strip("'")
         return f"{where}.{key} is {context['tag']!r}: input should be {context['expected_tags']}"
     if kind == "extra_forbidden":
-        return f"{where} is not a known key{_nearest(location[-1], known)}"
+        known = sorted(_keys(schema, schema, location[len(prefix) : -1]) - {location[-1]})
+        hint = _nearest(location[-1], known) or f" (known here: {', '.join(known)})"
+        return f"{where} is {here!r}: not a known key{hint}"
     message = fault["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        return f"{where}: {message}"
+    if kind == "value_error":  # of a section, it begins with a key: data.held_out is ...
+        if not isinstance(fault["input"], dict):
+            return f"{where} {message}"
+        return ".".join([*location, message])
     return f"{where} is {fault['input']!r}: {message[0].lower()}{message[1:]}"
 
 

@@ -24,10 +24,17 @@ class Training(Section):
     checkpoints: tuple[Count, ...]
     precision: Precision
 
+    @pydantic.field_validator("checkpoints")
+    @classmethod
+    def _once(cls, checkpoints: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(checkpoints)) < len(checkpoints):
+            raise ValueError(f"is {list(checkpoints)}, must name each epoch once")
+        return checkpoints
+
     @pydantic.model_validator(mode="after")
     def _batch(self) -> Training:
         if self.batch_size > self.images:
             raise ValueError(
-                f"batch_size is {self.batch_size}, must not exceed images, {self.images}"
+                f"batch_size is {self.batch_size}, must not exceed training.images, {self.images}"
             )
         return self

@@ -51,6 +51,7 @@ class Params(Section):
                 "classifier.images",
             ),
             ("sampling.images", self.sampling.images, self.data.held_out, "data.held_out"),
+            ("evaluation.splits", self.evaluation.splits, self.sampling.images, "sampling.images"),
         ):
             if value > limit:
                 raise ValueError(f"{key} is {value}, must not exceed {why}, {limit}")
