@@ -14,9 +14,9 @@ PAPER := training.epochs=75 training.images=48000 training.validation_images=120
 SEEDS ?= 1,2,3
 
 .DEFAULT_GOAL := repro
-.PHONY: repro paper quick bench seeds test lint help clean scm
+.PHONY: repro paper quick bench seeds test lint help clean ready
 
-repro: $(STAMP) scm  ## run what has changed (the default); JOBS=2: that many stages at a time
+repro: $(STAMP) ready  ## run what has changed (the default); JOBS=2: that many stages at a time
 	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro)
 	@echo "report: $(CURDIR)/report/report.html"
 
@@ -37,8 +37,9 @@ seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments
 	dvc exp run --run-all
 	python tools/over_seeds.py
 
-scm:
+ready: $(STAMP)
 	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive
+	@[ ! -d .dvc/tmp ] || find .dvc/tmp -name rwlock -empty -delete  # of a killed dvc, see README.md
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
 	pytest

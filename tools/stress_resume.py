@@ -41,7 +41,7 @@ from tools.copy_project import copy_project  # noqa: E402
 BUDGET = {
     "training.epochs": 8,
     "training.batch_size": 16,
-    "training.images": 512,
+    "training.images": 2048,
     "training.validation_images": 64,
     "training.checkpoints": [1, 3],
     "sampling.images": 600,
@@ -50,12 +50,12 @@ BUDGET = {
     "evaluation.inception": "off",
     "models": {
         "hot": {
-            "degradation": {"kind": "gaussian", "beta": [0.001, 0.1], "T": 60},
+            "degradation": {"kind": "gaussian", "beta": [0.001, 0.1], "T": 200},
             "network": {"kind": "cnn", "hidden": [4, 4]},
             "learning_rate": 1.0e-3,
         },
         "cold": {
-            "degradation": {"kind": "impulse", "rho": [0.05, 0.25], "T": 30},
+            "degradation": {"kind": "impulse", "rho": [0.05, 0.25], "T": 100},
             "network": {"kind": "cnn", "hidden": [4], "dropout": 0.15},
             "learning_rate": 2.0e-4,
             "plateau": {"factor": 0.5, "patience": 0},
@@ -198,7 +198,13 @@ def trial(
     done = project.outputs(target) is not None
     dvc = project.start(target)
     dvc.wait(LIMIT)
-    said = project.said()
+    said, rwlock = project.said(), project.folder / ".dvc/tmp/rwlock"
+    emptied = "Unable to read RWLock-file" in said and rwlock.stat().st_size == 0
+    if emptied:  # DVC was killed while it wrote its own lock: README.md says to delete it
+        rwlock.unlink()
+        dvc = project.start(target)
+        dvc.wait(LIMIT)
+        said = project.said()
     continued = went_on(said)
     same = dvc.returncode == 0 and project.outputs(target) == expected
     if done:
@@ -213,6 +219,8 @@ def trial(
         outcome, fair = "downloaded again", True
     if "waiting for it" in said:
         outcome += ", after waiting"
+    if emptied:
+        outcome += ", after deleting DVC's empty rwlock"
     left = [p.name for p in (project.folder / "scratch/resume").glob("*")]
     left += [str(p) for p in project.folder.rglob("*.partial")]
     row = [
