@@ -26,21 +26,27 @@ def orphaned() -> bool:
     return "DVC_ROOT" in os.environ and os.getppid() != STARTED_BY
 
 
-def leave(number: int, frame: FrameType | None) -> None:
-    """End at a signal with a line and the exit code that shells give it."""
-    print(f"\nstopped by {signal.Signals(number).name}", file=sys.stderr, flush=True)
-    raise SystemExit(128 + number)
+def leave_at_signals(leave: Callable[[int], object]) -> None:
+    """From here on, Ctrl-C and kill end a stage with a line and the exit code that shells give.
 
+    leave: `sys.exit` for an orderly end.
+    """
+    program = sys.modules["__main__"].__spec__
+    if not program or not program.name.startswith("stages."):  # a test, or a benchmark
+        return
 
-def leave_at_signals() -> None:
-    """From here on, Ctrl-C and kill end the process without a traceback."""
+    def end(number: int, frame: FrameType | None) -> None:
+        print(f"\nstopped by {signal.Signals(number).name}", file=sys.stderr, flush=True)
+        leave(128 + number)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and the like stay
-            signal.signal(number, leave)
+            signal.signal(number, end)
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage; what the user can put right ends it with a sentence and exit code 1."""
+    leave_at_signals(sys.exit)
     try:
         main()
     except UserError as error:
@@ -54,6 +60,4 @@ def run(main: Callable[[], None]) -> None:
         )
 
 
-program = sys.modules["__main__"].__spec__
-if program and program.name.startswith("stages."):
-    leave_at_signals()
+leave_at_signals(os._exit)  # an exception could be lost in what the imports run
