@@ -16,6 +16,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stages.errors import run
+
+# isort: split
 import torch
 from torch import Tensor
 
@@ -23,7 +26,6 @@ from stages.diffusion import checkpoints, degradations, devices, network, sample
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.data import to_levels
 from stages.diffusion.randomness import Chunked, generator
-from stages.errors import run
 from stages.files import write
 from stages.params.evaluation import Evaluation
 from stages.params.reader import Count, Seed, read

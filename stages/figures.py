@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from stages.errors import run
+
+# isort: split
 import numpy as np
 import torch
 import yaml
@@ -15,7 +18,6 @@ from torch import Tensor
 from stages.diffusion import checkpoints, data, degradations, plotting
 from stages.diffusion.intervals import wilson
 from stages.diffusion.randomness import generator
-from stages.errors import run
 from stages.params.figures import Figures
 from stages.params.models import Model, Models
 from stages.params.reader import Seed, read

@@ -10,11 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from stages.errors import run
+
+# isort: split
 import jinja2
 import yaml
 
 from stages import findings, page
-from stages.errors import run
 from stages.params.reader import load, validate
 from stages.params.whole import Params
 from stages.results import RESULTS, ModelResults, read_json, read_model
