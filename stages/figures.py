@@ -292,10 +292,10 @@ def draw_images(gallery: Gallery, model: ModelResults, examples: int) -> None:
             digits(images, predicted, examples), [""] * examples, [str(d) for d in range(10)]
         ),
     )
-    real = data.images("test")[:SHEET, 0].numpy()
+    sheet = images[:SHEET]
+    real = data.images("test")[: len(sheet), 0].numpy()
     gallery.pixels(
-        f"samples_{name}",
-        plotting.sheets({f"{name}, {main}": images[:SHEET], "real digits": real}),
+        f"samples_{name}", plotting.sheets({f"{name}, {main}": sheet, "real digits": real})
     )
     draw_film(gallery, name)
 
