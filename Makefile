@@ -42,7 +42,7 @@ ready: $(STAMP)
 	@[ ! -d .dvc/tmp ] || find .dvc/tmp -name rwlock -empty -delete  # of a killed dvc, see README.md
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
-	pytest
+	OMP_WAIT_POLICY=passive pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
 	ruff check .
