@@ -121,6 +121,15 @@ def commonest(model: ModelResults, sampler: str) -> tuple[str, float]:
     return digit, count / len(digits)
 
 
+def collapse(model: ModelResults, sampler: str) -> str:
+    """How much of what a sampler makes is one digit."""
+    digit, share = commonest(model, sampler)
+    return (
+        f"Of the {sampler} sampler's images at the best checkpoint the classifier takes "
+        f"{100 * share:.0f} % for {digit}."
+    )
+
+
 def samplers_compared(model: ModelResults) -> str:
     """The collapse of figure 9: the naive sampler beside the improved one."""
     sets = model.best["sets"]

@@ -131,6 +131,7 @@ def main() -> None:
         published=published,
         inception_note=INCEPTION_NOTE.read_text().strip(),
         interval=findings.interval,
+        collapse=findings.collapse,
         share_of_budget=seen / (published["epochs"] * published["images"]),
         complete=seen >= published["epochs"] * published["images"]
         and params.sampling.images >= published["samples"],
