@@ -39,7 +39,7 @@ seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments
 
 ready: $(STAMP)
 	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive
-	@[ ! -d .dvc/tmp ] || find .dvc/tmp -name rwlock -empty -delete  # of a killed dvc, see README.md
+	@python tools/mend_dvc.py
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
 	OMP_WAIT_POLICY=passive pytest -n 2 --dist loadfile $(PYTEST)

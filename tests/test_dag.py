@@ -18,6 +18,7 @@ import yaml
 from conftest import ROOT, TINY, write_fake_mnist
 
 from tools.copy_project import copy_project
+from tools.mend_dvc import mend
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PER_MODEL = [name for name, stage in STAGES.items() if "foreach" in stage]
@@ -191,6 +192,35 @@ def test_the_same_seed_gives_the_same_bytes(workspace: Workspace) -> None:
     assert (workspace.folder / "dvc.lock").read_text() == lock
     # The report shows how long the training took, which is never the same.
     assert workspace.repro() <= {"figures", "report"}
+
+
+def read_if_file(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
+
+
+@pytest.mark.parametrize(
+    ("place", "content", "said"),
+    [
+        (".dvc/tmp/rwlock", "", "Unable to read RWLock-file"),
+        (".dvc/cache/runs", "cmd: python -m stages.check_params\n", "'outs'"),
+    ],
+)
+def test_what_an_ended_dvc_left_half_written_can_be_mended(
+    workspace: Workspace, place: str, content: str, said: str
+) -> None:
+    path = workspace.folder / place
+    if path.is_dir():
+        record = next(p for p in path.rglob("*") if "stages.train model2" in read_if_file(p))
+        path = record.with_name(".half.tmp")
+    path.write_text(content)
+    lock = workspace.folder / "dvc.lock"
+    values = yaml.safe_load(lock.read_text())
+    recorded = values["stages"].pop("train@model2")  # it had not come to that
+    lock.write_text(yaml.safe_dump(values))
+    assert said in workspace.dvc("repro", "--single-item", "train@model2", succeeds=False)
+    assert mend(workspace.folder) == [path]
+    workspace.dvc("repro", "--single-item", "train@model2")
+    assert yaml.safe_load(lock.read_text())["stages"]["train@model2"] == recorded
 
 
 def test_outputs_are_where_they_belong(workspace: Workspace) -> None:

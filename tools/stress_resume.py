@@ -37,6 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 from stages.diffusion import checkpoints  # noqa: E402
 from tools.copy_project import copy_project  # noqa: E402
+from tools.mend_dvc import mend  # noqa: E402
 
 BUDGET = {
     "training.epochs": 8,
@@ -198,10 +199,9 @@ def trial(
     done = project.outputs(target) is not None
     dvc = project.start(target)
     dvc.wait(LIMIT)
-    said, rwlock = project.said(), project.folder / ".dvc/tmp/rwlock"
-    emptied = "Unable to read RWLock-file" in said and rwlock.stat().st_size == 0
-    if emptied:  # DVC was killed while it wrote its own lock: README.md says to delete it
-        rwlock.unlink()
+    said = project.said()
+    mended = mend(project.folder) if dvc.returncode else []
+    if mended:  # DVC was ended while it wrote a file of its own, as README.md says
         dvc = project.start(target)
         dvc.wait(LIMIT)
         said = project.said()
@@ -219,8 +219,8 @@ def trial(
         outcome, fair = "downloaded again", True
     if "waiting for it" in said:
         outcome += ", after waiting"
-    if emptied:
-        outcome += ", after deleting DVC's empty rwlock"
+    if mended:
+        outcome += f", after deleting {', '.join(path.name for path in mended)} of DVC"
     left = [p.name for p in (project.folder / "scratch/resume").glob("*")]
     left += [str(p) for p in project.folder.rglob("*.partial")]
     row = [
