@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import FrameType
 
 STARTED_BY = os.getppid()
+LAUNCHED = "TORCHELASTIC_RUN_ID"  # set by torchrun in the processes that it starts
+LAUNCHED_FOR = "LAUNCHED_FOR"  # set where a launcher stands between DVC and this process: DVC's id
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -23,7 +25,20 @@ class UserError(Exception):
 
 def orphaned() -> bool:
     """Whether DVC started this process and is gone since: nobody waits for its outputs."""
-    return "DVC_ROOT" in os.environ and os.getppid() != STARTED_BY
+    if "DVC_ROOT" not in os.environ:
+        return False
+    if os.getppid() != STARTED_BY:
+        return True
+    try:
+        os.kill(int(os.environ.get(LAUNCHED_FOR, STARTED_BY)), 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def speaks() -> bool:
+    """Whether this process prints, of those that torchrun started: the first one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def leave_at_signals(leave: Callable[[int], object]) -> None:
@@ -36,7 +51,8 @@ def leave_at_signals(leave: Callable[[int], object]) -> None:
         return
 
     def end(number: int, frame: FrameType | None) -> None:
-        print(f"\nstopped by {signal.Signals(number).name}", file=sys.stderr, flush=True)
+        if LAUNCHED not in os.environ:  # else the launcher says it, once
+            print(f"\nstopped by {signal.Signals(number).name}", file=sys.stderr, flush=True)
         leave(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,6 +8,8 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from stages.errors import speaks
+
 SECONDS_BETWEEN_LINES = 20
 
 
@@ -16,7 +18,7 @@ class Progress:
 
     def __init__(self, label: str, total: int, unit: str = "step", done: int = 0) -> None:
         """done: steps of an earlier process, which say nothing about the speed of this one."""
-        terminal = sys.stderr.isatty()
+        terminal = sys.stderr.isatty() and speaks()
         self.label, self.total, self.done, self.before = label, total, done, done
         self.start = self.said = time.monotonic()
         self.bar = (

@@ -22,7 +22,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from stages.diffusion import checkpoints
+from stages.diffusion import checkpoints, parallel
 from stages.errors import UserError, orphaned
 
 FOLDER = Path("scratch/resume")
@@ -51,7 +51,8 @@ def key(settings: dict[str, Any], *given: Tensor | Path) -> str:
 class Work:
     """with Work("train", "model1", key) as work: ... work.publish(folder)
 
-    One process at a time: a second one with the same work says so and waits.
+    One run at a time: a second one with the same work says so and waits. Of several processes
+    of a run, all may keep parts, each on its machine; the first one writes outputs.
     work.files is a folder for outputs; `publish` puts it in its place and forgets the state.
     """
 
@@ -65,11 +66,15 @@ class Work:
 
     def __enter__(self) -> Work:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.lock.acquire(timeout=0)
-        except Timeout:
-            print(f"{self.label}: another process does the same work; waiting for it", flush=True)
-            self.lock.acquire()
+        if parallel.rank() == 0:
+            try:
+                self.lock.acquire(timeout=0)
+            except Timeout:
+                print(
+                    f"{self.label}: another process does the same work; waiting for it", flush=True
+                )
+                self.lock.acquire()
+        parallel.wait()
         self.files.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -81,7 +86,7 @@ class Work:
     ) -> None:
         if any(self.folder.glob("*.safetensors")):
             print(f"{self.label}: what is finished is kept in {self.folder}", flush=True)
-        else:
+        elif parallel.rank() == 0:
             shutil.rmtree(self.folder, ignore_errors=True)
             Path(self.lock.lock_file).unlink(missing_ok=True)
         self.lock.release()
@@ -127,10 +132,12 @@ class Work:
                 f"{self.label} is finished, but the dvc that started it has ended: "
                 "run dvc repro, which takes what is kept"
             )
-        partial = target.with_name(target.name + ".partial")
-        for folder in (partial, target):
-            shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self.files, partial)  # perhaps to another file system
-        partial.replace(target)
+        if parallel.rank() == 0:
+            partial = target.with_name(target.name + ".partial")
+            for folder in (partial, target):
+                shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(self.files, partial)  # perhaps to another file system
+            partial.replace(target)
+        parallel.wait()
         for path in self.folder.glob("*.safetensors"):
-            path.unlink()
+            path.unlink(missing_ok=True)

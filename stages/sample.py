@@ -16,14 +16,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.errors import UserError, run
+from stages.errors import UserError
 
 # isort: split
 import torch
 from torch import Tensor
 
-from stages import resume
-from stages.diffusion import checkpoints, data, degradations, devices, network, samplers
+from stages import processes, resume
+from stages.diffusion import (
+    checkpoints,
+    data,
+    degradations,
+    devices,
+    network,
+    parallel,
+    samplers,
+)
 from stages.diffusion.randomness import Chunked, generator
 from stages.params.data import Data
 from stages.params.reader import Seed, read
@@ -181,27 +189,30 @@ def draw(
 
     originals: (N, 1, 28, 28) pixels, which an impulse model restores; of a Gaussian model they
     give number, shape and device. Each chunk has a generator of its own, named by stream and
-    its number, and batches are whole chunks: results do not depend on params.batch_size.
-    `film` watches the first batch. `keep` may know a batch already.
+    its number, and batches are whole chunks: results do not depend on params.batch_size, nor on
+    the number of processes, which take batches in turn. `film` watches the first batch. `keep`
+    may know a batch already.
     """
     chunks = originals.split(CHUNK)
-    drawn = []
-    for first in range(0, len(chunks), at_once(params)):
+    batches = range(0, len(chunks), at_once(params))
+    drawn = {}
+    for first in batches[parallel.rank() :: parallel.size()]:
         batch, filming = chunks[first : first + at_once(params)], None if first else film
         make = partial(draw_batch, predict, process, batch, first, params, stream, advance, filming)
-        drawn.append(keep(first, make))
-    return {key: torch.cat([part[key] for part in drawn]) for key in drawn[0]}
+        drawn[first] = keep(first, make)
+    drawn = parallel.together(drawn)
+    return {key: torch.cat([drawn[first][key] for first in batches]) for key in drawn[0]}
 
 
 def steps_of(
     process: degradations.Gaussian | degradations.Impulse, params: Sampling, count: int
 ) -> int:
-    """Steps that `draw` will report for `count` images."""
+    """Steps that `draw` will report in the first process for `count` images."""
     if isinstance(process, degradations.Impulse):
         steps = 2 * process.T  # the naive and the improved sampler
     else:
         steps = process.T if params.sampler == "ancestral" else params.steps
-    return steps * math.ceil(count / (at_once(params) * CHUNK))
+    return steps * math.ceil(count / (at_once(params) * CHUNK * parallel.size()))
 
 
 def keep_batch(
@@ -277,10 +288,12 @@ def main() -> None:
                 )
             main_set = next(iter(sets))  # the sampler of the published report
             description |= {"roles": roles, "start": params.start, "main": main_set}
-            checkpoints.save(work.files / f"epoch_{epoch:03d}.safetensors", sets, description)
+            if parallel.rank() == 0:
+                target = work.files / f"epoch_{epoch:03d}.safetensors"
+                checkpoints.save(target, sets, description)
             print(f"{label}: {count} images ({', '.join(roles) or 'progress'})", flush=True)
         work.publish(OUTPUT / name)
 
 
 if __name__ == "__main__":
-    run(main)
+    processes.run(main)

@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stages.errors import run
+from stages.errors import UserError
 
 # isort: split
 import torch
 from torch import Tensor
 
-from stages import resume
-from stages.diffusion import checkpoints, data, degradations, devices, network
+from stages import processes, resume
+from stages.diffusion import checkpoints, data, degradations, devices, network, parallel
 from stages.diffusion.learner import Learner
 from stages.diffusion.randomness import derive
 from stages.diffusion.training import train_epoch, validate
@@ -52,6 +52,39 @@ def write_times(name: str, history: Path, seconds: list[float]) -> None:
     write(TIMES / f"{name}.json", (json.dumps(content, indent=1) + "\n").encode())
 
 
+def keep_epoch(
+    work: resume.Work,
+    learner: Learner,
+    done: dict[str, Any],
+    row: list[Any],
+    budget: Training,
+    description: dict[str, Any],
+) -> None:
+    """Put an epoch on disk: its line of the history, its checkpoints, and what the next needs.
+
+    row: as COLUMNS names it, with numbers; done: see `fit`.
+    """
+    epoch, seen, train_loss, validation_loss, rate = row
+    done["epoch"] = epoch
+    done["rows"].append([epoch, seen, f"{train_loss:.8f}", f"{validation_loss:.8f}", rate])
+    files = []
+    if epoch in budget.checkpoints:
+        files.append(f"epoch_{epoch:03d}")
+    if validation_loss < done["best"]:
+        done["best"] = validation_loss
+        files.append("best")
+    if epoch == budget.epochs:
+        files.append("last")
+    metadata = description | {"epoch": epoch, "validation_loss": validation_loss}
+    for stem in files:
+        weights = learner.network.state_dict()
+        checkpoints.save(work.files / f"{stem}.safetensors", weights, metadata)
+    write_history(work.files / "history.csv", done["rows"])
+    # Last: until it is on disk, this epoch counts as not trained.
+    tensors, groups = learner.state()
+    work.save("state", tensors, done | groups)
+
+
 def fit(
     work: resume.Work,
     learner: Learner,
@@ -66,17 +99,18 @@ def fit(
     """Train, from the last epoch that `work` keeps, and leave checkpoints and history in its files.
 
     images, validation: (N, 1, 28, 28) uint8. Returns `best` (the smallest validation loss),
-    `rows` (of the history) and `seconds`.
+    `rows` (of the history) and `seconds`. Of several processes, the first one writes.
     """
     done: dict[str, Any] = {"epoch": 0, "best": float("inf"), "rows": [], "seconds": []}
-    state = work.load("state")
+    writes = parallel.rank() == 0
+    state = parallel.from_first(work.load("state") if writes else None)
     if state:
         tensors, done = state
         learner.restore(tensors, done)
         print(f"{work.label}: goes on after epoch {done['epoch']} of {budget.epochs}", flush=True)
     start = time.monotonic() - (done["seconds"] or [0])[-1]
     steps = len(images) // budget.batch_size
-    net = learner.network
+    net = parallel.averaging(learner.network, images.device)
     with Progress(work.label, budget.epochs * steps, done=done["epoch"] * steps) as bar:
         for epoch in range(done["epoch"] + 1, budget.epochs + 1):
             rate = learner.rate
@@ -91,28 +125,13 @@ def fit(
                 dtype,
                 bar.advance,
             )
-            validation_loss = validate(net, process, validation, seed, epoch, dtype)
+            validation_loss = validate(learner.network, process, validation, seed, epoch, dtype)
             learner.epoch_ended(validation_loss)
-            done["epoch"] = epoch
             done["seconds"].append(time.monotonic() - start)
-            seen = epoch * steps * budget.batch_size
-            row = [epoch, seen, f"{train_loss:.8f}", f"{validation_loss:.8f}", rate]
-            done["rows"].append(row)
-            metadata = description | {"epoch": epoch, "validation_loss": validation_loss}
-            files = []
-            if epoch in budget.checkpoints:
-                files.append(f"epoch_{epoch:03d}")
-            if validation_loss < done["best"]:
-                done["best"] = validation_loss
-                files.append("best")
-            if epoch == budget.epochs:
-                files.append("last")
-            for stem in files:
-                checkpoints.save(work.files / f"{stem}.safetensors", net.state_dict(), metadata)
-            write_history(work.files / "history.csv", done["rows"])
-            # Last: until it is on disk, this epoch counts as not trained.
-            tensors, groups = learner.state()
-            work.save("state", tensors, done | groups)
+            if writes:
+                seen = epoch * steps * budget.batch_size
+                row = [epoch, seen, train_loss, validation_loss, rate]
+                keep_epoch(work, learner, done, row, budget, description)
             bar.note(
                 f"{work.label}: epoch {epoch} of {budget.epochs}, "
                 f"loss {train_loss:.5f}, validation {validation_loss:.5f}"
@@ -131,6 +150,11 @@ def main() -> None:
     device = devices.device()
     dtype = devices.precision(budget.precision, device)
     print(f"train {name}: {devices.describe(device, dtype)}")
+    if budget.batch_size % parallel.size():
+        raise UserError(
+            f"training.batch_size is {budget.batch_size}, must be a multiple of the "
+            f"{parallel.size()} processes that {processes.OPTIONS} asks for"
+        )
 
     everything = data.images("train")
     split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
@@ -155,7 +179,8 @@ def main() -> None:
         "device": record,
     }
     with resume.Work("train", name, resume.key(settings, images, validation)) as work:
-        write(work.files / "run.json", (json.dumps(record, indent=1) + "\n").encode())
+        if parallel.rank() == 0:
+            write(work.files / "run.json", (json.dumps(record, indent=1) + "\n").encode())
         done = fit(
             work,
             learner,
@@ -168,9 +193,10 @@ def main() -> None:
             description,
         )
         work.publish(OUTPUT / name)
-    write_times(name, OUTPUT / name / "history.csv", done["seconds"])
+    if parallel.rank() == 0:
+        write_times(name, OUTPUT / name / "history.csv", done["seconds"])
     print(f"train {name}: smallest validation loss {done['best']:.5f}, weights in {OUTPUT / name}")
 
 
 if __name__ == "__main__":
-    run(main)
+    processes.run(main)

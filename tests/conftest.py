@@ -106,13 +106,18 @@ def prepare(folder: Path) -> None:
         (folder / "report" / name).symlink_to(ROOT / "report" / name)
 
 
-def run_stage(folder: Path, module: ModuleType, *arguments: str, **overrides: Any) -> None:
-    """One stage in this process, with TINY and other parameters."""
+def write_params(folder: Path, **overrides: Any) -> None:
+    """params.yaml with TINY and other parameters."""
     values = copy.deepcopy(load(ROOT / "params.yaml"))
     for key, value in (TINY | overrides).items():
         set_key(values, key, value)
     text = yaml.safe_dump(json.loads(json.dumps(values)), sort_keys=False)
     (folder / "params.yaml").write_text(text)
+
+
+def run_stage(folder: Path, module: ModuleType, *arguments: str, **overrides: Any) -> None:
+    """One stage in this process, with TINY and other parameters."""
+    write_params(folder, **overrides)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("DEVICE", "cpu")

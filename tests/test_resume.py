@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import ROOT, TINY, write_fake_mnist
+from conftest import ROOT, TINY, write_fake_mnist, write_params
 
 from stages import errors, files, resume, sample, train
 from stages.diffusion import checkpoints, data, network
@@ -65,10 +65,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """run(train, 'model4', **{'seed': 3}): one stage with other parameters."""
 
     def stage(module: Any, name: str, **overrides: Any) -> None:
-        values = copy.deepcopy(load(ROOT / "params.yaml"))
-        for key, value in (TINY | BUDGET | overrides).items():
-            set_key(values, key, value)
-        (folder / "params.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(values))))
+        write_params(folder, **BUDGET | overrides)
         monkeypatch.setattr(sys, "argv", [module.__name__, name])
         module.main()
 

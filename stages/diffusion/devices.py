@@ -7,6 +7,7 @@ import platform
 
 import torch
 
+from stages.diffusion import parallel
 from stages.errors import UserError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -15,6 +16,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def device() -> torch.device:
     """CUDA, else Apple's MPS, else the CPU; the environment variable DEVICE overrides it.
 
+    Of several processes on one machine, each has a GPU of its own.
     Raises UserError for a device that PyTorch does not know or find here.
     """
     name = os.environ.get("DEVICE")
@@ -27,7 +29,13 @@ def device() -> torch.device:
             ) from None
         return torch.device(name)
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        here, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if here >= gpus:
+            raise UserError(
+                f"process {here} of this machine finds no GPU of its own: there are {gpus}; "
+                "start as many processes, or set DEVICE=cpu"
+            )
+        return torch.device("cuda", here)
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
@@ -55,11 +63,12 @@ def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
 
 
-def record(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
+def record(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:
     """What a result was computed with; the same on every run on one machine."""
     return {
         "device": describe(device, dtype).rsplit(", ", 1)[0],
         "precision": str(dtype).removeprefix("torch."),
+        "processes": parallel.size(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}",

@@ -6,7 +6,10 @@ import math
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from stages.diffusion import parallel
 
 SIDE = 28  # pixels; LayerNorm runs over (C, 28, 28), so the size is built in
 
@@ -37,6 +40,17 @@ class TimeEmbedding(nn.Module):
         return self.mlp(features)[:, :, None, None]
 
 
+class Dropout2d(nn.Dropout2d):
+    """Spatial dropout, (N, C, H, W) -> the same; its masks are drawn for the whole batch of which
+    this process has a part."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        whole = x.new_ones(len(x) * parallel.size(), x.shape[1], 1, 1)
+        return x * parallel.mine(F.dropout2d(whole, self.p))
+
+
 class Block(nn.Sequential):
     """7x7 convolution, LayerNorm over (C, H, W), GELU, and spatial dropout where asked for."""
 
@@ -47,7 +61,7 @@ class Block(nn.Sequential):
             nn.GELU(),
         )
         if dropout:
-            self.append(nn.Dropout2d(dropout))
+            self.append(Dropout2d(dropout))
 
 
 class Cnn(nn.Module):
