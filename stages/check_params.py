@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stages import arguments
 from stages.errors import run
 from stages.params.reader import load, validate
 from stages.params.whole import Params
@@ -15,6 +16,7 @@ OUTPUT = Path("results/params_checked.txt")
 
 
 def main() -> None:
+    arguments.none(__doc__, "check_params")
     params = validate(load(), Params)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text("params.yaml is valid\n")

@@ -10,7 +10,6 @@ neither of which skips any: its list is empty.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 from pathlib import Path
@@ -22,10 +21,11 @@ from stages.errors import run
 import torch
 from torch import Tensor
 
-from stages.diffusion import checkpoints, degradations, devices, network, samplers, scores
+from stages import arguments
+from stages.diffusion import checkpoints, degradations, devices, network, samplers, scores, trained
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.data import to_levels
-from stages.diffusion.randomness import Chunked, generator
+from stages.diffusion.randomness import CHUNK, Chunked, generator
 from stages.files import write
 from stages.params.evaluation import Evaluation
 from stages.params.reader import Count, Seed, read
@@ -35,7 +35,6 @@ from stages.progress import Progress
 
 CHECKPOINTS = Path("results/models")
 OUTPUT = Path("results/steps")
-CHUNK = 100  # images that share a generator, as in stages.sample: the same noise
 
 
 def draw(
@@ -57,9 +56,7 @@ def draw(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help="a key of `models` in params.yaml")
-    name = parser.parse_args().model
+    name = arguments.model(__doc__, "compare_steps")
     seed = read("seed", Seed)
     study = read("step_study", StepStudy)
     count = read("sampling.images", Count)
@@ -67,9 +64,7 @@ def main() -> None:
     device = devices.device()
     dtype = devices.precision(read("training.precision", Precision), device)
     path = CHECKPOINTS / name / "best.safetensors"
-    weights, description = checkpoints.load(path)
-    process = degradations.build(description["degradation"])
-    net = checkpoints.restore(network.build(description["network"]), weights, path).to(device)
+    net, process, description = trained.load(path, device)
     path = Path("results/classifier/classifier.safetensors")
     classifier = checkpoints.restore(Classifier(), checkpoints.load(path)[0], path).to(device)
     reference, _ = checkpoints.load(Path("results/reference/features.safetensors"))

@@ -26,6 +26,7 @@ import stages.torchvision_ops  # noqa: F401  (before torchvision)
 # isort: split
 from torchvision.datasets import MNIST
 
+from stages import arguments
 from stages.diffusion.data import DIRECTORY
 from stages.fetch import FetchError, fetch, sha256
 from stages.files import write
@@ -122,6 +123,7 @@ def checked(name: str, content: bytes) -> bytes:
 
 
 def main() -> None:
+    arguments.none(__doc__, "download")
     failures = []
     for label, get in sources():
         try:

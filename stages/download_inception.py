@@ -16,6 +16,7 @@ import stages.torchvision_ops  # noqa: F401  (before torch_fidelity)
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
+from stages import arguments
 from stages.diffusion.inception import WEIGHTS
 from stages.fetch import FetchError, fetch, sha256
 from stages.files import write
@@ -46,6 +47,7 @@ def get(own_path: str | None) -> bytes:
 
 
 def main() -> None:
+    arguments.none(__doc__, "download_inception")
     use = read("evaluation.inception", InceptionUse)
     own_path = read("evaluation.inception_weights", str | None)
     WEIGHTS.parent.mkdir(parents=True, exist_ok=True)

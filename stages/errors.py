@@ -47,7 +47,7 @@ def leave_at_signals(leave: Callable[[int], object]) -> None:
     leave: `sys.exit` for an orderly end.
     """
     program = sys.modules["__main__"].__spec__
-    if not program or not program.name.startswith("stages."):  # a test, or a benchmark
+    if not program or not program.name.startswith(("stages.", "tools.")):  # a test
         return
 
     def end(number: int, frame: FrameType | None) -> None:

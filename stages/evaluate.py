@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from stages.errors import UserError, run
 import torch
 from torch import Tensor
 
+from stages import arguments
 from stages.diffusion import checkpoints, data, devices, metrics, scores
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.inception import find, inception_features
@@ -43,9 +43,7 @@ def predictions(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help="a key of `models` in params.yaml")
-    name = parser.parse_args().model
+    name = arguments.model(__doc__, "evaluate")
     parts = read("data", Data)
     params = read("evaluation", Evaluation)
     loaded = [checkpoints.load(path) for path in sorted((SAMPLES / name).glob("epoch_*"))]

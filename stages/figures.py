@@ -15,6 +15,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from stages import arguments
 from stages.diffusion import checkpoints, data, degradations, plotting
 from stages.diffusion.intervals import wilson
 from stages.diffusion.randomness import generator
@@ -346,6 +347,7 @@ def write_plots(models: Iterable[ModelResults]) -> None:
 
 
 def main() -> None:
+    arguments.none(__doc__, "figures")
     params = read("figures", Figures)
     config = read("models", Models)
     seed = read("seed", Seed)

@@ -87,7 +87,7 @@ def signal_of(failure: ProcessFailure) -> int:
 def work(main: Callable[[], None]) -> None:
     """One of the processes. A UserError is left for the launcher to say, once."""
     if not errors.speaks():
-        sys.stdout = Path(os.devnull).open("w")
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     try:
         kind = devices.device().type
         if kind not in BACKENDS:

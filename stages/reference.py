@@ -11,6 +11,7 @@ from stages.errors import run
 # isort: split
 import torch
 
+from stages import arguments
 from stages.diffusion import checkpoints, data, devices, metrics, scores
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.inception import find, inception_features
@@ -22,6 +23,7 @@ OUTPUT = Path("results/reference")
 
 
 def main() -> None:
+    arguments.none(__doc__, "reference")
     parts = read("data", Data)
     params = read("evaluation", Evaluation)
     count = read("sampling.images", Count)

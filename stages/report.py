@@ -16,7 +16,7 @@ from stages.errors import run
 import jinja2
 import yaml
 
-from stages import findings, page
+from stages import arguments, findings, page
 from stages.params.reader import load, validate
 from stages.params.whole import Params
 from stages.results import RESULTS, ModelResults, read_json, read_model
@@ -113,6 +113,7 @@ def environment(folder: Path) -> jinja2.Environment:
 
 
 def main() -> None:
+    arguments.none(__doc__, "report")
     params = validate(load(), Params)
     models = [read_model(name, block.degradation.kind) for name, block in params.models.items()]
     floor = read_json(RESULTS / "reference" / "scores.json")

@@ -5,11 +5,12 @@ An impulse model restores: it starts from images of which, at density 0.25, half
 survive. They are held-out ones (`start: validation`) or images it was trained on (`train`);
 with `start: noise` every pixel is replaced and nothing of an image is left. Both cold
 samplers, and a restoration in one step, begin at the same degraded images.
+
+For a picture of your own number of fresh samples, see python -m tools.generate --help.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable
 from functools import partial
@@ -22,17 +23,17 @@ from stages.errors import UserError
 import torch
 from torch import Tensor
 
-from stages import processes, resume
+from stages import arguments, processes, resume
 from stages.diffusion import (
     checkpoints,
     data,
     degradations,
     devices,
-    network,
     parallel,
     samplers,
+    trained,
 )
-from stages.diffusion.randomness import Chunked, generator
+from stages.diffusion.randomness import CHUNK, Chunked, generator
 from stages.params.data import Data
 from stages.params.reader import Seed, read
 from stages.params.sampling import Sampling
@@ -41,7 +42,6 @@ from stages.progress import Progress
 
 CHECKPOINTS = Path("results/models")
 OUTPUT = Path("results/samples")
-CHUNK = 100  # images that share a generator; part of the definition of the results
 FILMED, FRAMES = 16, 41  # images whose way from x_T to x_0 is kept, and at how many steps
 
 Watching = Callable[[str], samplers.Watch]  # name of the sampler -> what watches it
@@ -231,9 +231,7 @@ def keep_batch(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help="a key of `models` in params.yaml")
-    name = parser.parse_args().model
+    name = arguments.model(__doc__, "sample")
     seed = read("seed", Seed)
     params = read("sampling", Sampling)
     parts = read("data", Data)
@@ -257,9 +255,7 @@ def main() -> None:
     with resume.Work("sample", name, resume.key(settings, originals, *given)) as work:
         originals = originals.to(device)
         for epoch, (path, roles) in found.items():
-            weights, description = checkpoints.load(path)
-            process = degradations.build(description["degradation"])
-            net = checkpoints.restore(network.build(description["network"]), weights, path)
+            net, process, description = trained.load(path, device)
             count = params.images if roles else min(params.progress_images, params.images)
             film = Film(process.T) if "best" in roles else None
             label, batches = f"sample {name} epoch {epoch}", f"epoch_{epoch:03d}_chunk_"
@@ -277,7 +273,7 @@ def main() -> None:
                 ) as bar,
             ):
                 sets = draw(
-                    samplers.predictor(net.to(device), process.T),
+                    samplers.predictor(net, process.T),
                     process,
                     originals[:count],
                     params,

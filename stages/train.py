@@ -1,8 +1,12 @@
-"""Train one model of params.yaml: python -m stages.train model1"""
+"""Train one model of params.yaml: python -m stages.train model1
+
+Writes weights, the losses of every epoch and what they were computed with to
+results/models/<model>. An interrupted training goes on after its last finished epoch.
+TORCHRUN="--nproc-per-node=2" trains with two processes: see stages/processes.py.
+"""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
 import io
@@ -17,7 +21,7 @@ from stages.errors import UserError
 import torch
 from torch import Tensor
 
-from stages import processes, resume
+from stages import arguments, processes, resume
 from stages.diffusion import checkpoints, data, degradations, devices, network, parallel
 from stages.diffusion.learner import Learner
 from stages.diffusion.randomness import derive
@@ -140,9 +144,7 @@ def fit(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help="a key of `models` in params.yaml")
-    name = parser.parse_args().model
+    name = arguments.model(__doc__, "train")
     model = read(f"models.{name}", Model)
     budget = read("training", Training)
     seed = read("seed", Seed)
@@ -160,7 +162,7 @@ def main() -> None:
     split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
     images = everything[split.train[: budget.images]]
     validation = everything[split.validation[: budget.validation_images]]
-    description = {
+    description: dict[str, Any] = {
         "model": name,
         "network": model.network.model_dump(mode="json"),
         "degradation": model.degradation.model_dump(mode="json"),

@@ -10,6 +10,7 @@ from stages.errors import run
 # isort: split
 import torch
 
+from stages import arguments
 from stages.diffusion import checkpoints, classifier, data, devices
 from stages.diffusion.randomness import derive, generator
 from stages.params.classifier import Classifier
@@ -22,6 +23,7 @@ OUTPUT = Path("results/classifier")
 
 
 def main() -> None:
+    arguments.none(__doc__, "train_classifier")
     parts = read("data", Data)
     params = read("classifier", Classifier)
     device = devices.device()

@@ -16,15 +16,12 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from conftest import ROOT, TINY, write_fake_mnist, write_params
 
 from stages import errors, files, resume, sample, train
 from stages.diffusion import checkpoints, data, network
 from stages.diffusion.learner import Learner
 from stages.errors import UserError
-from stages.params.reader import load
-from tools.copy_project import set_key
 
 Run = Callable[..., None]
 MODELS = copy.deepcopy(TINY["models"])

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+CHUNK = 100  # images that share a generator; part of the definition of the results
+
 Draw = Callable[[Tensor], Tensor]  # a tensor -> random numbers of its shape, dtype and device
 
 

@@ -1,0 +1,75 @@
+"""Draw fresh digits from a trained model into one picture:
+
+python -m tools.generate model1 --images 64 --output digits.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import secrets
+
+from stages.errors import UserError, run
+
+# isort: split
+import torch
+
+from stages.diffusion import degradations, devices, samplers
+from stages.diffusion.plotting import tile
+from stages.params.reader import read
+from stages.params.sampling import Sampling
+from stages.params.training import Precision
+from stages.progress import Progress
+from stages.sample import draw, steps_of
+from tools import pictures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.generate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    pictures.add_model(parser)
+    parser.add_argument("--images", type=int, default=64, help="how many (64)")
+    parser.add_argument("--steps", type=int, help="DDIM in so many steps; else ancestral, all T")
+    parser.add_argument("--eta", type=float, default=0.0, help="of DDIM, 0 to 1 (0)")
+    parser.add_argument("--seed", type=int, help="the same images again (else fresh ones)")
+    pictures.add_output(parser, "generated.png")
+    given = parser.parse_args()
+    output = pictures.output(given.output)
+    if given.images < 1:
+        raise UserError(f"--images is {given.images}, must be 1 or more")
+    if not 0 <= given.eta <= 1:
+        raise UserError(f"--eta is {given.eta}, must be in 0..1")
+    device = devices.device()
+    dtype = devices.precision(read("training.precision", Precision), device)
+    net, process, description = pictures.load(given, device)
+    if not isinstance(process, degradations.Gaussian):
+        raise UserError(
+            f"{given.model} restores images, it has none of its own: python -m tools.restore"
+        )
+    if given.steps is not None and not 1 <= given.steps <= process.T:
+        raise UserError(f"--steps is {given.steps}, must be in 1..{process.T}")
+
+    seed = secrets.randbelow(2**31) if given.seed is None else given.seed
+    way = {"sampler": "strided" if given.steps else "ancestral", "eta": given.eta}
+    params = read("sampling", Sampling).model_copy(update=way | {"steps": given.steps or process.T})
+    shapes = torch.empty(given.images, 1, 28, 28, device=device)
+    with (
+        torch.inference_mode(),
+        devices.autocast(device, dtype),
+        Progress("generate", steps_of(process, params, given.images)) as bar,
+    ):
+        predict = samplers.predictor(net, process.T)
+        sets = draw(predict, process, shapes, params, (seed, "generate"), bar.advance)
+    images = sets[params.sampler].squeeze(1).numpy()
+    pictures.save(output, tile(images, math.ceil(math.sqrt(given.images))))
+    print(
+        f"{output}: {given.images} images of {given.model}, epoch {description['epoch']}, "
+        f"{params.sampler}, {params.steps} steps; again with --seed {seed}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

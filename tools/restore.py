@@ -1,0 +1,86 @@
+"""Restore a picture with a model that undoes impulse noise:
+
+python -m tools.restore model3 noisy.png --output restored.png
+
+The picture has 28 x 28 pixels, light on dark as in MNIST. The result shows, from left to right:
+the picture that the model starts from, its restoration in one step, the naive sampler
+(Algorithm 4 of the report) and the improved one (Algorithm 2 of Bansal et al.).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages.errors import UserError, run
+
+# isort: split
+import torch
+from torch import Tensor
+
+from stages.diffusion import data, degradations, devices
+from stages.diffusion.plotting import tile
+from stages.diffusion.randomness import Chunked, generator
+from stages.diffusion.samplers import predictor, sample_cold_improved, sample_cold_naive
+from stages.params.reader import read
+from stages.params.training import Precision
+from tools import pictures
+
+
+def field_behind(process: degradations.Impulse, x_T: Tensor, u: Tensor) -> Tensor:
+    """The field of equation 16 that made x_T, as far as x_T shows it: salt where it is white,
+    pepper where it is black, also where the digit itself is; the order within each from u.
+
+    x_T, u: (N, 1, H, W), u uniform in [0, 1).
+    """
+    density = float(process.density[process.T])
+    salt, pepper = x_T >= process.high, x_T <= process.low
+    kept = density + u * (1 - 2 * density)
+    return torch.where(salt, u * density, torch.where(pepper, 1 - u * density, kept))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.restore",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    pictures.add_model(parser)
+    parser.add_argument("picture", type=Path, metavar="PICTURE")
+    parser.add_argument("--add-noise", action="store_true", help="add the model's noise first")
+    parser.add_argument("--invert", action="store_true", help="the picture is dark on light")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
+    pictures.add_output(parser, "restored.png")
+    given = parser.parse_args()
+    output = pictures.output(given.output)
+    start = pictures.read(given.picture, given.invert)
+    device = devices.device()
+    dtype = devices.precision(read("training.precision", Precision), device)
+    net, process, description = pictures.load(given, device)
+    if not isinstance(process, degradations.Impulse):
+        raise UserError(f"{given.model} generates images: python -m tools.generate")
+
+    start = start.to(device)
+    noise = Chunked([1], [generator(device, given.seed, "restore")])
+    u = noise.uniform(start)
+    if given.add_noise:
+        start = process.degrade(start, u, process.T)
+    else:
+        u = field_behind(process, start, u)
+    restore = predictor(net, process.T)
+    with torch.inference_mode(), devices.autocast(device, dtype):
+        shown = [
+            start,
+            restore(start, process.T),
+            sample_cold_naive(restore, process, start, noise.uniform),
+            sample_cold_improved(restore, process, start, u),
+        ]
+    pictures.save(output, tile(data.to_levels(torch.cat(shown)).squeeze(1).cpu().numpy(), 4))
+    print(
+        f"{output}: start, one step, naive, improved, by {given.model}, "
+        f"epoch {description['epoch']}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
