@@ -35,7 +35,7 @@ bench: $(STAMP)  ## measure speed and memory beside a reference; tables in scrat
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)
 	dvc exp run --run-all
-	python tools/over_seeds.py
+	python -m tools.over_seeds
 
 ready: $(STAMP)
 	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive

@@ -96,7 +96,7 @@ def read(key: str, schema: Any, path: Path = FILE) -> Any:
     for depth, part in enumerate(key.split("."), start=1):
         if not isinstance(value, dict) or part not in value:
             where = ".".join(key.split(".")[:depth])
-            hint = _nearest(part, value) if isinstance(value, dict) else ""
+            hint = nearest(part, value) if isinstance(value, dict) else ""
             raise UserError(f"{path}: {where} is missing{hint}")
         value = value[part]
     return validate(value, schema, path, prefix=tuple(key.split(".")))
@@ -151,7 +151,7 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
         return f"{where}.{key} is {context['tag']!r}: input should be {context['expected_tags']}"
     if kind == "extra_forbidden":
         known = sorted(_keys(schema, schema, location[len(prefix) : -1]) - {location[-1]})
-        hint = _nearest(location[-1], known) or f" (known here: {', '.join(known)})"
+        hint = nearest(location[-1], known) or f" (known here: {', '.join(known)})"
         return f"{where} is {here!r}: not a known key{hint}"
     message = fault["msg"].removeprefix("Value error, ")
     if kind == "value_error":  # of a section, it begins with a key: data.held_out is ...
@@ -161,6 +161,7 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
     return f"{where} is {fault['input']!r}: {message[0].lower()}{message[1:]}"
 
 
-def _nearest(word: str, known: Any) -> str:
+def nearest(word: str, known: Any) -> str:
+    """A hint at the known word that was probably meant, or nothing."""
     near = difflib.get_close_matches(word, [str(k) for k in known], n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""

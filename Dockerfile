@@ -1,0 +1,26 @@
+# docker build -t mnist-diffusion .                                     CPU
+# docker build -t mnist-diffusion --build-arg TORCH_BACKEND=cu130 .     NVIDIA; run with --gpus all
+# docker run --name run mnist-diffusion                                 make
+# docker run --rm mnist-diffusion make test
+# docker cp run:/home/runner/mnist-diffusion/report .                   the report of `run`
+FROM debian:trixie-slim
+
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates git make npm python3-venv \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --create-home --uid 1000 runner
+USER 1000
+WORKDIR /home/runner/mnist-diffusion
+
+# The environment of `make`, by uv, which knows where the builds of PyTorch are.
+ARG TORCH_BACKEND=cpu
+ENV UV_TORCH_BACKEND=$TORCH_BACKEND UV_NO_CACHE=1
+COPY --chown=1000 requirements.txt constraints.txt ./
+RUN python3 -m venv .venv \
+ && .venv/bin/python -m pip install --no-cache-dir --constraint constraints.txt uv \
+ && .venv/bin/uv pip install --python .venv/bin/python --requirement requirements.txt
+
+COPY --chown=1000 . .
+RUN .venv/bin/python tools/offline_plots.py \
+ && touch .venv/.installed
+CMD ["make"]
