@@ -8,7 +8,8 @@ FROM debian:trixie-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates git make npm python3-venv \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --create-home --uid 1000 runner
+ && useradd --create-home --uid 1000 runner \
+ && install --directory --owner 1000 --group 1000 /home/runner/mnist-diffusion
 USER 1000
 WORKDIR /home/runner/mnist-diffusion
 
