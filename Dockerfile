@@ -15,13 +15,14 @@ WORKDIR /home/runner/mnist-diffusion
 
 # The environment of `make`, by uv, which knows where the builds of PyTorch are.
 ARG TORCH_BACKEND=cpu
-ENV UV_TORCH_BACKEND=$TORCH_BACKEND UV_NO_CACHE=1
+ENV UV_TORCH_BACKEND=$TORCH_BACKEND UV_NO_CACHE=1 \
+    PATH=/home/runner/mnist-diffusion/.venv/bin:$PATH
 COPY --chown=1000 requirements.txt constraints.txt ./
 RUN python3 -m venv .venv \
- && .venv/bin/python -m pip install --no-cache-dir --constraint constraints.txt uv \
- && .venv/bin/uv pip install --python .venv/bin/python --requirement requirements.txt
+ && pip install --no-cache-dir --constraint constraints.txt uv \
+ && uv pip install --python .venv/bin/python --requirement requirements.txt
 
 COPY --chown=1000 . .
-RUN .venv/bin/python tools/offline_plots.py \
+RUN python tools/offline_plots.py \
  && touch .venv/.installed
 CMD ["make"]

@@ -13,8 +13,12 @@ PAPER := training.epochs=75 training.images=48000 training.validation_images=120
 
 SEEDS ?= 1,2,3
 
+# Columns of `make table`: parameters that differ, and the scores that are looked at first.
+COLUMNS := Experiment|Created|State|seed|(data|classifier|training|models|sampling|step_study|evaluation)\..*
+SHOWN   := .*\.(validation_loss|is|fid|psnr)
+
 .DEFAULT_GOAL := repro
-.PHONY: repro paper quick bench seeds test lint help clean ready
+.PHONY: repro paper quick bench sweep table seeds test lint help clean ready
 
 repro: $(STAMP) ready  ## run what has changed (the default); JOBS=2: that many stages at a time
 	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro)
@@ -31,6 +35,16 @@ quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in s
 
 bench: $(STAMP)  ## measure speed and memory beside a reference; tables in scratch/bench
 	python -m benchmarks.speed
+
+sweep: export OMP_WAIT_POLICY := passive
+sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4" is a grid; JOBS=2 at a time
+	@[ -n "$(SET)" ] || { echo 'error: SET names no parameter, must be like SET="models.model1.learning_rate=1e-4,1e-3"'; exit 1; }
+	dvc exp run --queue $(addprefix -S ,$(SET))
+	dvc exp run --run-all --jobs $(or $(JOBS),1)
+	@$(MAKE) --no-print-directory table
+
+table: $(STAMP)  ## the experiments, what differs between them, and their scores
+	@dvc exp show --only-changed --no-pager --drop '^(?!($(COLUMNS)|$(SHOWN))$$)'
 
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)
