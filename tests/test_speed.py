@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import sys
+from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, prepare, write_params
 from torch import nn
 
-from benchmarks import in_diffusers, reference, speed, timing
+from benchmarks import in_diffusers, published_losses, reference, speed, timing
 from stages.diffusion import data, network, samplers
 from stages.diffusion.degradations import Gaussian
 from stages.diffusion.schedules import linear_alpha_bar
@@ -133,3 +134,25 @@ def test_the_table_says_what_was_extrapolated() -> None:
         "| sampling m | product | 1 s |  | 200 | 100% | 0.50 |",
         "| sampling m | ours | 50 s, from 5 steps of 50.0 ms | 2.00 | 100 | 50% | 0.50 |",
     ]
+
+
+def test_losses_are_printed_beside_the_published_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path)
+    model = {
+        "degradation": {"kind": "impulse", "rho": [0.05, 0.25], "T": 5},
+        "network": {"kind": "cnn", "hidden": [1]},
+        "learning_rate": 1e-3,
+    }
+    write_params(tmp_path, models={"model3": model})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEVICE", "cpu")
+    monkeypatch.setattr(sys, "argv", ["published_losses", "model3=1", "--precision", "float32"])
+    published_losses.main()
+    row = capsys.readouterr().out.splitlines()[-1].split(" | ")
+    assert row[:2] == ["| model3", "1"]
+    for ours, theirs, ratio in (row[2:5], row[5:8]):
+        assert float(ratio) == pytest.approx(float(ours) / float(theirs), rel=1e-2)
+    assert row[3] == "0.02440"  # the report's
+    assert 0 < float(row[5]) < 0.2
