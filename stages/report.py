@@ -75,9 +75,9 @@ def trained_on(models: list[ModelResults]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for model in models:
         r = model.run
-        words = ", ".join(
-            (r["device"], r["precision"], r["system"], f"Python {r['python']}, torch {r['torch']}")
-        )
+        device = f"{r['processes']} × {r['device']}" if r["processes"] > 1 else r["device"]
+        versions = f"Python {r['python']}, torch {r['torch']}"
+        words = ", ".join((device, r["precision"], r["system"], versions))
         found.setdefault(words, []).append(model.name)
     return found
 

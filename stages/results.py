@@ -21,7 +21,7 @@ class ModelResults:
 
     name: str
     kind: str  # gaussian | impulse
-    run: dict[str, str]  # device, precision and versions it was trained with
+    run: dict[str, Any]  # device, precision and versions it was trained with
     history: list[dict[str, float]]  # a row an epoch
     seconds: list[float] | None  # from the start to the end of each epoch, where known
     checkpoints: list[dict[str, Any]]  # scored ones, in order of epoch
