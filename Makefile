@@ -44,7 +44,7 @@ sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4"
 	@$(MAKE) --no-print-directory table
 
 table: $(STAMP)  ## the experiments, what differs between them, and their scores
-	@dvc exp show --only-changed --no-pager --drop '^(?!($(COLUMNS)|$(SHOWN))$$)'
+	@dvc exp show --only-changed --md --drop '^(?!($(COLUMNS)|$(SHOWN))$$)'
 
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)

@@ -228,6 +228,10 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     left[0] = left[0].replace("1,2,3", "1")
     assert "standard deviation" in run("make seeds")
 
+    # What the DVC extension of VS Code asks for.
+    for question in ("exp show --json", "params diff --json", "plots diff --json --split -o p"):
+        assert not re.search('"error"', shell.run(f"dvc {question} 2> said"))
+
     # Try a model.
     assert "receptive field" in run("python -m tools.describe model1")
     assert "64 images of model1" in run("python -m tools.generate model1")

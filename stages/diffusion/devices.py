@@ -27,7 +27,8 @@ def device() -> torch.device:
             raise UserError(
                 f"DEVICE is '{name}', must be cpu, or a cuda or mps device that is here"
             ) from None
-        return torch.device(name)
+        if name != "cuda":  # which one follows
+            return torch.device(name)
     if torch.cuda.is_available():
         here, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if here >= gpus:
