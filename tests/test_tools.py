@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT
+from packaging.specifiers import SpecifierSet
 
 from stages import progress, torchvision_ops
 from stages.diffusion import devices
@@ -68,6 +69,20 @@ def test_pre_commit_runs_the_pinned_ruff() -> None:
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
     assert [hook["additional_dependencies"] for hook in hooks] == [pinned, pinned]
+
+
+def test_container_and_conda_have_the_same_pins_and_a_python_that_they_serve() -> None:
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert {"pip": ["-r requirements.txt"]} in conda
+    python = next(line for line in conda if str(line).startswith("python="))
+    supported = re.search(r'requires-python = "(.*)"', (ROOT / "pyproject.toml").read_text())
+    assert supported
+    assert SpecifierSet(supported[1]).contains(python.removeprefix("python="))
+    steps = (ROOT / "Dockerfile").read_text()
+    assert "COPY --chown=1000 requirements.txt constraints.txt ./" in steps
+    assert "uv pip install --python .venv/bin/python --requirement requirements.txt" in steps
+    pinned = (ROOT / "requirements.txt").read_text().splitlines()
+    assert pinned.count("-c constraints.txt") == 1
 
 
 def test_torchvision_operators_are_declared_once_and_only_where_they_are_missing() -> None:
