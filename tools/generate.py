@@ -5,7 +5,6 @@ python -m tools.generate model1 --images 64 --output digits.png
 
 from __future__ import annotations
 
-import argparse
 import math
 import secrets
 
@@ -25,19 +24,13 @@ from tools import pictures
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.generate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    pictures.add_model(parser)
+    parser = pictures.parser("generate", __doc__, "generated.png")
     parser.add_argument("--images", type=int, default=64, help="how many (64)")
     parser.add_argument("--steps", type=int, help="DDIM in so many steps; else ancestral, all T")
     parser.add_argument("--eta", type=float, default=0.0, help="of DDIM, 0 to 1 (0)")
     parser.add_argument("--seed", type=int, help="the same images again (else fresh ones)")
-    pictures.add_output(parser, "generated.png")
     given = parser.parse_args()
-    output = pictures.output(given.output)
+    pictures.check_output(given.output)
     if given.images < 1:
         raise UserError(f"--images is {given.images}, must be 1 or more")
     if not 0 <= given.eta <= 1:
@@ -64,9 +57,9 @@ def main() -> None:
         predict = samplers.predictor(net, process.T)
         sets = draw(predict, process, shapes, params, (seed, "generate"), bar.advance)
     images = sets[params.sampler].squeeze(1).numpy()
-    pictures.save(output, tile(images, math.ceil(math.sqrt(given.images))))
+    pictures.save(given.output, tile(images, math.ceil(math.sqrt(given.images))))
     print(
-        f"{output}: {given.images} images of {given.model}, epoch {description['epoch']}, "
+        f"{given.output}: {given.images} images of {given.model}, epoch {description['epoch']}, "
         f"{params.sampler}, {params.steps} steps; again with --seed {seed}"
     )
 

@@ -17,7 +17,13 @@ from stages.errors import UserError
 ENLARGED = 4  # times, so that a pixel can be seen
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def parser(tool: str, doc: str, output: str) -> argparse.ArgumentParser:
+    """For a tool that applies a model and writes a picture, by default `output`."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m tools.{tool}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("model", metavar="MODEL", help="a key of `models` in params.yaml: model1")
     parser.add_argument(
         "--checkpoint",
@@ -25,6 +31,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="its weights (results/models/MODEL/best.safetensors)",
     )
+    parser.add_argument(
+        "--output", type=Path, default=Path(output), metavar="PNG", help=f"({output})"
+    )
+    return parser
 
 
 def load(
@@ -35,19 +45,12 @@ def load(
     return trained.load(given.checkpoint or file, device)
 
 
-def add_output(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
-        "--output", type=Path, default=Path(default), metavar="PNG", help=f"({default})"
-    )
-
-
-def output(path: Path) -> Path:
-    """Where a picture shall go. Raises UserError where it could not, before any work."""
+def check_output(path: Path) -> None:
+    """Raises UserError where a picture could not go there, before any work."""
     if path.suffix.lower() != ".png":
         raise UserError(f"--output is {path}, must end in .png")
     if not path.absolute().parent.is_dir():
         raise UserError(f"--output is {path}: there is no folder {path.parent}")
-    return path
 
 
 def save(path: Path, canvas: np.ndarray) -> None:

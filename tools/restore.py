@@ -9,7 +9,6 @@ the picture that the model starts from, its restoration in one step, the naive s
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from stages.errors import UserError, run
@@ -40,19 +39,13 @@ def field_behind(process: degradations.Impulse, x_T: Tensor, u: Tensor) -> Tenso
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.restore",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    pictures.add_model(parser)
+    parser = pictures.parser("restore", __doc__, "restored.png")
     parser.add_argument("picture", type=Path, metavar="PICTURE")
     parser.add_argument("--add-noise", action="store_true", help="add the model's noise first")
     parser.add_argument("--invert", action="store_true", help="the picture is dark on light")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
-    pictures.add_output(parser, "restored.png")
     given = parser.parse_args()
-    output = pictures.output(given.output)
+    pictures.check_output(given.output)
     start = pictures.read(given.picture, given.invert)
     device = devices.device()
     dtype = devices.precision(read("training.precision", Precision), device)
@@ -75,9 +68,9 @@ def main() -> None:
             sample_cold_naive(restore, process, start, noise.uniform),
             sample_cold_improved(restore, process, start, u),
         ]
-    pictures.save(output, tile(data.to_levels(torch.cat(shown)).squeeze(1).cpu().numpy(), 4))
+    pictures.save(given.output, tile(data.to_levels(torch.cat(shown)).squeeze(1).cpu().numpy(), 4))
     print(
-        f"{output}: start, one step, naive, improved, by {given.model}, "
+        f"{given.output}: start, one step, naive, improved, by {given.model}, "
         f"epoch {description['epoch']}"
     )
 
