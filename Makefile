@@ -36,7 +36,6 @@ quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in s
 bench: $(STAMP)  ## measure speed and memory beside a reference; tables in scratch/bench
 	python -m benchmarks.speed
 
-sweep: export OMP_WAIT_POLICY := passive
 sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4" is a grid; JOBS=2 at a time
 	@[ -n "$(SET)" ] || { echo 'error: SET names no parameter, must be like SET="models.model1.learning_rate=1e-4,1e-3"'; exit 1; }
 	dvc exp run --queue $(addprefix -S ,$(SET))
@@ -56,7 +55,7 @@ ready: $(STAMP)
 	@python tools/mend_dvc.py
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
-	OMP_WAIT_POLICY=passive pytest -n 2 --dist loadfile $(PYTEST)
+	pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
 	ruff check .

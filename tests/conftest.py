@@ -9,6 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import stages.errors  # noqa: F401  (before PyTorch: how threads share the processor)
+
+# isort: split
 import numpy as np
 import pytest
 import torch

@@ -111,7 +111,6 @@ def shell(tmp_path: Path) -> Shell:
         "PATH": os.pathsep.join(
             [str(Path(sys.executable).parent), str(tmp_path / "bin"), os.environ["PATH"]]
         ),
-        "OMP_WAIT_POLICY": "passive",
         "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": "user.name",
         "GIT_CONFIG_VALUE_0": "reader",

@@ -4,15 +4,12 @@ python tools/run_jobs.py JOBS
 Every stage is run by DVC itself, by `dvc repro --single-item`, as soon as all that it depends on
 is done. dvc.lock then says what it would say after a plain `dvc repro`.
 
-Each stage keeps all its threads, because the last digits of results depend on their number; but
-threads that wait give their core away at once. Spinning, as is OpenMP's habit, they would
-take it from the other stages, and two at a time would take longer than one after the other.
+Each stage keeps all its threads, because the last digits of results depend on their number.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -21,7 +18,6 @@ from graphlib import TopologicalSorter
 from dvc.repo import Repo
 
 DVC = (sys.executable, "-m", "dvc")
-ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"} | os.environ
 
 
 def due_stages() -> dict[str, set[str]]:
@@ -43,7 +39,6 @@ def run_stage(name: str) -> bool:
     """Run one stage, each line of its output headed by its name; whether it succeeded."""
     process = subprocess.Popen(
         [*DVC, "--wait-for-lock", "repro", "--single-item", name],
-        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
