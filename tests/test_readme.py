@@ -51,6 +51,7 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
     "sbatch tools/train.sbatch model1": ("tests/test_readme.py", 'run("sbatch'),
     "dvc exp push origin <name>": ("tests/test_readme.py", 'run("dvc exp push'),
     "dvc exp pull origin <name>": ("tests/test_readme.py", 'run("dvc exp pull'),
+    "dvc exp list --all-commits": ("tests/test_readme.py", "dvc exp list --all-commits"),
     "dvc exp push origin --rev HEAD": ("tests/test_readme.py", "--rev HEAD"),
     "dvc remote modify store endpointurl https://<server>": (
         "tests/test_sharing.py",
@@ -145,10 +146,11 @@ def clone(shell: Shell, name: str) -> None:
     (Path(sys.prefix) / ".installed").touch()
     for file in ("requirements.txt", "constraints.txt"):
         os.utime(shell.folder / file, (0, 0))  # not newer than the environment
+    shell.run("git update-index -q --refresh")  # a checkout of unchanged files leaves the time
 
 
 def names(shell: Shell) -> list[str]:
-    return shell.run("dvc exp list --name-only").split()
+    return shell.run("dvc exp list --all-commits --name-only").split()
 
 
 def new_rate(shell: Shell, rate: str) -> None:
