@@ -1,7 +1,7 @@
 """Training and sampling as published notebooks write them: what benchmarks.speed compares with.
 
 float32, one image at a time through PIL, ToTensor and Normalize in four worker processes, the
-loss read after each step. Network and schedule are this project's.
+loss read after each step, the network as benchmarks.plain makes it. The schedule is this project's.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ Images and the classifier's weights are random: the time does not depend on them
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.plain import plain
 from benchmarks.timing import Way, interleaved, peak_memory, results
 from stages.diffusion import degradations, devices, network, samplers
 from stages.diffusion.objectives import loss
@@ -77,8 +79,10 @@ def built(model: Model) -> tuple[degradations.Gaussian, nn.Module]:
 
 def operations(model: Model, training: bool) -> float:
     """Floating point operations for one image, two a multiply-add: forward, and where training
-    backward too."""
+    backward too. Counted as the network is defined, by sums over the kernel: products in the
+    frequency domain need fewer, and may seem to exceed what the machine can do."""
     process, net = built(model)
+    net = plain(net)
     x_0, t = torch.zeros(1, *SHAPE), torch.ones(1, dtype=torch.long)
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
         value = loss(net, process, x_0, t, torch.zeros_like(x_0))
@@ -115,7 +119,7 @@ def training(model: Model, setting: Setting) -> list[Way]:
         from benchmarks import reference
 
         process, net = built(model)
-        net = net.to(setting.device)
+        net = plain(net).to(setting.device)
         optimizer = torch.optim.Adam(net.parameters(), model.learning_rate)
         source = reference.batches(images, batch_size)
         work = partial(
@@ -144,6 +148,7 @@ def sampling(model: Model, setting: Setting) -> list[Way]:
     setting.steps at most."""
     process, net = built(model)
     net, T = net.to(setting.device).eval(), process.T
+    published = plain(copy.deepcopy(net))
     flops = operations(model, training=False) * DRAWN
     noise = Chunked([DRAWN], [generator(setting.device, 0, "speed")])
     x_T = noise.normal(torch.empty(DRAWN, *SHAPE, device=setting.device))
@@ -159,7 +164,7 @@ def sampling(model: Model, setting: Setting) -> list[Way]:
     def reference_loop(shorter: degradations.Gaussian) -> None:
         from benchmarks import reference
 
-        reference.sample(net, shorter, x_T)
+        reference.sample(published, shorter, x_T)
 
     def own_loop(shorter: degradations.Gaussian, strided: bool) -> None:
         predict = samplers.predictor(net, T)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -10,10 +11,17 @@ from torch import Tensor
 from stages.diffusion.schedules import beta_of, cosine_density, linear_alpha_bar
 
 
+@lru_cache(maxsize=32)
+def _placed(values: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """values there, once: copying them anew would make every step wait for the device."""
+    return values.to(dtype).to(device)  # in this order: MPS has no float64
+
+
 def per_image(values: Tensor, t: Tensor | int, like: Tensor) -> Tensor:
-    """values[t] as (N, 1, 1, 1), or (1, 1, 1, 1) for one t, in the dtype and place of `like`."""
-    values = values.to(like.dtype).to(like.device)  # in this order: MPS has no float64
-    return values[torch.as_tensor(t, device=like.device).reshape(-1)].view(-1, 1, 1, 1)
+    """values[t] as (N, 1, 1, 1), or as a scalar for one t, in the dtype of `like`."""
+    if isinstance(t, int):
+        return values[t].to(like.dtype)
+    return _placed(values, like.dtype, like.device)[t].view(-1, 1, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +39,21 @@ class Gaussian:
         """(T + 1,), float64; beta[0] = 0."""
         return beta_of(self.alpha_bar)
 
+    @cached_property
+    def signal(self) -> Tensor:
+        return self.alpha_bar.sqrt()
+
+    @cached_property
+    def noise(self) -> Tensor:
+        return (1 - self.alpha_bar).sqrt()
+
     def field(self, x_0: Tensor, generator: torch.Generator | None) -> Tensor:
         """The noise of one image each: standard normal, of x_0's shape."""
         return torch.randn(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
 
     def degrade(self, x_0: Tensor, eps: Tensor, t: Tensor | int) -> Tensor:
         """x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, equation 5."""
-        signal, noise = self.alpha_bar.sqrt(), (1 - self.alpha_bar).sqrt()
-        return per_image(signal, t, x_0) * x_0 + per_image(noise, t, x_0) * eps
+        return per_image(self.signal, t, x_0) * x_0 + per_image(self.noise, t, x_0) * eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +68,13 @@ class Impulse:
     def T(self) -> int:
         return len(self.density) - 1
 
+    @cached_property
+    def reach(self) -> Tensor:
+        """The density, but below 0 at t = 0, where nothing is replaced."""
+        reach = self.density.clone()
+        reach[0] = -1
+        return reach
+
     def field(self, x_0: Tensor, generator: torch.Generator | None) -> Tensor:
         """The field r of equation 16, one an image: uniform in [0, 1), of x_0's shape."""
         return torch.rand(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
@@ -64,10 +86,8 @@ class Impulse:
         nest over t. t = 0 is the clean image, although equation 17 gives rho_0 = rho_start:
         otherwise the last line of Algorithm 4 would return a noisy image.
         """
-        density = per_image(self.density, t, x_0)
-        clean = torch.as_tensor(t, device=x_0.device).view(-1, 1, 1, 1) == 0
-        salt, pepper = (u <= density) & ~clean, (u > 1 - density) & ~clean
-        return x_0.masked_fill(salt, self.high).masked_fill(pepper, self.low)
+        reach = per_image(self.reach, t, x_0)
+        return x_0.masked_fill(u <= reach, self.high).masked_fill(u > 1 - reach, self.low)
 
 
 def build(config: dict) -> Gaussian | Impulse:

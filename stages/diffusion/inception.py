@@ -12,7 +12,6 @@ import stages.torchvision_ops  # noqa: F401  (before torchmetrics)
 # isort: split
 import torch
 from torch import Tensor
-from torchmetrics.image.fid import NoTrainInceptionV3
 
 from stages.errors import UserError
 
@@ -35,6 +34,8 @@ def inception_features(
     Resized as in torch-fidelity and the FID literature (no antialiasing). Raises UserError where
     the file is damaged, or holds anything but tensors.
     """
+    from torchmetrics.image.fid import NoTrainInceptionV3  # takes seconds
+
     try:
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(weights), antialias=False)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:

@@ -1,12 +1,14 @@
 """Scores of a set of images: features -> statistics -> score. Networks' outputs are arguments.
 
-Features are (N, D) float32; images are (N, 1, H, W) uint8.
+Features are (N, D) float32; images are (N, 1, H, W) uint8. torchmetrics takes seconds to import,
+and is imported where it is used: a stage can refuse its input before.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import stages.torchvision_ops  # noqa: F401  (before torchmetrics)
 
@@ -14,11 +16,9 @@ import stages.torchvision_ops  # noqa: F401  (before torchmetrics)
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import Metric
-from torchmetrics.functional.image import structural_similarity_index_measure
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.inception import InceptionScore
-from torchmetrics.image.kid import KernelInceptionDistance
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 
 class _Given(nn.Module):
@@ -38,6 +38,8 @@ def inception_score(logits: Tensor, splits: int, seed: int) -> tuple[float, floa
     The softmax over logits, (N, C), is p(y|x). Images are put into splits at random, by seed.
     One split has no deviation: 0.
     """
+    from torchmetrics.image.inception import InceptionScore
+
     metric = _quiet(InceptionScore, feature=_Given(logits.shape[1]), splits=splits)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -50,6 +52,8 @@ def inception_score(logits: Tensor, splits: int, seed: int) -> tuple[float, floa
 
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """FID, equation 15 (Heusel et al. 2017), by torchmetrics. Biased upwards at small N."""
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
     metric = FrechetInceptionDistance(feature=_Given(real.shape[1]))
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
@@ -81,6 +85,8 @@ def kernel_distance(real: Tensor, generated: Tensor, seed: int) -> tuple[float, 
 
     A subset has half of the smaller set's images, at most 500. Unbiased, unlike FID.
     """
+    from torchmetrics.image.kid import KernelInceptionDistance
+
     size = min(500, len(real) // 2, len(generated) // 2)
     metric = _quiet(
         KernelInceptionDistance, feature=_Given(real.shape[1]), subsets=100, subset_size=size
@@ -170,6 +176,8 @@ def psnr(images: Tensor, originals: Tensor) -> float:
 
 def ssim(images: Tensor, originals: Tensor) -> float:
     """Structural similarity (Wang et al. 2004), the mean over images, by torchmetrics."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     value = structural_similarity_index_measure(
         images.double() / 255, originals.double() / 255, data_range=1.0
     )

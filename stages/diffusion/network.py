@@ -1,4 +1,7 @@
-"""The report's network, section 1.1.2: 7x7 convolutions with a time embedding."""
+"""The report's network, section 1.1.2: 7x7 convolutions with a time embedding.
+
+Activations are in channels_last, the order of the fast convolutions of every device.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.diffusion import parallel
+from stages.diffusion.convolution import FourierConv2d
 
 SIDE = 28  # pixels; LayerNorm runs over (C, 28, 28), so the size is built in
 
@@ -51,13 +55,23 @@ class Dropout2d(nn.Dropout2d):
         return x * parallel.mine(F.dropout2d(whole, self.p))
 
 
+class LayerNorm(nn.LayerNorm):
+    """LayerNorm over (C, H, W), computed in the order in which channels_last stores it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        c, h, w = self.normalized_shape
+        weight, bias = self.weight.permute(1, 2, 0), self.bias.permute(1, 2, 0)
+        x = F.layer_norm(x.permute(0, 2, 3, 1), (h, w, c), weight, bias, self.eps)
+        return x.permute(0, 3, 1, 2)
+
+
 class Block(nn.Sequential):
     """7x7 convolution, LayerNorm over (C, H, W), GELU, and spatial dropout where asked for."""
 
     def __init__(self, in_channels: int, out_channels: int, dropout: float) -> None:
         super().__init__(
-            nn.Conv2d(in_channels, out_channels, kernel_size=7, padding=3),
-            nn.LayerNorm((out_channels, SIDE, SIDE)),
+            FourierConv2d(in_channels, out_channels, kernel_size=7, side=SIDE),
+            LayerNorm((out_channels, SIDE, SIDE)),
             nn.GELU(),
         )
         if dropout:

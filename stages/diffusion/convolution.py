@@ -1,0 +1,105 @@
+"""Large convolutions on a CPU, as products in the frequency domain.
+
+The convolution theorem (Mathieu, Henaff & LeCun 2014, arXiv 1312.5851): a convolution is a product
+of its operands' discrete Fourier transforms. Here the transforms are products with constant
+matrices too, so that all the work is matrix products, in bfloat16 where the CPU has units for it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+FEWEST = 8  # channels on either side for which the transforms are worth their time
+
+
+class _Times(torch.autograd.Function):
+    """matrix @ x for every x of a batch, (m, k) and (batch, k, n) -> (batch, m, n).
+
+    The derivative of torch.bmm would copy the transposed matrix for every x.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(matrix)
+        return torch.bmm(matrix.expand(len(x), -1, -1), x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        (matrix,) = ctx.saved_tensors
+        transposed = matrix.T.to(gradient.dtype).contiguous()
+        return None, torch.bmm(transposed.expand(len(gradient), -1, -1), gradient)
+
+
+def _turn(angle: Tensor) -> Tensor:
+    """exp(i angle), (m, k), as a real matrix (m * 2, k * 2): it multiplies columns in which every
+    real part is followed by its imaginary part."""
+    re, im = angle.cos(), angle.sin()
+    rows = torch.stack([torch.stack([re, -im], -1), torch.stack([im, re], -1)], 1)
+    return rows.flatten(2).flatten(0, 1)
+
+
+class FourierConv2d(nn.Conv2d):
+    """nn.Conv2d of square kernels of odd size that keeps the size of `side` x `side` images.
+
+    The same parameters and, but for rounding, the same result, (N, C, side, side) -> (N, out
+    channels, side, side) in channels_last. Where the images are not on the CPU, or there are fewer
+    than FEWEST channels, it is nn.Conv2d.
+    """
+
+    across: Tensor
+    down: Tensor
+    up: Tensor
+    back: Tensor
+    kernel: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, side: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self.side = side
+        self.period = side + kernel_size // 2  # what wraps around falls on pixels that are cut off
+        self.columns = self.period // 2 + 1  # frequencies across; the others are conjugates
+        step = 2 * math.pi / self.period
+        kx = torch.arange(self.columns, dtype=torch.float64)
+        ky = torch.arange(self.period, dtype=torch.float64)
+        pixel = torch.arange(side, dtype=torch.float64)
+        tap = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
+
+        angle = step * kx[:, None] * pixel
+        across = torch.stack([angle.cos(), -angle.sin()])  # (re | im, columns, side)
+        share = torch.where((kx == 0) | (2 * kx == self.period), 1, 2) / self.period
+        # Of the kernel the conjugate transform: nn.Conv2d does not turn it round.
+        angle = step * (ky[:, None, None, None] * tap[:, None] + kx[:, None, None] * tap)
+        matrices = {
+            "across": across.flatten(0, 1),
+            "down": _turn(-step * ky[:, None] * pixel),
+            "up": _turn(step * pixel[:, None] * ky) / self.period,
+            "back": (across * share[:, None]).flatten(0, 1).T,
+            "kernel": torch.stack([angle.cos(), angle.sin()], 2).flatten(3).flatten(0, 2),
+        }
+        for name, matrix in matrices.items():
+            self.register_buffer(name, matrix.float().contiguous(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or min(self.in_channels, self.out_channels) < FEWEST:
+            return super().forward(x)
+        n, c, o = len(x), self.in_channels, self.out_channels
+        side, period, columns = self.side, self.period, self.columns
+        w = self.kernel @ self.weight.permute(2, 3, 1, 0).reshape(-1, c * o)
+        re, im = w.view(period * columns, 2, c, o).unbind(1)
+        w = torch.cat([torch.cat([re, im], 2), torch.cat([-im, re], 2)], 1)  # (.., 2 * c, 2 * o)
+
+        x = x.permute(0, 2, 3, 1).reshape(n * side, side, c)
+        x = _Times.apply(self.across, x)  # (n * side, 2 * columns, c)
+        x = _Times.apply(
+            self.down, x.view(n, side * 2, columns * c)
+        )  # (n, period * 2, columns * c)
+        x = x.view(n, period, 2, columns, c).permute(1, 3, 0, 2, 4)
+        x = torch.bmm(x.reshape(period * columns, n, 2 * c), w)
+        x = x.view(period, columns, n, 2, o).permute(2, 0, 3, 1, 4)
+        x = _Times.apply(self.up, x.reshape(n, period * 2, columns * o))
+        x = _Times.apply(self.back, x.view(n * side, 2 * columns, o))
+        x = x.view(n, side, side, o)
+        return (x if self.bias is None else x + self.bias).permute(0, 3, 1, 2)
