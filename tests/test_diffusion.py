@@ -125,6 +125,16 @@ def test_t_0_is_the_clean_image(rng: torch.Generator) -> None:
         assert torch.equal(process.degrade(x_0, field, 0), x_0)
 
 
+def test_a_schedule_is_copied_to_the_device_once(rng: torch.Generator) -> None:
+    """A copy in each step would make the processor wait for the device in each step."""
+    process = Gaussian(linear_alpha_bar(1e-4, 0.02, 50))
+    x_0, t = torch.zeros(2, 1, 28, 28), torch.tensor([1, 50])
+    process.degrade(x_0, x_0, t)
+    copies = degradations._placed.cache_info().misses
+    process.degrade(x_0, x_0, t)
+    assert degradations._placed.cache_info().misses == copies
+
+
 def test_every_image_has_its_own_t(rng: torch.Generator) -> None:
     for process in (
         Gaussian(linear_alpha_bar(1e-4, 0.02, 50)),

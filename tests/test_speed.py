@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +15,9 @@ from conftest import ROOT, prepare, write_params
 from torch import nn
 
 from benchmarks import in_diffusers, published_losses, reference, speed, timing
+from benchmarks.plain import plain
 from stages.diffusion import data, network, samplers
+from stages.diffusion.convolution import FEWEST, FourierConv2d
 from stages.diffusion.degradations import Gaussian
 from stages.diffusion.schedules import linear_alpha_bar
 from stages.errors import UserError
@@ -134,6 +139,42 @@ def test_the_table_says_what_was_extrapolated() -> None:
         "| sampling m | product | 1 s |  | 200 | 100% | 0.50 |",
         "| sampling m | ours | 50 s, from 5 steps of 50.0 ms | 2.00 | 100 | 50% | 0.50 |",
     ]
+
+
+def test_the_plain_network_says_the_same() -> None:
+    torch.manual_seed(0)
+    wide = network.build({"kind": "cnn", "hidden": (FEWEST, FEWEST)}).eval()
+    x, t = torch.randn(2, 1, 28, 28), torch.tensor([0.1, 0.9])
+    with torch.no_grad():
+        expected = wide(x, t)
+        own = plain(copy.deepcopy(wide))
+        torch.testing.assert_close(own(x, t), expected, rtol=1e-4, atol=1e-5)
+    layers = {type(layer) for layer in own.modules()}
+    assert not layers & {FourierConv2d, network.LayerNorm}
+
+
+@pytest.mark.parametrize("stage", speed.STAGES)
+def test_a_stage_starts_without_what_only_its_scores_need(stage: str) -> None:
+    line = f"import sys, stages.{stage}; print([m for m in sys.modules if m == 'torchmetrics'])"
+    done = subprocess.run([sys.executable, "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of GNU's allocator")
+def test_freed_memory_is_taken_again_without_new_pages() -> None:
+    line = """
+import resource
+import stages.errors
+
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+bytearray(2**26)  # is freed at once
+before = faults()
+for _ in range(10):
+    bytearray(2**26)
+print(faults() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert int(done.stdout) < 2**26 / 4096, done.stderr  # one block anew would be as many
 
 
 def test_losses_are_printed_beside_the_published_ones(
