@@ -102,4 +102,4 @@ class FourierConv2d(nn.Conv2d):
         x = _Times.apply(self.up, x.reshape(n, period * 2, columns * o))
         x = _Times.apply(self.back, x.view(n * side, 2 * columns, o))
         x = x.view(n, side, side, o)
-        return (x if self.bias is None else x + self.bias).permute(0, 3, 1, 2)
+        return (x if self.bias is None else x + self.bias.to(x.dtype)).permute(0, 3, 1, 2)
