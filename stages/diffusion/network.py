@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.diffusion import parallel
+from stages.diffusion.unet import UNet
 
 SIDE = 28  # pixels; LayerNorm runs over (C, 28, 28), so the size is built in
 
@@ -86,7 +87,11 @@ class Cnn(nn.Module):
 
 
 def build(config: dict) -> nn.Module:
-    """The network of a `network` block of params.yaml (`kind`, `hidden`, `dropout`)."""
+    """The network of a `network` block of params.yaml (`kind`, `hidden` or `channels`,
+    `dropout`); `outputs` is there where a pixel has several."""
+    if config["kind"] == "unet":
+        dropout = config.get("dropout", 0.0)
+        return UNet(tuple(config["channels"]), config.get("outputs", 1), dropout)
     if config["kind"] != "cnn":
-        raise ValueError(f"network.kind is {config['kind']!r}, must be 'cnn'")
+        raise ValueError(f"network.kind is {config['kind']!r}, must be 'cnn' or 'unet'")
     return Cnn(tuple(config["hidden"]), config.get("dropout", 0.0))
