@@ -115,7 +115,7 @@ def environment(folder: Path) -> jinja2.Environment:
 def main() -> None:
     arguments.none(__doc__, "report")
     params = validate(load(), Params)
-    models = [read_model(name, block.degradation.kind) for name, block in params.models.items()]
+    models = [read_model(name, block) for name, block in params.models.items()]
     floor = read_json(RESULTS / "reference" / "scores.json")
     classifier = read_json(RESULTS / "classifier" / "scores.json")
     published = yaml.safe_load(PUBLISHED.read_text())

@@ -104,8 +104,8 @@ def fit(
     """Train, from the last epoch that `work` keeps, and leave checkpoints and history in its files.
 
     images, validation: (N, 1, 28, 28) uint8; description: what the files of weights will say of
-    themselves, the prediction among it where it is not the default. Returns `best` (the smallest validation loss),
-    `rows` (of the history) and `seconds`. Of several processes, the first one writes.
+    themselves. Returns `best` (the smallest validation loss), `rows` (of the history) and
+    `seconds`. Of several processes, the first one writes.
     """
     done: dict[str, Any] = {"epoch": 0, "best": float("inf"), "rows": [], "seconds": []}
     writes = parallel.rank() == 0

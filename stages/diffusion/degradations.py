@@ -63,22 +63,10 @@ class Impulse(Uniform):
     density: Tensor  # rho_t, (T + 1,), float64
     low: float = -0.5
     high: float = 0.5
-    levels: int | None = None  # grey levels to which x_0 is rounded first; pepper and salt are two
 
     @property
     def T(self) -> int:
         return len(self.density) - 1
-
-    def level(self, x: Tensor) -> Tensor:
-        """The nearest of the grey levels 0 (pepper) .. levels - 1 (salt), int64."""
-        assert self.levels is not None
-        share = (x - self.low) / (self.high - self.low)
-        return (share * (self.levels - 1)).round().long().clamp(0, self.levels - 1)
-
-    def grey(self, level: Tensor) -> Tensor:
-        """Pixels in [low, high], float32, from grey levels."""
-        assert self.levels is not None
-        return level.float() / (self.levels - 1) * (self.high - self.low) + self.low
 
     def degrade(self, x_0: Tensor, u: Tensor, t: Tensor | int) -> Tensor:
         """Salt where u <= rho_t, pepper where u > 1 - rho_t, x_0 elsewhere: equation 16.
@@ -87,12 +75,31 @@ class Impulse(Uniform):
         nest over t. t = 0 is the clean image, although equation 17 gives rho_0 = rho_start:
         otherwise the last line of Algorithm 4 would return a noisy image.
         """
-        if self.levels:
-            x_0 = self.grey(self.level(x_0)).to(x_0.dtype)
         density = per_image(self.density, t, x_0)
         clean = torch.as_tensor(t, device=x_0.device).view(-1, 1, 1, 1) == 0
         salt, pepper = (u <= density) & ~clean, (u > 1 - density) & ~clean
         return x_0.masked_fill(salt, self.high).masked_fill(pepper, self.low)
+
+
+@dataclass(frozen=True, eq=False)
+class GreyImpulse(Impulse):
+    """Impulse noise on images of few grey levels, of which pepper is the first and salt the last:
+    a process of categories, whose reverse draws levels (`samplers.sample_categorical`)."""
+
+    levels: int = 16
+
+    def level(self, x: Tensor) -> Tensor:
+        """The nearest grey level of each pixel, 0 (pepper) .. levels - 1 (salt), int64."""
+        share = (x - self.low) / (self.high - self.low)
+        return (share * (self.levels - 1)).round().long().clamp(0, self.levels - 1)
+
+    def grey(self, level: Tensor) -> Tensor:
+        """Pixels in [low, high], float32, from grey levels."""
+        return level.float() / (self.levels - 1) * (self.high - self.low) + self.low
+
+    def degrade(self, x_0: Tensor, u: Tensor, t: Tensor | int) -> Tensor:
+        """As equation 16, with x_0 rounded to its nearest grey level, also at t = 0."""
+        return super().degrade(self.grey(self.level(x_0)).to(x_0.dtype), u, t)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,15 +183,24 @@ Cold = Impulse | Blur | Pixelation | Fading
 Process = Gaussian | Cold
 
 
+def restores(process: Process) -> bool:
+    """Whether the samplers of a process need an image to start from."""
+    return not isinstance(process, Gaussian | GreyImpulse)
+
+
 def build(config: dict) -> Process:
     """The process of a `degradation` block of params.yaml, by its `kind`."""
     kind, T = config["kind"], config.get("T", 0)
     if kind == "gaussian":
         if config.get("schedule") == "cosine":
             return Gaussian(cosine_alpha_bar(T))
-        return Gaussian(linear_alpha_bar(*config["beta"], T))
+        beta1, beta2 = config["beta"]
+        return Gaussian(linear_alpha_bar(beta1, beta2, T))
     if kind == "impulse":
-        return Impulse(cosine_density(*config["rho"], T), levels=config.get("levels"))
+        rho_start, rho_end = config["rho"]
+        density = cosine_density(rho_start, rho_end, T)
+        levels = config.get("levels")
+        return GreyImpulse(density, levels=levels) if levels else Impulse(density)
     if kind == "blur":
         return Blur(torch.linspace(0, config["std"], T + 1, dtype=torch.float64))
     if kind == "pixelation":

@@ -41,7 +41,8 @@ class Learner:
             if plateau
             else None
         )
-        self.learning_rate, self.annealing, self.steps, self.step = learning_rate, annealing, steps, 0
+        self.learning_rate, self.annealing = learning_rate, annealing
+        self.steps, self.step = steps, 0
         self.decay = ema["decay"] if ema else None
         self.average = copy.deepcopy(network).requires_grad_(False) if ema else None
         self._set_rate()
@@ -56,7 +57,7 @@ class Learner:
     @property
     def result(self) -> nn.Module:
         """The network to validate and keep: that of the averaged weights, where there are."""
-        return self.average or self.network
+        return self.network if self.average is None else self.average
 
     def epoch_ended(self, validation_loss: float) -> None:
         if self.plateau:
@@ -68,7 +69,7 @@ class Learner:
         tensors = {f"network.{name}": x for name, x in self.network.state_dict().items()}
         for index, moments in adam["state"].items():
             tensors |= {f"adam.{index}.{name}": x for name, x in moments.items()}
-        if self.average:
+        if self.average is not None:
             tensors |= {f"average.{name}": x for name, x in self.average.state_dict().items()}
         plateau = self.plateau.state_dict() if self.plateau else None
         return tensors, {"groups": adam["param_groups"], "plateau": plateau, "step": self.step}
@@ -85,7 +86,7 @@ class Learner:
                 index, moment = name.split(".")
                 moments.setdefault(int(index), {})[moment] = x
         self.network.load_state_dict(weights["network"])
-        if self.average:
+        if self.average is not None:
             self.average.load_state_dict(weights["average"])
         self.optimizer.load_state_dict({"state": moments, "param_groups": description["groups"]})
         self.step = description["step"]
@@ -104,7 +105,7 @@ class Learner:
         leave no trace in the average of a short training."""
         self.step += 1
         self._set_rate()
-        if self.average and self.decay:
+        if self.average is not None and self.decay:
             decay = min(self.decay, self.step / (9 + self.step))
             torch._foreach_lerp_(
                 list(self.average.parameters()), list(self.network.parameters()), 1 - decay

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stages.diffusion import predictions
-from stages.diffusion.degradations import Impulse, Process
+from stages.diffusion.degradations import GreyImpulse, Process
 
 Network = Callable[[Tensor, Tensor], Tensor]  # (x_t, t / T) -> see stages.diffusion.predictions
 
@@ -21,16 +21,15 @@ def loss(
     field: Tensor,
     prediction: str | None = None,
 ) -> Tensor:
-    """Mean squared error over the batch and all pixels, a scalar in float32; of a categorical
-    prediction the cross-entropy in nats a pixel.
+    """Mean squared error over the batch and all pixels, a scalar in float32; for grey levels, which
+    are predicted as categories, the cross-entropy in nats a pixel.
 
     x_0: (N, 1, 28, 28) in [-0.5, 0.5]; t: (N,) in 1..T; field: as `process.field` draws it.
     The target is by default eps for a Gaussian process (equation 11) and x_0 for a cold one.
     """
-    prediction = predictions.of(process, {"prediction": prediction})
     x_t = process.degrade(x_0, field, t)
     said = network(x_t, t.to(x_t.dtype) / process.T).float()
-    if prediction == "categorical":
-        assert isinstance(process, Impulse)
+    if isinstance(process, GreyImpulse):
         return F.cross_entropy(said, process.level(x_0)[:, 0])
+    prediction = predictions.of(process, {"prediction": prediction})
     return F.mse_loss(said, predictions.target(process, prediction, x_0, field, t))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -139,9 +139,13 @@ def losses(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
     colours: Mapping[str, str],
     published: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    labels: Mapping[str, str],
     scale: str,
 ) -> Figure:
-    """One panel a model: (epoch, training, validation), the published numbers in grey behind."""
+    """One panel a model: (epoch, training, validation), the published numbers in grey behind.
+
+    labels: of y, by model.
+    """
     figure, axes = plt.subplots(
         1, len(curves), figsize=(3.2 * len(curves) + 0.6, 2.9), squeeze=False
     )
@@ -155,7 +159,7 @@ def losses(
         style = {"color": colours[name], "marker": "o"}
         axis.plot(epoch, training, "--", label="training", mfc="white", **style)
         axis.plot(epoch, validation, "-", label="validation", **style)
-        axis.set(title=name, xlabel="epoch", ylabel="mean squared error")
+        axis.set(title=name, xlabel="epoch", ylabel=labels[name])
         axis.xaxis.get_major_locator().set_params(integer=True)
         _scale(axis, scale)
         axis.legend()
@@ -239,6 +243,27 @@ def scores_by_checkpoint(
     axis.set_xticks(*zip(*ticks, strict=True), fontsize=7)
     axis.set_ylabel(ylabel)
     axis.grid(visible=False, axis="x")
+    return figure
+
+
+def quality(
+    series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+    colours: Mapping[str, str],
+    filled: Collection[str],
+    floor: float,
+) -> Figure:
+    """A line a model of (multiply-adds of training, score, and how far its interval goes down and
+    up); markers of those not in `filled` are open. The score of real images is a line across."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.6))
+    for name, (x, y, below, above) in series.items():
+        order = np.argsort(x)
+        sides = np.clip([below, above], 0, None)[:, order]
+        marker = {"fmt": "o-", "ms": 5, "lw": 1.2, "mfc": None if name in filled else "white"}
+        axis.errorbar(x[order], y[order], sides, color=colours[name], label=name, **marker)
+    axis.axhline(floor, color=REAL, ls=":", label=f"real images: {floor:.3g}")
+    axis.set(xlabel="multiply-adds of training", ylabel="FID, classifier features", xscale="log")
+    _scale(axis, "log")
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

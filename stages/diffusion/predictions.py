@@ -25,11 +25,10 @@ def of(process: Process, description: dict[str, Any]) -> str:
 
 def target(process: Process, prediction: str, x_0: Tensor, field: Tensor, t: Tensor) -> Tensor:
     """What is to be said at x_t, by mean squared error; images are (N, 1, H, W), t is (N,)."""
+    if prediction == "x_0" or not isinstance(process, Gaussian):
+        return x_0
     if prediction == "eps":
         return field
-    if prediction == "x_0":
-        return x_0
-    assert isinstance(process, Gaussian)
     signal = per_image(process.alpha_bar.sqrt(), t, x_0)
     noise = per_image((1 - process.alpha_bar).sqrt(), t, x_0)
     return signal * field - noise * x_0

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from stages.diffusion.degradations import Cold, Gaussian, Impulse, Process
+from stages.diffusion.degradations import Cold, Gaussian, GreyImpulse, Process
 from stages.diffusion.randomness import Draw
 
 Network = Callable[[Tensor, Tensor], Tensor]  # (x_t, t / T) -> what it was trained to say
@@ -109,7 +109,7 @@ def sample_cold_improved(
 
 def sample_categorical(
     predict: Predict,
-    process: Impulse,
+    process: GreyImpulse,
     x_T: Tensor,
     uniform: Draw,
     steps: int,
@@ -163,7 +163,7 @@ def answers(network: Network, process: Process, prediction: str) -> Predict:
     grey levels of every pixel of x_0, (N, levels, H, W). See stages.diffusion.predictions.
     """
     said = predictor(network, process.T)
-    if prediction == "categorical":
+    if isinstance(process, GreyImpulse):
         return lambda x_t, t: said(x_t, t).softmax(1)
     if prediction == "eps" or not isinstance(process, Gaussian):
         return said

@@ -51,7 +51,8 @@ def train_epoch(
         t = _steps(len(x_0), process.T, g, stratified)
         field = process.field(x_0, g)
         with autocast(device, dtype):
-            batch_loss = loss(network, process, *map(parallel.mine, (x_0, t, field)), prediction)
+            mine = map(parallel.mine, (x_0, t, field))
+            batch_loss = loss(network, process, *mine, prediction=prediction)
         optimizer.zero_grad(set_to_none=True)
         batch_loss.backward()
         optimizer.step()

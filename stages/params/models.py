@@ -188,6 +188,11 @@ class Model(Section):
         Annotated[Strided | Ancestral | Posterior, pydantic.Field(discriminator="kind")] | None
     ) = None
 
+    @property
+    def predicts(self) -> str:
+        """The prediction, also where it is the default."""
+        return self.prediction or ("eps" if self.degradation.kind == "gaussian" else "x_0")
+
     @pydantic.model_validator(mode="after")
     def _fits(self) -> Model:
         kind = self.degradation.kind
@@ -218,14 +223,14 @@ class Model(Section):
                     "network.kind is 'cnn', must be 'unet' with prediction: categorical"
                 )
         if self.plateau and self.annealing:
-            raise ValueError("annealing is there, must be absent beside plateau: one rate, one rule")
+            raise ValueError("annealing is there, must be absent beside plateau")
         if self.sampler:
             self._sampler_fits(self.sampler, categorical)
         return self
 
     def _sampler_fits(self, sampler: Strided | Ancestral | Posterior, categorical: bool) -> None:
         kind = self.degradation.kind
-        allowed = ("ancestral", "strided") if kind == "gaussian" else ()
+        allowed: tuple[str, ...] = ("ancestral", "strided") if kind == "gaussian" else ()
         allowed = ("posterior",) if categorical else allowed
         if sampler.kind not in allowed:
             words = " or ".join(f"'{each}'" for each in allowed)
