@@ -43,9 +43,14 @@ class ModelResults:
 
     @property
     def generates(self) -> bool:
-        """Whether its images come from noise alone; the others are restored from images."""
+        """Whether its images come from noise alone, with nothing of an image in it."""
         noise = self.kind == "impulse" and self.best.get("start") == "noise"
         return self.kind == "gaussian" or self.from_nothing or noise
+
+    @property
+    def restores(self) -> bool:
+        """Whether the cold samplers made its images, from degraded ones."""
+        return "improved" in self.best["sets"]
 
     @property
     def best_predictions(self) -> list[dict[str, str]]:

@@ -50,9 +50,9 @@ def train_epoch(
         x_0 = data.to_pixels(images[indices])
         t = _steps(len(x_0), process.T, g, stratified)
         field = process.field(x_0, g)
+        x_0, t, field = (parallel.mine(whole) for whole in (x_0, t, field))
         with autocast(device, dtype):
-            mine = map(parallel.mine, (x_0, t, field))
-            batch_loss = loss(network, process, *mine, prediction=prediction)
+            batch_loss = loss(network, process, x_0, t, field, prediction)
         optimizer.zero_grad(set_to_none=True)
         batch_loss.backward()
         optimizer.step()
