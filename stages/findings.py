@@ -206,13 +206,11 @@ def beyond(
     means = [m for m in able if m.kind == "impulse" and m.prediction == "x_0"]
     for model in means:
         for other in drawn:
-            verb = (
-                "fails" if bounds(model.main, "fid")[0] > bounds(other.main, "fid")[1] else "ends"
-            )
             yield (
                 f"From the same salt and pepper {model.name}, whose network says the mean image, "
-                f"{verb} at an FID of {interval(model.main, 'fid')}, where {other.name}, which "
-                f"draws from what its network holds possible, has {interval(other.main, 'fid')}."
+                f"ends at an FID of {interval(model.main, 'fid')}, and {other.name}, which "
+                f"draws from what its network holds possible, at {interval(other.main, 'fid')}. "
+                f"{collapse(model, model.best['main'])}"
             )
 
 

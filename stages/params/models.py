@@ -90,7 +90,15 @@ class Pixelation(Section):
     """Squares of one grey, of these sides in pixels at steps 1, 2, ...; each divides 28."""
 
     kind: Literal["pixelation"]
-    sides: Annotated[tuple[Literal[2, 4, 7, 14, 28], ...], pydantic.Field(min_length=2)]
+    sides: tuple[int, ...]
+
+    @pydantic.field_validator("sides")
+    @classmethod
+    def _fit(cls, sides: tuple[int, ...]) -> tuple[int, ...]:
+        rises = sorted(set(sides)) == list(sides)
+        if len(sides) < 2 or not rises or not set(sides) <= {2, 4, 7, 14, 28}:
+            raise ValueError(f"is {list(sides)}, must be two or more of 2, 4, 7, 14, 28, rising")
+        return sides
 
     @property
     def T(self) -> int:

@@ -143,7 +143,7 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
         inside |= isinstance(here, tuple) and isinstance(part, int) and part < len(here)
         if inside:
             here = here[part]
-        elif part != fault["loc"][-1] or part == "[key]":
+        elif part != fault["loc"][-1] or part == "[key]" or fault["type"] == "value_error":
             continue
         location.append(str(part))
     where = ".".join(location) or "the file"
