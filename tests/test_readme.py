@@ -202,7 +202,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert "model1.validation_loss" in run("dvc metrics diff")
     assert "index.html" in run("dvc plots show")
     shell.run("git checkout -q . && dvc checkout -q")
-    assert "Running stage 'train@model5'" in run("dvc exp run --temp")
+    assert "Running stage 'train@blur'" in run("dvc exp run --temp")
 
     # Sweep.
     run("dvc exp run --queue")
