@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
@@ -263,6 +264,7 @@ def quality(
     axis.axhline(floor, color=REAL, ls=":", label=f"real images: {floor:.3g}")
     axis.set(xlabel="multiply-adds of training", ylabel="FID, classifier features", xscale="log")
     _scale(axis, "log")
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
@@ -369,8 +371,11 @@ def step_study(
                 axis.set_ylabel(label)
         column[0].set_title(name)
         column[-1].set_xlabel("strided steps")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    said: dict[str, Artist] = {}  # every line once, in the colours of the first model that has it
+    for axis in axes[0]:
+        for handle, text in zip(*axis.get_legend_handles_labels(), strict=True):
+            said.setdefault(text, handle)
+    figure.legend(list(said.values()), list(said), loc="outside upper center", ncols=len(said))
     return figure
 
 
