@@ -4,9 +4,9 @@ results/steps/<model>.json is a list, one entry for each pair of `step_study`:
 {"steps": 50, "eta": 0.0, "images": 24, "is": ..., "is_below": ..., "is_above": ..., "fid": ...,
 "fid_below": ..., "fid_above": ..., and the other scores of stages.diffusion.scores}.
 The images start from the noise that stages.sample starts from, so that its ancestral ones are
-those to compare with. A categorical model draws at every step, which is written as eta 1. Any other
-cold model is restored over all of its steps by both cold samplers, neither of which skips any:
-its list is empty.
+those to compare with. A categorical model is sampled by draws of grey levels with the same steps
+and etas. Any other cold model is restored over all of its steps by both cold samplers, neither of
+which skips any: its list is empty.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def draw(
             x_0 = samplers.sample_strided(predict, process, x_T, noise.normal, steps, eta)
         elif isinstance(process, degradations.GreyImpulse):
             x_T = process.degrade(like, noise.uniform(like), process.T)
-            x_0 = samplers.sample_categorical(predict, process, x_T, noise.uniform, steps)
+            x_0 = samplers.sample_categorical(predict, process, x_T, noise.uniform, steps, eta)
         drawn.append(x_0)
     return to_levels(torch.cat(drawn)).cpu()
 
@@ -87,8 +87,7 @@ def main() -> None:
 
     results = []
     if not degradations.restores(process):
-        etas = study.etas if isinstance(process, degradations.Gaussian) else (1.0,)
-        pairs = list(itertools.product(study.steps, etas))
+        pairs = list(itertools.product(study.steps, study.etas))
         shapes = torch.zeros(count, 1, network.SIDE, network.SIDE, device=device).split(CHUNK)
         predict = samplers.answers(net, process, predictions.of(process, description))
         stream = (seed, "sample", name, description["epoch"])

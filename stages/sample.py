@@ -121,13 +121,13 @@ def sample_categorical(
     process: degradations.GreyImpulse,
     noise: Chunked,
     like: Tensor,
-    steps: int,
+    params: Sampling,
     watch: Watching,
 ) -> Sets:
     """Images from pure salt and pepper; like: (N, 1, 28, 28) gives the shape."""
     x_T = process.degrade(like, noise.uniform(like), process.T)
     x_0 = samplers.sample_categorical(
-        predict, process, x_T, noise.uniform, steps, watch("posterior")
+        predict, process, x_T, noise.uniform, params.steps, params.eta, watch("posterior")
     )
     return {"posterior": x_0}
 
@@ -167,7 +167,7 @@ def own(
     posterior, over all of its steps where it says nothing.
     """
     if isinstance(process, degradations.GreyImpulse):
-        sampler = {"steps": process.T} | (sampler or {}) | {"kind": "posterior"}
+        sampler = {"steps": process.T, "eta": 0.0} | (sampler or {}) | {"kind": "posterior"}
     renamed = {"sampler" if key == "kind" else key: x for key, x in (sampler or {}).items()}
     return params.model_copy(update=renamed)
 
@@ -207,7 +207,7 @@ def draw_batch(
     if isinstance(process, degradations.Gaussian):
         sets = sample_gaussian(predict, process, noise, original, params, watch)
     elif isinstance(process, degradations.GreyImpulse):
-        sets = sample_categorical(predict, process, noise, original, params.steps, watch)
+        sets = sample_categorical(predict, process, noise, original, params, watch)
     else:
         sets = sample_cold(predict, process, noise, original, params.start, watch)
     return {key: data.to_levels(x).cpu() for key, x in sets.items()}

@@ -113,6 +113,7 @@ def sample_categorical(
     x_T: Tensor,
     uniform: Draw,
     steps: int,
+    eta: float = 0.0,
     watch: Watch = _ignore,
 ) -> Tensor:
     """Impulse noise undone by draws of grey levels, x_s ~ p(x_s | x_t), on a subset of the steps.
@@ -131,20 +132,33 @@ def sample_categorical(
 
     a pixel that may be noise stays with probability r, and is else drawn from the prediction. It
     holds for any s < t. At s = 0, where rho counts as 0, every pixel that may be noise is drawn.
+
+    eta: the probability that a pixel takes no part in that and is degraded anew from its draw of
+    x_0, with a fresh field. The distribution of x_s stays the same, as in DDIM, but a wrong grey
+    pixel, which no step of the posterior would touch, can be put right. eta = 1 is Algorithm 4
+    with a draw in the place of the mean.
     """
     density = [0.0, *process.density.tolist()[1:]]
     x, path = x_T, strided_steps(process.T, steps)
     watch(process.T, x)
     for t, s in pairwise(path):
-        kept = density[s] / density[t]
-        u = uniform(x)
-        place = (u - kept) / (1 - kept)  # uniform in [0, 1) where it is not negative
-        cumulative = predict(x, t).float().cumsum(1)
-        drawn = (cumulative <= place * cumulative[:, -1:]).sum(1, keepdim=True)
         noise = (x == process.low) | (x == process.high)
-        x = torch.where(noise & (place >= 0), process.grey(drawn).to(x.dtype), x)
+        x_0_hat = torch.where(noise, process.grey(draw(predict(x, t), uniform(x))).to(x.dtype), x)
+        stays = noise & (uniform(x) < density[s] / density[t])
+        posterior = torch.where(stays, x, x_0_hat)
+        if eta > 0:
+            anew = process.degrade(x_0_hat, uniform(x), s)
+            posterior = torch.where(uniform(x) < eta, anew, posterior)
+        x = posterior
         watch(s, x)
     return x
+
+
+def draw(probabilities: Tensor, place: Tensor) -> Tensor:
+    """One category for each pixel, (N, 1, H, W) int64, from probabilities (N, C, H, W), by the
+    inverse of their sums at `place`, (N, 1, H, W), uniform in [0, 1)."""
+    cumulative = probabilities.double().cumsum(1)
+    return (cumulative <= place * cumulative[:, -1:]).sum(1, keepdim=True)
 
 
 def predictor(network: Network, T: int) -> Predict:

@@ -147,10 +147,12 @@ class Ancestral(Section):
 
 
 class Posterior(Section):
-    """Draws of grey levels, of a categorical model."""
+    """Draws of grey levels, of a categorical model; eta is the share of pixels that are degraded
+    anew in each step."""
 
     kind: Literal["posterior"]
     steps: Count
+    eta: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.0
 
 
 class Ema(Section):
