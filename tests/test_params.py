@@ -146,7 +146,7 @@ BAD = [  # key, value, and what the sentence says after the key's path and the v
     (
         "models.model5.network.hidden",
         (32,),
-        "not a known key (known here: channels, dropout, kind)",
+        "not a known key (known here: channels, kind)",
     ),
     ("models.model5.prediction", "noise", "input should be 'eps', 'x_0', 'v' or 'categorical'"),
     ("models.model5.prediction", "categorical", "must be 'eps' or 'x_0' or 'v' for gaussian"),

@@ -57,6 +57,10 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "tests/test_sharing.py",
         "endpointurl",
     ),
+    'make ablate BUDGET="training.images=9600 sampling.images=1000"': (
+        "tests/test_tools.py",
+        "ablate.overrides(",
+    ),
     "pip-audit --no-deps -r constraints.txt": ("README.md", "the tests don't run it"),
     'make sweep SET="models.model1.learning_rate=1e-4,1e-3" JOBS=2': (
         "tests/test_readme.py",

@@ -87,11 +87,10 @@ class Cnn(nn.Module):
 
 
 def build(config: dict) -> nn.Module:
-    """The network of a `network` block of params.yaml (`kind`, `hidden` or `channels`,
-    `dropout`); `outputs` is there where a pixel has several."""
+    """The network of a `network` block of params.yaml (`kind`; `hidden` and `dropout`,
+    or `channels`); `outputs` is there where a pixel has several."""
     if config["kind"] == "unet":
-        dropout = config.get("dropout", 0.0)
-        return UNet(tuple(config["channels"]), config.get("outputs", 1), dropout)
+        return UNet(tuple(config["channels"]), config.get("outputs", 1))
     if config["kind"] != "cnn":
         raise ValueError(f"network.kind is {config['kind']!r}, must be 'cnn' or 'unet'")
     return Cnn(tuple(config["hidden"]), config.get("dropout", 0.0))

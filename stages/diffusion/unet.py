@@ -40,20 +40,19 @@ class ResidualBlock(nn.Module):
     Twice GroupNorm, SiLU and a 3x3 convolution, with time added between them, beside a shortcut.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, dropout: float) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(GROUPS, in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
         self.time = nn.Linear(WIDTH, out_channels)
         self.norm2 = nn.GroupNorm(GROUPS, out_channels)
-        self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1)
         same = in_channels == out_channels
         self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         h = self.conv1(F.silu(self.norm1(x))) + self.time(time)[:, :, None, None]
-        return self.shortcut(x) + self.conv2(self.dropout(F.silu(self.norm2(h))))
+        return self.shortcut(x) + self.conv2(F.silu(self.norm2(h)))
 
 
 class Attention(nn.Module):
@@ -81,24 +80,22 @@ class UNet(nn.Module):
     down has seen at the same resolution.
     """
 
-    def __init__(
-        self, channels: tuple[int, int, int], outputs: int = 1, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, channels: tuple[int, int, int], outputs: int = 1) -> None:
         super().__init__()
         fine, middle, coarse = channels
         self.time = TimeFeatures()
         self.first = nn.Conv2d(1, fine, kernel_size=3, padding=1)
-        self.down1 = ResidualBlock(fine, fine, dropout)
+        self.down1 = ResidualBlock(fine, fine)
         self.shrink1 = nn.Conv2d(fine, middle, kernel_size=3, stride=2, padding=1)
-        self.down2 = ResidualBlock(middle, middle, dropout)
+        self.down2 = ResidualBlock(middle, middle)
         self.shrink2 = nn.Conv2d(middle, coarse, kernel_size=3, stride=2, padding=1)
-        self.down3 = ResidualBlock(coarse, coarse, dropout)
+        self.down3 = ResidualBlock(coarse, coarse)
         self.attention = Attention(coarse)
-        self.up3 = ResidualBlock(coarse, coarse, dropout)
+        self.up3 = ResidualBlock(coarse, coarse)
         self.grow2 = nn.Conv2d(coarse, middle, kernel_size=1)
-        self.up2 = ResidualBlock(middle, middle, dropout)
+        self.up2 = ResidualBlock(middle, middle)
         self.grow1 = nn.Conv2d(middle, fine, kernel_size=1)
-        self.up1 = ResidualBlock(fine, fine, dropout)
+        self.up1 = ResidualBlock(fine, fine)
         self.norm = nn.GroupNorm(GROUPS, fine)
         self.last = nn.Conv2d(fine, outputs, kernel_size=3, padding=1)
 

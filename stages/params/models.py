@@ -129,7 +129,6 @@ class Unet(Section):
 
     kind: Literal["unet"]
     channels: tuple[Channels, Channels, Channels]
-    dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.0
 
 
 class Strided(Section):
