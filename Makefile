@@ -18,7 +18,7 @@ COLUMNS := Experiment|Created|State|seed|(data|classifier|training|models|sampli
 SHOWN   := .*\.(validation_loss|is|fid|psnr)
 
 .DEFAULT_GOAL := repro
-.PHONY: repro paper quick bench sweep table seeds test lint help clean ready
+.PHONY: repro paper quick bench sweep table seeds ablate test lint help clean ready
 
 repro: $(STAMP) ready  ## run what has changed (the default); JOBS=2: that many stages at a time
 	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro)
@@ -49,6 +49,9 @@ seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments
 	dvc exp run --queue -S seed=$(SEEDS)
 	dvc exp run --run-all
 	python -m tools.over_seeds
+
+ablate: $(STAMP) ready  ## model5 with one part of its recipe removed at a time; BUDGET="training.images=9600"
+	python -m tools.ablate model5 $(BUDGET)
 
 ready: $(STAMP)
 	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive

@@ -4,8 +4,9 @@ results/steps/<model>.json is a list, one entry for each pair of `step_study`:
 {"steps": 50, "eta": 0.0, "images": 24, "is": ..., "is_below": ..., "is_above": ..., "fid": ...,
 "fid_below": ..., "fid_above": ..., and the other scores of stages.diffusion.scores}.
 The images start from the noise that stages.sample starts from, so that its ancestral ones are
-those to compare with. An impulse model is restored over all of its steps by both cold samplers,
-neither of which skips any: its list is empty.
+those to compare with. A categorical model is sampled by draws of grey levels with the same steps
+and etas. Any other cold model is restored over all of its steps by both cold samplers, neither of
+which skips any: its list is empty.
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ import torch
 from torch import Tensor
 
 from stages import arguments
-from stages.diffusion import checkpoints, degradations, devices, network, samplers, scores, trained
+from stages.diffusion import (
+    checkpoints,
+    degradations,
+    devices,
+    network,
+    predictions,
+    samplers,
+    scores,
+    trained,
+)
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.data import to_levels
 from stages.diffusion.randomness import CHUNK, Chunked, generator
@@ -39,7 +49,7 @@ OUTPUT = Path("results/steps")
 
 def draw(
     predict: samplers.Predict,
-    process: degradations.Gaussian,
+    process: degradations.Process,
     shapes: tuple[Tensor, ...],
     stream: tuple[Any, ...],
     steps: int,
@@ -50,8 +60,13 @@ def draw(
     drawn = []
     for number, like in enumerate(shapes):
         noise = Chunked([len(like)], [generator(like.device, seed, *name, number)])
-        x_T = noise.normal(like)
-        drawn.append(samplers.sample_strided(predict, process, x_T, noise.normal, steps, eta))
+        if isinstance(process, degradations.Gaussian):
+            x_T = noise.normal(like)
+            x_0 = samplers.sample_strided(predict, process, x_T, noise.normal, steps, eta)
+        elif isinstance(process, degradations.GreyImpulse):
+            x_T = process.degrade(like, noise.uniform(like), process.T)
+            x_0 = samplers.sample_categorical(predict, process, x_T, noise.uniform, steps, eta)
+        drawn.append(x_0)
     return to_levels(torch.cat(drawn)).cpu()
 
 
@@ -71,10 +86,10 @@ def main() -> None:
     print(f"compare_steps {name}: {devices.describe(device, dtype)}")
 
     results = []
-    if isinstance(process, degradations.Gaussian):
+    if not degradations.restores(process):
         pairs = list(itertools.product(study.steps, study.etas))
-        shapes = torch.empty(count, 1, network.SIDE, network.SIDE, device=device).split(CHUNK)
-        predict = samplers.predictor(net, process.T)
+        shapes = torch.zeros(count, 1, network.SIDE, network.SIDE, device=device).split(CHUNK)
+        predict = samplers.answers(net, process, predictions.of(process, description))
         stream = (seed, "sample", name, description["epoch"])
         with Progress(f"compare_steps {name}", sum(steps for steps, _ in pairs)) as bar:
             for steps, eta in pairs:

@@ -24,7 +24,7 @@ from stages.progress import Progress
 
 SAMPLES = Path("results/samples")
 OUTPUT = Path("results/scores")
-SHOWN_ONLY = ("original", "degraded")  # not results of the model: restored, not scored as a set
+GIVEN = ("original", "degraded")  # not results of the model
 
 
 def predictions(
@@ -71,12 +71,15 @@ def main() -> None:
         table.writerow(("epoch", "set", "image", "digit", "confidence", "nearest", "distance"))
         for sets, description in scored:
             entry = {key: description[key] for key in ("epoch", "roles", "start", "main")}
-            entry["sets"] = {}
+            entry |= {"steps": description.get("steps"), "sets": {}}
             for key, drawn in sets.items():
                 result: dict[str, float] = {}
                 if "original" in sets and key != "original":
                     result |= scores.of_restoration(drawn, sets["original"])
-                if key not in SHOWN_ONLY:
+                if key == "degraded":
+                    features = classify(classifier, drawn).features
+                    result["fid"] = metrics.frechet_distance(reference["features"], features)
+                if key not in GIVEN:
                     outputs = classify(classifier, drawn)
                     result |= scores.of_images(
                         drawn,

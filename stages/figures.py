@@ -16,7 +16,8 @@ import yaml
 from torch import Tensor
 
 from stages import arguments
-from stages.diffusion import checkpoints, data, degradations, plotting
+from stages.diffusion import checkpoints, data, degradations, network, plotting
+from stages.diffusion.compute import TRAINING, multiply_adds
 from stages.diffusion.intervals import wilson
 from stages.diffusion.randomness import generator
 from stages.params.figures import Figures
@@ -35,8 +36,20 @@ FILM_COLUMNS, FILM_SECONDS = 4, 5
 FIGURE_1_STEPS = (0, 50, 100, 250, 500, 750, 999)  # of T = 1000, as in figure 1
 FIGURE_8_STEPS = (0, 25, 50, 75, 100, 125, 149)  # of T = 150, as in figure 8
 RESTORATION = ("original", "degraded", "one_step", "naive", "improved")
-
-Process = degradations.Gaussian | degradations.Impulse
+SYMBOLS = {  # of what grows or falls with t
+    "gaussian": r"$\bar\alpha_t$",
+    "impulse": r"density $\rho_t$",
+    "blur": "standard deviation in pixels",
+    "pixelation": "side of a square in pixels",
+    "fading": "width in pixels",
+}
+LOSSES = {"v": "mean squared error of v", "categorical": "cross-entropy"}
+ERRORS = {  # of a prediction, whose losses compare with those of no other
+    "eps": "error of the noise",
+    "x_0": "error of the clean image",
+    "v": "error of v",
+    "categorical": "cross-entropy of grey levels",
+}
 
 
 class Gallery:
@@ -56,21 +69,33 @@ class Gallery:
 
 def by_kind(models: list[ModelResults]) -> dict[str, list[ModelResults]]:
     """The kinds of model that there are."""
-    groups = {kind: [m for m in models if m.kind == kind] for kind in ("gaussian", "impulse")}
+    groups = {kind: [m for m in models if m.kind == kind] for kind in SYMBOLS}
     return {kind: group for kind, group in groups.items() if group}
 
 
-def schedule_of(process: Process) -> np.ndarray:
-    """alpha_bar or impulse density for t = 0..T."""
-    values = process.alpha_bar if isinstance(process, degradations.Gaussian) else process.density
-    return values.numpy()
+def schedule_of(process: degradations.Process) -> np.ndarray:
+    """alpha_bar, or what else the kind of degradation is graded by, for t = 0..T."""
+    match process:
+        case degradations.Gaussian():
+            return process.alpha_bar.numpy()
+        case degradations.Impulse():
+            return process.density.numpy()
+        case degradations.Blur():
+            return process.std.numpy()
+        case degradations.Pixelation():
+            return np.array([1, *process.sides])
+        case degradations.Fading():
+            return process.widths.numpy()
 
 
-def degrade(process: Process, image: Tensor, seed: int) -> tuple[np.ndarray, list[str]]:
-    """One image at growing t with one random field: (7, 28, 28) levels, and labels."""
+def degrade(
+    process: degradations.Process, image: Tensor, seed: int
+) -> tuple[np.ndarray, list[str]]:
+    """One image at growing t with one random field: (7, 28, 28) levels, or fewer where there are
+    fewer steps, and labels."""
     gaussian = isinstance(process, degradations.Gaussian)
     shown, of = (FIGURE_1_STEPS, 1000) if gaussian else (FIGURE_8_STEPS, 150)
-    steps = [round(t * process.T / of) for t in shown]
+    steps = sorted({round(t * process.T / of) for t in shown})
     x_0 = data.to_pixels(image)
     field = process.field(x_0, generator("cpu", seed, "figures"))
     states = torch.cat([process.degrade(x_0, field, t) for t in steps])
@@ -85,7 +110,7 @@ def draw_degradations(
 ) -> None:
     """Figures 1, 7 and 8; models of one degradation share a row."""
     image = data.images("test")[:1]
-    for kind, symbol in (("gaussian", r"$\bar\alpha_t$"), ("impulse", r"density $\rho_t$")):
+    for kind, symbol in SYMBOLS.items():
         group = {n: m.degradation for n, m in config.items() if m.degradation.kind == kind}
         if not group:
             continue
@@ -128,7 +153,6 @@ def draw_losses(
 ) -> None:
     """Figures 2 and 10, and the validation loss against images seen and against time."""
     theirs = published_losses(published)
-    by_images, by_time = {}, {}
     for kind, group in by_kind(models).items():
         own, beside = {}, {}
         for m in group:
@@ -138,17 +162,16 @@ def draw_losses(
             if m.name in theirs and m.history[0]["images"] > 0.99 * published["images"]:
                 known = theirs[m.name][0] <= epoch[-1]
                 beside[m.name] = tuple(values[known] for values in theirs[m.name])
-        gallery.lines(f"loss_{kind}", plotting.losses(own, colours, beside, params.loss_scale))
-        title = {"gaussian": "error of the noise", "impulse": "error of the clean image"}[kind]
-        by_images[title] = {
-            m.name: (column(m, "images"), column(m, "validation_loss")) for m in group
-        }
-        timed = {m.name: m.seconds for m in group if m.seconds}
-        if timed:
-            by_time[title] = {
-                name: (np.array(seconds) / 60, by_images[title][name][1])
-                for name, seconds in timed.items()
-            }
+        labels = {m.name: LOSSES.get(m.prediction, "mean squared error") for m in group}
+        figure = plotting.losses(own, colours, beside, labels, params.loss_scale)
+        gallery.lines(f"loss_{kind}", figure)
+    by_images: dict[str, dict[str, plotting.Curve]] = {}
+    by_time: dict[str, dict[str, plotting.Curve]] = {}
+    for m in models:
+        title, loss = ERRORS[m.prediction], column(m, "validation_loss")
+        by_images.setdefault(title, {})[m.name] = (column(m, "images"), loss)
+        if m.seconds:
+            by_time.setdefault(title, {})[m.name] = (np.array(m.seconds) / 60, loss)
     grey = {name: (p[0] * published["images"], p[2]) for name, p in theirs.items()}
     y = "validation loss"
     gallery.lines(
@@ -317,7 +340,7 @@ def draw_images(gallery: Gallery, model: ModelResults, examples: int) -> None:
         f"nearest_{name}",
         plotting.image_rows([images[closest], neighbours], ["image", "nearest"], (), captions),
     )
-    if model.kind == "impulse":
+    if "improved" in sets:
         improved = plotting.image_rows(*progress(name, "improved"))
         gallery.pixels(f"progress_improved_{name}", improved)
         ways = [way for way in RESTORATION if way in sets]
@@ -325,6 +348,34 @@ def draw_images(gallery: Gallery, model: ModelResults, examples: int) -> None:
             [sets[way][:EXAMPLES] for way in ways], [way.replace("_", " ") for way in ways]
         )
         gallery.pixels(f"restoration_{name}", restored)
+
+
+def training_compute(model: ModelResults) -> list[tuple[int, float]]:
+    """For each scored checkpoint its epoch and the multiply-adds spent in training until then."""
+    _, description = checkpoints.load(RESULTS / "models" / model.name / "last.safetensors")
+    each = TRAINING * multiply_adds(network.build(description["network"]))
+    seen = {row["epoch"]: row["images"] for row in model.history}
+    return [(c["epoch"], each * seen[c["epoch"]]) for c in model.checkpoints]
+
+
+def draw_compute(
+    gallery: Gallery, models: list[ModelResults], colours: dict[str, str], floor: float
+) -> None:
+    """FID of every scored checkpoint against the multiply-adds of training, and its table."""
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    series = {}
+    with (PLOTS / "compute.csv").open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("model", "epoch", "multiply_adds", "fid"))
+        for model in models:
+            spent = training_compute(model)
+            found = points(model, "fid")
+            for (epoch, adds), (_, fid, *_) in zip(spent, found, strict=True):
+                table.writerow((model.name, epoch, f"{adds:.6g}", fid))
+            fid, below, above = np.array([score for _, *score in found]).T
+            series[model.name] = (np.array([adds for _, adds in spent]), fid, below, above)
+    filled = {m.name for m in models if m.generates}
+    gallery.lines("compute", plotting.quality(series, colours, filled, floor))
 
 
 def write_plots(models: Iterable[ModelResults]) -> None:
@@ -351,7 +402,7 @@ def main() -> None:
     params = read("figures", Figures)
     config = read("models", Models)
     seed = read("seed", Seed)
-    models = [read_model(name, block.degradation.kind) for name, block in config.items()]
+    models = [read_model(name, block) for name, block in config.items()]
     published = yaml.safe_load((PUBLISHED / "scores.yaml").read_text())
     plotting.use_style(STYLE)
     colours = plotting.colours(list(config))
@@ -360,6 +411,8 @@ def main() -> None:
     draw_losses(gallery, models, colours, published, params)
     draw_scores(gallery, models, colours, published)
     draw_steps(gallery, models, colours)
+    floor = read_json(RESULTS / "reference" / "scores.json")["fid"]
+    draw_compute(gallery, models, colours, floor)
     for model in models:
         draw_images(gallery, model, params.examples_per_digit)
     write_plots(models)

@@ -10,7 +10,13 @@ from stages.results import ModelResults
 
 Scores = dict[str, float]
 
-KINDS = {"gaussian": "Gaussian", "impulse": "impulse"}
+KINDS = {
+    "gaussian": "Gaussian",
+    "impulse": "impulse",
+    "blur": "blur",
+    "pixelation": "pixelation",
+    "fading": "fading",
+}
 RANKED = (("fid", "FID", 1), ("is", "IS", -1))  # key, name, sign of what is better
 
 
@@ -50,14 +56,20 @@ def names(found: list[str]) -> str:
     return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
 
 
+def group_of(model: ModelResults) -> str:
+    """The models that one ranks beside: of one degradation, from images or from noise alone."""
+    from_noise = " from noise alone" * (model.generates and model.kind != "gaussian")
+    return f"{KINDS[model.kind]} model{from_noise}"
+
+
 def ranking(models: list[ModelResults], key: str, name: str, sign: int) -> str:
     """Who is best by one score, and whether the images that were drawn can show it."""
     best, *others = sorted(models, key=lambda m: sign * m.main[key])
     tied = [m.name for m in others if overlap(best.main, m.main, key)]
     second = others[0]
     sentence = (
-        f"By {name}, {best.name} ({interval(best.main, key)}) is the best {KINDS[best.kind]} "
-        f"model, ahead of {second.name} ({interval(second.main, key)}) by "
+        f"By {name}, {best.name} ({interval(best.main, key)}) is the best {group_of(best)}, "
+        f"ahead of {second.name} ({interval(second.main, key)}) by "
         f"{number(abs(best.main[key] - second.main[key]))}"
     )
     if tied:
@@ -162,12 +174,54 @@ def memorisation(models: list[ModelResults], floor: Scores) -> str:
     )
 
 
+def spent(compute: dict[str, float], name: str, other: str) -> str:
+    """The multiply-adds of one model's training as a share of another's."""
+    return f"{number(100 * compute[name] / compute[other])} %"
+
+
+def beyond(
+    models: list[ModelResults], floor: Scores, compute: dict[str, float], published: dict[str, Any]
+) -> Iterator[str]:
+    """What models beyond the published ones reach, beside the best published one that generates,
+    and how a network that says one image does where one that says probabilities draws it.
+
+    compute: multiply-adds of training until the best checkpoint, by model.
+    """
+    able = [m for m in models if m.generates]
+    known = [m for m in able if m.name in published]
+    for model in (m for m in able if m.name not in published):
+        sentence = (
+            f"{model.name} has an FID of {interval(model.main, 'fid')}, "
+            f"{number(model.main['fid'] / floor['fid'], 2)} times that of real images, "
+            f"and an IS of {interval(model.main, 'is')}"
+        )
+        if known:
+            best = min(known, key=lambda m: m.main["fid"])
+            sentence += (
+                f", after {spent(compute, model.name, best.name)} of the training multiply-adds "
+                f"of {best.name} ({interval(best.main, 'fid')} and {interval(best.main, 'is')})"
+            )
+        yield sentence + "."
+    drawn = [m for m in able if m.prediction == "categorical"]
+    means = [m for m in able if m.kind == "impulse" and m.prediction == "x_0"]
+    for model in means:
+        for other in drawn:
+            yield (
+                f"From the same salt and pepper {model.name}, whose network says the mean image, "
+                f"ends at an FID of {interval(model.main, 'fid')}, and {other.name}, which "
+                f"draws from what its network holds possible, at {interval(other.main, 'fid')}. "
+                f"{collapse(model, model.best['main'])}"
+            )
+
+
 def findings(models: list[ModelResults], floor: Scores, published: dict[str, Any]) -> Iterator[str]:
     """What the results say. published: by model, as in report/published/scores.yaml."""
+    groups: dict[str, list[ModelResults]] = {}
     for kind in KINDS:
-        group = [m for m in models if m.kind == kind]
-        if not group:
-            continue
+        for model in models:
+            if model.kind == kind:
+                groups.setdefault(group_of(model), []).append(model)
+    for group in groups.values():
         if len(group) > 1:
             for key, name, sign in RANKED:
                 yield ranking(group, key, name, sign)
@@ -179,6 +233,6 @@ def findings(models: list[ModelResults], floor: Scores, published: dict[str, Any
             change = over_training(model)
             if change:
                 yield change
-            if kind == "impulse":
+            if model.restores:
                 yield samplers_compared(model)
     yield memorisation(models, floor)

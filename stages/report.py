@@ -19,7 +19,7 @@ import yaml
 from stages import arguments, findings, page
 from stages.params.reader import load, validate
 from stages.params.whole import Params
-from stages.results import RESULTS, ModelResults, read_json, read_model
+from stages.results import RESULTS, ModelResults, read_csv, read_json, read_model
 
 OUTPUT = Path("report")
 PUBLISHED = Path("report/published/scores.yaml")
@@ -44,14 +44,15 @@ HEADLINE = (
     "class_distance",
     "nearest_training_distance",
 )
-RESTORATION = ("psnr", "ssim", "is", "fid")  # of every way to restore, for impulse models
+RESTORATION = ("psnr", "ssim", "rmse", "is", "fid")  # of every way to restore
+COMPUTE = Path("report/plots/compute.csv")
 
 
 def summary(models: list[ModelResults], floor: dict, accuracy: float) -> dict[str, Any]:
     """metrics.json: <model>.<metric> of the best checkpoint, `real` at the same N, classifier.
 
-    An impulse model has <model>.restoration.<way>.<metric> too, by sampler, in one step, by the
-    median filter, and of the degraded images themselves.
+    A model that restores has <model>.restoration.<way>.<metric> too, by sampler, in one step, by
+    the median filter, and of the degraded images themselves.
     """
     metrics: dict[str, Any] = {"classifier": {"accuracy": accuracy}}
     metrics["real"] = {key: floor[key] for key in HEADLINE if key in floor}
@@ -61,13 +62,19 @@ def summary(models: list[ModelResults], floor: dict, accuracy: float) -> dict[st
             "validation_loss": min(row["validation_loss"] for row in model.history),
         }
         entry |= {key: model.main[key] for key in HEADLINE if key in model.main}
-        if model.kind == "impulse":
+        if model.restores:
             entry["restoration"] = {
                 way: {key: scores[key] for key in RESTORATION if key in scores}
                 for way, scores in model.best["sets"].items()
             }
         metrics[model.name] = entry
     return metrics
+
+
+def training_compute(models: list[ModelResults]) -> dict[str, float]:
+    """Multiply-adds of training until the best checkpoint, by model, as figures has counted."""
+    spent = {(row["model"], int(row["epoch"])): row for row in read_csv(COMPUTE)}
+    return {m.name: float(spent[m.name, m.best["epoch"]]["multiply_adds"]) for m in models}
 
 
 def trained_on(models: list[ModelResults]) -> dict[str, list[str]]:
@@ -115,13 +122,14 @@ def environment(folder: Path) -> jinja2.Environment:
 def main() -> None:
     arguments.none(__doc__, "report")
     params = validate(load(), Params)
-    models = [read_model(name, block.degradation.kind) for name, block in params.models.items()]
+    models = [read_model(name, block) for name, block in params.models.items()]
     floor = read_json(RESULTS / "reference" / "scores.json")
     classifier = read_json(RESULTS / "classifier" / "scores.json")
     published = yaml.safe_load(PUBLISHED.read_text())
     metrics = summary(models, floor, classifier["accuracy"])
     seen = params.training.epochs * params.training.images
     conclusive = seen >= CONCLUSIVE_IMAGES and params.sampling.images >= CONCLUSIVE_SAMPLES
+    compute = training_compute(models)
     templates = environment(OUTPUT)
     text = templates.get_template("template.md.j2").render(
         params=params,
@@ -138,6 +146,8 @@ def main() -> None:
         and params.sampling.images >= published["samples"],
         conclusive=conclusive,
         findings=list(findings.findings(models, floor, published["models"])) if conclusive else [],
+        compute=compute,
+        beyond=list(findings.beyond(models, floor, compute, published["models"])),
         figures={path.name for path in (OUTPUT / "figures").iterdir()},
         commit=commit(),
         packages={"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},

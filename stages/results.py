@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError
+from stages.params.models import Impulse, Model
 
 RESULTS = Path("results")
 TIMES = Path("report/times")
@@ -20,13 +21,15 @@ class ModelResults:
     """What is known of one model."""
 
     name: str
-    kind: str  # gaussian | impulse
+    kind: str  # of degradation, as in params.yaml
     run: dict[str, Any]  # device, precision and versions it was trained with
     history: list[dict[str, float]]  # a row an epoch
     seconds: list[float] | None  # from the start to the end of each epoch, where known
     checkpoints: list[dict[str, Any]]  # scored ones, in order of epoch
     predictions: list[dict[str, str]]  # of every scored image
     steps: list[dict[str, float]]  # scores by number of strided steps and eta
+    prediction: str = "eps"  # what the network says, see stages.diffusion.predictions
+    from_nothing: bool = False  # whether its x_T has nothing of an image
 
     @property
     def best(self) -> dict[str, Any]:
@@ -35,8 +38,19 @@ class ModelResults:
 
     @property
     def main(self) -> dict[str, float]:
-        """Scores of the best checkpoint, by the sampler of the published report."""
+        """Scores of the best checkpoint, by the model's own sampler or the published report's."""
         return self.best["sets"][self.best["main"]]
+
+    @property
+    def generates(self) -> bool:
+        """Whether its images come from noise alone, with nothing of an image in it."""
+        noise = self.kind == "impulse" and self.best.get("start") == "noise"
+        return self.kind == "gaussian" or self.from_nothing or noise
+
+    @property
+    def restores(self) -> bool:
+        """Whether the cold samplers made its images, from degraded ones."""
+        return "improved" in self.best["sets"]
 
     @property
     def best_predictions(self) -> list[dict[str, str]]:
@@ -72,17 +86,19 @@ def read_times(name: str, history: Path) -> list[float] | None:
     return times["seconds"] if same else None
 
 
-def read_model(name: str, kind: str) -> ModelResults:
+def read_model(name: str, block: Model) -> ModelResults:
     """The results of one model of params.yaml. Raises UserError where there are none."""
     trained, scored = RESULTS / "models" / name, RESULTS / "scores" / name
     history = trained / "history.csv"
     return ModelResults(
         name=name,
-        kind=kind,
+        kind=block.degradation.kind,
         history=[{k: float(v) for k, v in row.items()} for row in read_csv(history)],
         seconds=read_times(name, history),
         run=read_json(trained / "run.json"),
         checkpoints=read_json(scored / "scores.json"),
         predictions=read_csv(scored / "predictions.csv"),
         steps=read_json(RESULTS / "steps" / f"{name}.json"),
+        prediction=block.predicts,
+        from_nothing=isinstance(block.degradation, Impulse) and block.degradation.rho[1] == 0.5,
     )

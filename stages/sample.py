@@ -1,10 +1,14 @@
 """Draw images from the checkpoints of one model: python -m stages.sample model1
 
 A Gaussian model generates: from noise, by Algorithm 2 (`ancestral`) or DDIM (`strided`).
-An impulse model restores: it starts from images of which, at density 0.25, half of the pixels
-survive. They are held-out ones (`start: validation`) or images it was trained on (`train`);
-with `start: noise` every pixel is replaced and nothing of an image is left. Both cold
-samplers, and a restoration in one step, begin at the same degraded images.
+A categorical model generates as well, from pure salt and pepper, by draws of grey levels
+(`posterior`). Any other cold model restores: it starts from degraded images, of which, at an
+impulse density of 0.25, half of the pixels survive. They are held-out ones
+(`start: validation`) or images it was trained on (`train`); with `start: noise` every pixel is
+replaced by an impulse and nothing of an image is left. Both cold samplers, and a restoration in
+one step, begin at the same degraded images.
+
+A model that names a `sampler` of its own in params.yaml is sampled by that one.
 
 For a picture of your own number of fresh samples, see python -m tools.generate --help.
 """
@@ -30,6 +34,7 @@ from stages.diffusion import (
     degradations,
     devices,
     parallel,
+    predictions,
     samplers,
     trained,
 )
@@ -111,9 +116,25 @@ def sample_gaussian(
     return {params.sampler: x_0}
 
 
-def sample_impulse(
+def sample_categorical(
+    predict: samplers.Predict,
+    process: degradations.GreyImpulse,
+    noise: Chunked,
+    like: Tensor,
+    params: Sampling,
+    watch: Watching,
+) -> Sets:
+    """Images from pure salt and pepper; like: (N, 1, 28, 28) gives the shape."""
+    x_T = process.degrade(like, noise.uniform(like), process.T)
+    x_0 = samplers.sample_categorical(
+        predict, process, x_T, noise.uniform, params.steps, params.eta, watch("posterior")
+    )
+    return {"posterior": x_0}
+
+
+def sample_cold(
     restore: samplers.Predict,
-    process: degradations.Impulse,
+    process: degradations.Cold,
     noise: Chunked,
     original: Tensor,
     start: str,
@@ -121,8 +142,9 @@ def sample_impulse(
 ) -> Sets:
     """Restorations of original, (N, 1, 28, 28), by three ways from one degraded start."""
     u = noise.uniform(original)
-    if start == "noise":
-        degraded = torch.where(u < 0.5, process.high, process.low).to(original)
+    from_noise = start == "noise" and isinstance(process, degradations.Impulse)
+    if from_noise:
+        degraded = torch.where(u < 0.5, data.HIGH, data.LOW).to(original)
     else:
         degraded = process.degrade(original, u, process.T)
     sets = {
@@ -133,7 +155,21 @@ def sample_impulse(
         "one_step": restore(degraded, process.T),
         "degraded": degraded,
     }
-    return sets if start == "noise" else sets | {"original": original}
+    return sets if from_noise else sets | {"original": original}
+
+
+def own(
+    params: Sampling, process: degradations.Process, sampler: dict[str, Any] | None
+) -> Sampling:
+    """The section `sampling` with what a model says of its own sampler in its place.
+
+    sampler: a block `sampler` of params.yaml. A categorical model has no other sampler than the
+    posterior, over all of its steps where it says nothing.
+    """
+    if isinstance(process, degradations.GreyImpulse):
+        sampler = {"steps": process.T, "eta": 0.0} | (sampler or {}) | {"kind": "posterior"}
+    renamed = {"sampler" if key == "kind" else key: x for key, x in (sampler or {}).items()}
+    return params.model_copy(update=renamed)
 
 
 def at_once(params: Sampling) -> int:
@@ -143,7 +179,7 @@ def at_once(params: Sampling) -> int:
 
 def draw_batch(
     predict: samplers.Predict,
-    process: degradations.Gaussian | degradations.Impulse,
+    process: degradations.Process,
     chunks: tuple[Tensor, ...],
     first: int,
     params: Sampling,
@@ -170,14 +206,16 @@ def draw_batch(
 
     if isinstance(process, degradations.Gaussian):
         sets = sample_gaussian(predict, process, noise, original, params, watch)
+    elif isinstance(process, degradations.GreyImpulse):
+        sets = sample_categorical(predict, process, noise, original, params, watch)
     else:
-        sets = sample_impulse(predict, process, noise, original, params.start, watch)
+        sets = sample_cold(predict, process, noise, original, params.start, watch)
     return {key: data.to_levels(x).cpu() for key, x in sets.items()}
 
 
 def draw(
     predict: samplers.Predict,
-    process: degradations.Gaussian | degradations.Impulse,
+    process: degradations.Process,
     originals: Tensor,
     params: Sampling,
     stream: tuple[Any, ...],
@@ -204,11 +242,9 @@ def draw(
     return {key: torch.cat([drawn[first][key] for first in batches]) for key in drawn[0]}
 
 
-def steps_of(
-    process: degradations.Gaussian | degradations.Impulse, params: Sampling, count: int
-) -> int:
+def steps_of(process: degradations.Process, params: Sampling, count: int) -> int:
     """Steps that `draw` will report in the first process for `count` images."""
-    if isinstance(process, degradations.Impulse):
+    if degradations.restores(process):
         steps = 2 * process.T  # the naive and the improved sampler
     else:
         steps = process.T if params.sampler == "ancestral" else params.steps
@@ -256,6 +292,8 @@ def main() -> None:
         originals = originals.to(device)
         for epoch, (path, roles) in found.items():
             net, process, description = trained.load(path, device)
+            way = own(params, process, description.get("sampler"))
+            prediction = predictions.of(process, description)
             count = params.images if roles else min(params.progress_images, params.images)
             film = Film(process.T) if "best" in roles else None
             label, batches = f"sample {name} epoch {epoch}", f"epoch_{epoch:03d}_chunk_"
@@ -268,15 +306,15 @@ def main() -> None:
                 devices.autocast(device, dtype),
                 Progress(
                     label,
-                    steps_of(process, params, count),
-                    done=steps_of(process, params, finished),
+                    steps_of(process, way, count),
+                    done=steps_of(process, way, finished),
                 ) as bar,
             ):
                 sets = draw(
-                    samplers.predictor(net, process.T),
+                    samplers.answers(net, process, prediction),
                     process,
                     originals[:count],
-                    params,
+                    way,
                     (seed, "sample", name, epoch),
                     bar.advance,
                     film,
@@ -284,6 +322,8 @@ def main() -> None:
                 )
             main_set = next(iter(sets))  # the sampler of the published report
             description |= {"roles": roles, "start": params.start, "main": main_set}
+            if main_set in ("strided", "posterior"):
+                description["steps"] = way.steps
             if parallel.rank() == 0:
                 target = work.files / f"epoch_{epoch:03d}.safetensors"
                 checkpoints.save(target, sets, description)

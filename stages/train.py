@@ -81,7 +81,7 @@ def keep_epoch(
         files.append("last")
     metadata = description | {"epoch": epoch, "validation_loss": validation_loss}
     for stem in files:
-        weights = learner.network.state_dict()
+        weights = learner.result.state_dict()
         checkpoints.save(work.files / f"{stem}.safetensors", weights, metadata)
     write_history(work.files / "history.csv", done["rows"])
     # Last: until it is on disk, this epoch counts as not trained.
@@ -92,18 +92,20 @@ def keep_epoch(
 def fit(
     work: resume.Work,
     learner: Learner,
-    process: degradations.Gaussian | degradations.Impulse,
+    process: degradations.Process,
     images: Tensor,
     validation: Tensor,
     budget: Training,
     seed: int,
     dtype: torch.dtype,
     description: dict[str, Any],
+    stratified: bool = False,
 ) -> dict[str, Any]:
     """Train, from the last epoch that `work` keeps, and leave checkpoints and history in its files.
 
-    images, validation: (N, 1, 28, 28) uint8. Returns `best` (the smallest validation loss),
-    `rows` (of the history) and `seconds`. Of several processes, the first one writes.
+    images, validation: (N, 1, 28, 28) uint8; description: what the files of weights will say of
+    themselves. Returns `best` (the smallest validation loss), `rows` (of the history) and
+    `seconds`. Of several processes, the first one writes.
     """
     done: dict[str, Any] = {"epoch": 0, "best": float("inf"), "rows": [], "seconds": []}
     writes = parallel.rank() == 0
@@ -114,6 +116,7 @@ def fit(
         print(f"{work.label}: goes on after epoch {done['epoch']} of {budget.epochs}", flush=True)
     start = time.monotonic() - (done["seconds"] or [0])[-1]
     steps = len(images) // budget.batch_size
+    prediction = description.get("prediction")
     net = parallel.averaging(learner.network, images.device)
     with Progress(work.label, budget.epochs * steps, done=done["epoch"] * steps) as bar:
         for epoch in range(done["epoch"] + 1, budget.epochs + 1):
@@ -128,8 +131,12 @@ def fit(
                 epoch,
                 dtype,
                 bar.advance,
+                prediction,
+                stratified,
             )
-            validation_loss = validate(learner.network, process, validation, seed, epoch, dtype)
+            validation_loss = validate(
+                learner.result, process, validation, seed, epoch, dtype, prediction
+            )
             learner.epoch_ended(validation_loss)
             done["seconds"].append(time.monotonic() - start)
             if writes:
@@ -141,6 +148,20 @@ def fit(
                 f"loss {train_loss:.5f}, validation {validation_loss:.5f}"
             )
     return done
+
+
+def describe(name: str, model: Model) -> dict[str, Any]:
+    """What a file of weights says of itself: all that rebuilds network and process, and samples.
+
+    Only what the block of the model names is there, so that a further part of the recipe, which a
+    model does not use, leaves the bytes of its files as they were.
+    """
+    said = model.model_dump(mode="json", exclude_none=True)
+    keys = ("network", "degradation", "prediction", "sampler")
+    description = {"model": name} | {key: said[key] for key in keys if key in said}
+    if model.prediction == "categorical":
+        description["network"]["outputs"] = description["degradation"]["levels"]
+    return description
 
 
 def main() -> None:
@@ -162,16 +183,13 @@ def main() -> None:
     split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
     images = everything[split.train[: budget.images]]
     validation = everything[split.validation[: budget.validation_images]]
-    description: dict[str, Any] = {
-        "model": name,
-        "network": model.network.model_dump(mode="json"),
-        "degradation": model.degradation.model_dump(mode="json"),
-    }
+    description = describe(name, model)
     process = degradations.build(description["degradation"])
     torch.manual_seed(derive(seed, "weights"))
     net = network.build(description["network"]).to(device)
-    plateau = model.plateau.model_dump() if model.plateau else None
-    learner = Learner(net, model.learning_rate, plateau)
+    recipe = model.model_dump(include={"plateau", "ema", "annealing"})
+    steps = budget.epochs * (len(images) // budget.batch_size)
+    learner = Learner(net, model.learning_rate, **recipe, steps=steps)
 
     record = devices.record(device, dtype)
     settings = {
@@ -193,6 +211,7 @@ def main() -> None:
             seed,
             dtype,
             description,
+            model.stratified_t,
         )
         work.publish(OUTPUT / name)
     if parallel.rank() == 0:

@@ -150,5 +150,5 @@ def test_every_image_has_its_own_t(rng: torch.Generator) -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="'blur', must be 'gaussian' or 'impulse'"):
-        degradations.build({"kind": "blur", "T": 3})
+    with pytest.raises(ValueError, match="'snow', must be 'gaussian', 'impulse', 'blur'"):
+        degradations.build({"kind": "snow", "T": 3})

@@ -33,18 +33,21 @@ def test_the_committed_file_is_valid_and_frozen() -> None:
 
 def test_tables_1_and_3() -> None:
     models = check(VALID).models
-    assert list(models) == ["model1", "model2", "model3", "model4"]
+    published = ["model1", "model2", "model3", "model4"]
+    assert list(models)[:4] == published
     hot = {m: (models[m].degradation.beta, models[m].degradation.T) for m in ("model1", "model2")}
     assert hot == {"model1": ((1e-4, 0.02), 1000), "model2": ((1e-4, 0.05), 1200)}
-    assert [models[m].learning_rate for m in models] == [2e-4, 1e-3, 2e-4, 2e-4]
+    assert [models[m].learning_rate for m in published] == [2e-4, 1e-3, 2e-4, 2e-4]
     assert models["model1"].network.hidden == (16, 32, 32, 16)
     for name in ("model2", "model3", "model4"):
         assert models[name].network.hidden == (32, 64, 128, 64, 32)
     for name in ("model3", "model4"):
         assert (models[name].degradation.rho, models[name].degradation.T) == ((0.05, 0.25), 150)
-    assert [models[m].network.dropout for m in models] == [0, 0, 0, 0.15]
+    assert [models[m].network.dropout for m in published] == [0, 0, 0, 0.15]
     assert [models[m].plateau for m in ("model1", "model2", "model3")] == [None] * 3
     assert (models["model4"].plateau.factor, models["model4"].plateau.patience) == (0.5, 3)
+    recipe = {"prediction", "ema", "annealing", "stratified_t", "sampler"}
+    assert not any(models[m].model_fields_set & recipe for m in published)
 
 
 def test_the_quick_budget_is_valid() -> None:
@@ -123,17 +126,39 @@ BAD = [  # key, value, and what the sentence says after the key's path and the v
     ("models.model1.degradation.T", 1e3, INTEGER),
     ("models.model1.degradation.beta", (0.02, 1e-4), "must be [beta1, beta2] with beta1 <= beta2"),
     ("models.model1.degradation.beta", 0.02, "input should be a valid tuple"),
-    ("models.model1.degradation.rho", (0.1, 0.2), "not a known key (known here: T, beta, kind)"),
-    ("models.model3.degradation.kind", "blur", "input should be 'gaussian', 'impulse'"),
+    (
+        "models.model1.degradation.rho",
+        (0.1, 0.2),
+        "not a known key (known here: T, beta, kind, schedule)",
+    ),
+    ("models.model3.degradation.kind", "snow", "input should be 'gaussian', 'impulse', 'blur'"),
     ("models.model3.degradation.kind", REMOVE, "is missing"),
     ("models.model3.degradation.rho", (0.2, 0.1), "must be [rho_start, rho_end] with rho_start <="),
-    ("models.model1.network.kind", "unet", "input should be 'cnn'"),
+    ("models.model1.network.kind", "vit", "input should be 'cnn', 'unet'"),
     ("models.model1.network.hidden", (), "tuple should have at least 1 item"),
     ("models.model1.network.hidden", 16, "input should be a valid tuple"),
     ("models.model4.network.dropout", 1.0, "input should be less than 1"),
     ("models.model4.network.dropout", -0.1, "input should be greater than or equal to 0"),
     ("models.model4.plateau.factor", 1.5, "input should be less than 1"),
     ("models.model4.plateau.patience", -1, "input should be greater than or equal to 0"),
+    ("models.model5.degradation.schedule", "linear", "input should be 'cosine'"),
+    ("models.model5.degradation.beta", (0.1, 0.2), "must be absent beside schedule: cosine"),
+    (
+        "models.model5.network.hidden",
+        (32,),
+        "not a known key (known here: channels, kind)",
+    ),
+    ("models.model5.prediction", "noise", "input should be 'eps', 'x_0', 'v' or 'categorical'"),
+    ("models.model5.prediction", "categorical", "must be 'eps' or 'x_0' or 'v' for gaussian"),
+    ("models.model3.prediction", "eps", "must be 'x_0' or 'categorical' for impulse degradation"),
+    ("models.model5.ema.decay", 1.0, "input should be less than 1"),
+    ("models.model5.annealing.warmup", 1.0, "input should be less than 1"),
+    ("models.model5.stratified_t", "yes", "input should be a valid boolean"),
+    ("models.model5.sampler.steps", 1001, "must not exceed T, 1000"),
+    ("models.model5.sampler.kind", "ddim", "input should be 'strided', 'ancestral', 'posterior'"),
+    ("models.model5.sampler.eta", 2.0, "input should be less than or equal to 1"),
+    ("models.model6.sampler.steps", 151, "must not exceed T, 150"),
+    ("models.model6.degradation.levels", 1, "input should be greater than or equal to 2"),
     ("sampling.images", 3, "input should be greater than or equal to 4"),
     ("sampling.images", 11_000, "must not exceed data.held_out, 10000"),
     ("sampling.steps", 0, ONE_MORE),
@@ -194,6 +219,48 @@ def test_bad_values_are_refused_with_path_value_and_what_is_allowed(
     assert "\n" not in said
 
 
+BLUR, SIDES = {"kind": "blur", "std": 2.0, "T": 9}, {"kind": "pixelation", "sides": (2, 3)}
+COSINE = {"kind": "gaussian", "schedule": "cosine", "T": 1000}
+COMBINATIONS = [  # of a model's block: what differs from the committed file, and the sentence
+    ("model1", {"degradation": {"kind": "gaussian", "T": 9}}, "degradation.beta is missing"),
+    (
+        "model1",
+        {"degradation": BLUR, "prediction": "v"},
+        "prediction is 'v', must be 'x_0' for blur",
+    ),
+    ("model1", {"degradation": BLUR | {"std": 0.0}}, "degradation.std is 0.0: input should be gre"),
+    ("model1", {"degradation": SIDES}, "degradation.sides is [2, 3], must be two or more of 2, 4"),
+    ("model4", {"annealing": {"warmup": 0.1}}, "annealing is there, must be absent beside plateau"),
+    ("model3", {"sampler": {"kind": "strided", "steps": 5}}, "must be absent: both cold samplers"),
+    ("model5", {"sampler": {"kind": "posterior", "steps": 5}}, "must be 'ancestral' or 'strided'"),
+    ("model6", {"sampler": {"kind": "ancestral"}}, "sampler.kind is 'ancestral', must be 'post"),
+    ("model6", {"prediction": None}, "degradation.levels is 16, must be absent without predict"),
+    ("model7", {"prediction": "categorical"}, "degradation.levels is missing: a categorical"),
+    (
+        "model6",
+        {"degradation": {"kind": "impulse", "rho": (0.0, 0.4), "T": 150, "levels": 16}},
+        "degradation.rho ends at 0.4, must end at 0.5 with prediction: categorical",
+    ),
+    (
+        "model6",
+        {"network": {"kind": "cnn", "hidden": (8,)}},
+        "network.kind is 'cnn', must be 'unet' with prediction: categorical",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "update", "sentence"), COMBINATIONS)
+def test_what_does_not_belong_together_is_refused_in_one_sentence(
+    name: str, update: dict[str, Any], sentence: str
+) -> None:
+    values = copy.deepcopy(VALID)
+    values["models"][name] |= update
+    said = refusal(values)
+    assert said.startswith(f"params.yaml: models.{name}.")
+    assert sentence in said
+    assert "\n" not in said
+
+
 @pytest.mark.parametrize(
     ("key", "value", "place", "allowed"),
     [
@@ -201,9 +268,11 @@ def test_bad_values_are_refused_with_path_value_and_what_is_allowed(
         ("models.model1.degradation.beta", (1e-4, 2.0), "1 is 2.0", "input should be less than 1"),
         ("models.model1.degradation.beta", (0, 0.5), "0 is 0", BETWEEN),
         ("models.model1.degradation.beta", (0.1, NAN), "1 is nan", "should be a finite number"),
+        ("models.model5.network.channels", (32, 64), "2 is missing", "is missing"),
+        ("models.model5.network.channels", (32, 64, 60), "2 is 60", "a multiple of 8"),
         ("models.model1.degradation.beta", (0.1,), "1 is missing", "is missing"),
         ("models.model3.degradation.rho", (0.05, 0.6), "1 is 0.6", "less than or equal to 0.5"),
-        ("models.model3.degradation.rho", (0.0, 0.2), "0 is 0.0", BETWEEN),
+        ("models.model3.degradation.rho", (-0.1, 0.2), "0 is -0.1", "than or equal to 0"),
         ("models.model1.network.hidden", (16, 0), "1 is 0", ONE_MORE),
         ("models.model1.network.hidden", (16, "32"), "1 is '32'", INTEGER),
         ("step_study.etas", (0.0, 2.0), "1 is 2.0", "input should be less than or equal to 1"),

@@ -57,6 +57,10 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "tests/test_sharing.py",
         "endpointurl",
     ),
+    'make ablate BUDGET="training.images=9600 sampling.images=1000"': (
+        "tests/test_tools.py",
+        "ablate.overrides(",
+    ),
     "pip-audit --no-deps -r constraints.txt": ("README.md", "the tests don't run it"),
     'make sweep SET="models.model1.learning_rate=1e-4,1e-3" JOBS=2': (
         "tests/test_readme.py",
@@ -202,7 +206,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert "model1.validation_loss" in run("dvc metrics diff")
     assert "index.html" in run("dvc plots show")
     shell.run("git checkout -q . && dvc checkout -q")
-    assert "Running stage 'train@model5'" in run("dvc exp run --temp")
+    assert "Running stage 'train@blur'" in run("dvc exp run --temp")
 
     # Sweep.
     run("dvc exp run --queue")

@@ -34,16 +34,25 @@ from stages import (
 from stages import train_classifier as classifier
 from stages.diffusion import plotting
 from stages.diffusion.intervals import wilson
+from stages.params.models import Model
+from stages.params.reader import load
 from stages.results import ModelResults, read_model
 from tools.copy_project import copy_project
 
-MODELS = TINY["models"] | {"model5": TINY["models"]["model2"] | {"learning_rate": 2.0e-3}}
+UNET = {"network": {"kind": "unet", "channels": [8, 8, 8]}, "learning_rate": 2.0e-3}
+SALT = {"kind": "impulse", "rho": [0.0, 0.5], "T": 4}
+MODELS = TINY["models"] | {
+    "model5": TINY["models"]["model2"] | {"learning_rate": 2.0e-3},
+    "drawn": UNET | {"degradation": SALT | {"levels": 4}, "prediction": "categorical"},
+    "mean": UNET | {"degradation": SALT, "ema": {"decay": 0.9}},
+    "blurred": UNET | {"degradation": {"kind": "blur", "std": 2.0, "T": 3}},
+}
 OVERRIDES = {"models": MODELS, "sampling.images": 12}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results, figures and report of a Gaussian, an impulse and an added model."""
+    """Results, figures and report of a Gaussian, an impulse and added models."""
     folder = tmp_path_factory.mktemp("report")
     prepare(folder)
     for stage in (classifier, reference):
@@ -167,11 +176,12 @@ def test_times_of_another_training_are_not_shown(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    assert len(read_model("model2", "gaussian").seconds) == 2
+    block = Model.model_validate(load(Path("params.yaml"))["models"]["model2"])
+    assert len(read_model("model2", block).seconds) == 2
     path = Path("report/times/model2.json")
     content = path.read_text()
     path.write_text(json.dumps(json.loads(content) | {"history_sha256": "another"}))
-    assert read_model("model2", "gaussian").seconds is None
+    assert read_model("model2", block).seconds is None
     path.write_text(content)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import subprocess
 import sys
@@ -16,6 +17,10 @@ from packaging.specifiers import SpecifierSet
 from stages import progress, torchvision_ops
 from stages.diffusion import devices
 from stages.errors import UserError
+from stages.params.models import Model
+from stages.params.reader import load, validate
+from stages.params.whole import Params
+from tools import ablate
 from tools.copy_project import copy_project, set_key
 from tools.over_seeds import over_seeds
 
@@ -62,6 +67,38 @@ def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
         ("models.model1.learning_rate=0.1",): {"model1.fid": [10.0, 12.0]},
         ("models.model1.learning_rate=0.2",): {"model1.fid": [20.0]},
     }
+
+
+def test_an_ablation_removes_one_part_at_a_time_and_tables_the_best_checkpoint() -> None:
+    values = load(ROOT / "params.yaml")
+    whole = validate(values, Params).models["model5"]
+    for part in ablate.PARTS:
+        block = copy.deepcopy(values["models"]["model5"])
+        for option in ablate.overrides("model5", part)[1::2]:
+            key, _, value = option.removeprefix("+").removeprefix("~").partition("=")
+            *parents, last = key.removeprefix("models.model5.").split(".")
+            place = block
+            for parent in parents:
+                place = place[parent]
+            assert (last in place) != option.startswith("+")
+            if option.startswith("~"):
+                del place[last]
+            else:
+                read = yaml.safe_load(value)
+                place[last] = tuple(map(float, read)) if last == "beta" else read
+        block["network"] = {
+            k: tuple(v) if type(v) is list else v for k, v in block["network"].items()
+        }
+        without = validate(block, Model)
+        assert (without == whole) == (part == "the whole recipe")
+    scores = {f"{key}{side}": 1.0 for key in ("fid", "is") for side in ("", "_below", "_above")}
+    scores |= {"precision": 0.5, "recall": 0.25}
+    checkpoints = [
+        {"roles": ["last"], "main": "strided", "sets": {}},
+        {"roles": ["best"], "main": "strided", "sets": {"strided": scores}},
+    ]
+    last = ablate.table({"independent t": checkpoints}).splitlines()[-1]
+    assert last == "| independent t | 1 [0, 2] | 1 [0, 2] | 0.5 | 0.25 |"
 
 
 def test_pre_commit_runs_the_pinned_ruff() -> None:

@@ -10,28 +10,23 @@ from stages.errors import run
 # isort: split
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from stages.diffusion import checkpoints, degradations, network
+from stages.diffusion.compute import multiply_adds
 from stages.diffusion.network import SIDE
 from stages.params.models import Model
 from stages.params.reader import read
-
-
-def multiply_adds(net: nn.Module) -> int:
-    """Multiply-adds of convolutions and matrix products for one image."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(torch.zeros(1, 1, SIDE, SIDE), torch.zeros(1))
-    return counter.get_total_flops() // 2
+from stages.train import describe
 
 
 def receptive_field(net: nn.Module) -> tuple[int, int]:
     """Height and width of the inputs that one output in the middle depends on, in pixels.
 
-    LayerNorm over (C, H, W), which lets everything depend on everything a little, is left out.
+    Normalisation over whole images, which lets everything depend on everything a little, is left
+    out.
     """
     for module in net.modules():
-        if isinstance(module, nn.LayerNorm):
+        if isinstance(module, nn.LayerNorm | nn.GroupNorm):
             module.forward = lambda x: x  # type: ignore[method-assign, assignment]
     x = torch.zeros(1, 1, SIDE, SIDE, requires_grad=True)
     middle = net.eval()(x, torch.zeros(1))[0, 0, SIDE // 2, SIDE // 2]
@@ -40,21 +35,28 @@ def receptive_field(net: nn.Module) -> tuple[int, int]:
     return int(rows.max() - rows.min() + 1), int(columns.max() - columns.min() + 1)
 
 
-def schedule(process: degradations.Gaussian | degradations.Impulse) -> list[str]:
+def schedule(process: degradations.Process) -> list[str]:
     """A line for each of some steps t: what is left of the image."""
     steps = sorted({1, *(max(1, round(process.T * k / 4)) for k in range(1, 5))})
-    if isinstance(process, degradations.Gaussian):
-        kept = process.alpha_bar
-        return [
-            f"t = {t:>4}  alpha_bar {kept[t]:.3g}, signal-to-noise ratio "
-            f"{10 * torch.log10(kept[t] / (1 - kept[t])):.1f} dB"
-            for t in steps
-        ]
-    return [
-        f"t = {t:>4}  density {process.density[t]:.4f}: {1 - 2 * process.density[t]:.1%} of the "
-        "pixels are untouched"
-        for t in steps
-    ]
+    return [f"t = {t:>4}  {left(process, t)}" for t in steps]
+
+
+def left(process: degradations.Process, t: int) -> str:
+    """What is left of an image at step t, in words."""
+    match process:
+        case degradations.Gaussian():
+            kept = process.alpha_bar[t]
+            ratio = 10 * torch.log10(kept / (1 - kept))
+            return f"alpha_bar {kept:.3g}, signal-to-noise ratio {ratio:.1f} dB"
+        case degradations.Impulse():
+            density = process.density[t]
+            return f"density {density:.4f}: {1 - 2 * density:.1%} of the pixels are untouched"
+        case degradations.Blur():
+            return f"blurred by {process.std[t]:.2f} pixels"
+        case degradations.Pixelation():
+            return f"squares of {process.sides[t - 1]} pixels"
+        case degradations.Fading():
+            return f"faded over {process.widths[t]:.2f} pixels, and by all steps before"
 
 
 def main() -> None:
@@ -62,9 +64,9 @@ def main() -> None:
     parser.add_argument("model", metavar="MODEL", help="a key of `models` in params.yaml: model1")
     name = parser.parse_args().model
     model = read(f"models.{name}", Model)
-    net = network.build(model.network.model_dump())
-    process = degradations.build(model.degradation.model_dump())
-    height, width = receptive_field(network.build(model.network.model_dump()))
+    block = describe(name, model)
+    net, process = network.build(block["network"]), degradations.build(block["degradation"])
+    height, width = receptive_field(network.build(block["network"]))
     whole = ", the whole image" if (height, width) == (SIDE, SIDE) else ""
     weights = Path("results/models") / name / "best.safetensors"
     if weights.exists():
@@ -72,11 +74,12 @@ def main() -> None:
         state = f"best after epoch {saved['epoch']}, validation loss {saved['validation_loss']:.5f}"
     else:
         state = f"not yet: dvc repro train@{name}"
-    kind = "generates from" if isinstance(process, degradations.Gaussian) else "restores from"
-    print(f"{name}, {kind} {model.degradation.kind} noise in {process.T} steps")
+    kind = "restores from" if degradations.restores(process) else "generates from"
+    noise = " noise" if model.degradation.kind in ("gaussian", "impulse") else ""
+    print(f"{name}, {kind} {model.degradation.kind}{noise} in {process.T} steps")
     print(f"  parameters       {sum(p.numel() for p in net.parameters()):,}")
     print(f"  multiply-adds    {multiply_adds(net) / 1e6:,.1f} million an image and step")
-    print(f"  receptive field  {height} x {width} pixels by convolutions{whole}")
+    print(f"  receptive field  {height} x {width} pixels{whole}")
     for number, line in enumerate(schedule(process)):
         print(f"  {'' if number else 'schedule':<16} {line}")
     print(f"  trained          {state}")

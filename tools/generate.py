@@ -13,20 +13,20 @@ from stages.errors import UserError, run
 # isort: split
 import torch
 
-from stages.diffusion import degradations, devices, samplers
+from stages.diffusion import degradations, devices, predictions, samplers
 from stages.diffusion.plotting import tile
 from stages.params.reader import read
 from stages.params.sampling import Sampling
 from stages.params.training import Precision
 from stages.progress import Progress
-from stages.sample import draw, steps_of
+from stages.sample import draw, own, steps_of
 from tools import pictures
 
 
 def main() -> None:
     parser = pictures.parser("generate", __doc__, "generated.png")
     parser.add_argument("--images", type=int, default=64, help="how many (64)")
-    parser.add_argument("--steps", type=int, help="DDIM in so many steps; else ancestral, all T")
+    parser.add_argument("--steps", type=int, help="so many; else the model's own sampler")
     parser.add_argument("--eta", type=float, default=0.0, help="of DDIM, 0 to 1 (0)")
     parser.add_argument("--seed", type=int, help="the same images again (else fresh ones)")
     given = parser.parse_args()
@@ -38,7 +38,7 @@ def main() -> None:
     device = devices.device()
     dtype = devices.precision(read("training.precision", Precision), device)
     net, process, description = pictures.load(given, device)
-    if not isinstance(process, degradations.Gaussian):
+    if degradations.restores(process):
         raise UserError(
             f"{given.model} restores images, it has none of its own: python -m tools.restore"
         )
@@ -46,21 +46,26 @@ def main() -> None:
         raise UserError(f"--steps is {given.steps}, must be in 1..{process.T}")
 
     seed = secrets.randbelow(2**31) if given.seed is None else given.seed
-    way = {"sampler": "strided" if given.steps else "ancestral", "eta": given.eta}
-    params = read("sampling", Sampling).model_copy(update=way | {"steps": given.steps or process.T})
-    shapes = torch.empty(given.images, 1, 28, 28, device=device)
+    sampler = description.get("sampler")
+    if given.steps:
+        sampler = {"kind": "strided", "steps": given.steps, "eta": given.eta}
+    elif not sampler:
+        sampler = {"kind": "ancestral", "steps": process.T}
+    params = own(read("sampling", Sampling), process, sampler)
+    shapes = torch.zeros(given.images, 1, 28, 28, device=device)
     with (
         torch.inference_mode(),
         devices.autocast(device, dtype),
         Progress("generate", steps_of(process, params, given.images)) as bar,
     ):
-        predict = samplers.predictor(net, process.T)
+        predict = samplers.answers(net, process, predictions.of(process, description))
         sets = draw(predict, process, shapes, params, (seed, "generate"), bar.advance)
-    images = sets[params.sampler].squeeze(1).numpy()
+    ((way, drawn),) = sets.items()
+    images = drawn.squeeze(1).numpy()
     pictures.save(given.output, tile(images, math.ceil(math.sqrt(given.images))))
     print(
         f"{given.output}: {given.images} images of {given.model}, epoch {description['epoch']}, "
-        f"{params.sampler}, {params.steps} steps; again with --seed {seed}"
+        f"{way}, {params.steps} steps; again with --seed {seed}"
     )
 
 

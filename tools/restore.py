@@ -1,4 +1,4 @@
-"""Restore a picture with a model that undoes impulse noise:
+"""Restore a picture with a model that undoes impulse noise, blur or another degradation:
 
 python -m tools.restore model3 noisy.png --output restored.png
 
@@ -41,7 +41,7 @@ def field_behind(process: degradations.Impulse, x_T: Tensor, u: Tensor) -> Tenso
 def main() -> None:
     parser = pictures.parser("restore", __doc__, "restored.png")
     parser.add_argument("picture", type=Path, metavar="PICTURE")
-    parser.add_argument("--add-noise", action="store_true", help="add the model's noise first")
+    parser.add_argument("--add-noise", action="store_true", help="degrade it first as in training")
     parser.add_argument("--invert", action="store_true", help="the picture is dark on light")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
     given = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
     device = devices.device()
     dtype = devices.precision(read("training.precision", Precision), device)
     net, process, description = pictures.load(given, device)
-    if not isinstance(process, degradations.Impulse):
+    if isinstance(process, degradations.Gaussian | degradations.GreyImpulse):
         raise UserError(f"{given.model} generates images: python -m tools.generate")
 
     start = start.to(device)
@@ -58,7 +58,7 @@ def main() -> None:
     u = noise.uniform(start)
     if given.add_noise:
         start = process.degrade(start, u, process.T)
-    else:
+    elif isinstance(process, degradations.Impulse):
         u = field_behind(process, start, u)
     restore = predictor(net, process.T)
     with torch.inference_mode(), devices.autocast(device, dtype):

@@ -174,6 +174,12 @@ def psnr(images: Tensor, originals: Tensor) -> float:
     return (10 * torch.log10(255**2 / error.clamp(min=1e-3))).mean().item()
 
 
+def rmse(images: Tensor, originals: Tensor) -> float:
+    """Root mean squared error over all pixels in [0, 1], the mean over images; uint8."""
+    error = (images.double() - originals.double()) / 255
+    return error.square().flatten(1).mean(1).sqrt().mean().item()
+
+
 def ssim(images: Tensor, originals: Tensor) -> float:
     """Structural similarity (Wang et al. 2004), the mean over images, by torchmetrics."""
     from torchmetrics.functional.image import structural_similarity_index_measure

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stages.diffusion import parallel
 from stages.diffusion.convolution import FourierConv2d
+from stages.diffusion.unet import UNet
 
 SIDE = 28  # pixels; LayerNorm runs over (C, 28, 28), so the size is built in
 
@@ -100,7 +101,10 @@ class Cnn(nn.Module):
 
 
 def build(config: dict) -> nn.Module:
-    """The network of a `network` block of params.yaml (`kind`, `hidden`, `dropout`)."""
+    """The network of a `network` block of params.yaml (`kind`; `hidden` and `dropout`,
+    or `channels`); `outputs` is there where a pixel has several."""
+    if config["kind"] == "unet":
+        return UNet(tuple(config["channels"]), config.get("outputs", 1))
     if config["kind"] != "cnn":
-        raise ValueError(f"network.kind is {config['kind']!r}, must be 'cnn'")
+        raise ValueError(f"network.kind is {config['kind']!r}, must be 'cnn' or 'unet'")
     return Cnn(tuple(config["hidden"]), config.get("dropout", 0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
@@ -139,9 +140,13 @@ def losses(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
     colours: Mapping[str, str],
     published: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    labels: Mapping[str, str],
     scale: str,
 ) -> Figure:
-    """One panel a model: (epoch, training, validation), the published numbers in grey behind."""
+    """One panel a model: (epoch, training, validation), the published numbers in grey behind.
+
+    labels: of y, by model.
+    """
     figure, axes = plt.subplots(
         1, len(curves), figsize=(3.2 * len(curves) + 0.6, 2.9), squeeze=False
     )
@@ -155,7 +160,7 @@ def losses(
         style = {"color": colours[name], "marker": "o"}
         axis.plot(epoch, training, "--", label="training", mfc="white", **style)
         axis.plot(epoch, validation, "-", label="validation", **style)
-        axis.set(title=name, xlabel="epoch", ylabel="mean squared error")
+        axis.set(title=name, xlabel="epoch", ylabel=labels[name])
         axis.xaxis.get_major_locator().set_params(integer=True)
         _scale(axis, scale)
         axis.legend()
@@ -239,6 +244,28 @@ def scores_by_checkpoint(
     axis.set_xticks(*zip(*ticks, strict=True), fontsize=7)
     axis.set_ylabel(ylabel)
     axis.grid(visible=False, axis="x")
+    return figure
+
+
+def quality(
+    series: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+    colours: Mapping[str, str],
+    filled: Collection[str],
+    floor: float,
+) -> Figure:
+    """A line a model of (multiply-adds of training, score, and how far its interval goes down and
+    up); markers of those not in `filled` are open. The score of real images is a line across."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.6))
+    for name, (x, y, below, above) in series.items():
+        order = np.argsort(x)
+        sides = np.clip([below, above], 0, None)[:, order]
+        marker = {"fmt": "o-", "ms": 5, "lw": 1.2, "mfc": None if name in filled else "white"}
+        axis.errorbar(x[order], y[order], sides, color=colours[name], label=name, **marker)
+    axis.axhline(floor, color=REAL, ls=":", label=f"real images: {floor:.3g}")
+    axis.set(xlabel="multiply-adds of training", ylabel="FID, classifier features", xscale="log")
+    _scale(axis, "log")
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -344,8 +371,11 @@ def step_study(
                 axis.set_ylabel(label)
         column[0].set_title(name)
         column[-1].set_xlabel("strided steps")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    said: dict[str, Artist] = {}  # every line once, in the colours of the first model that has it
+    for axis in axes[0]:
+        for handle, text in zip(*axis.get_legend_handles_labels(), strict=True):
+            said.setdefault(text, handle)
+    figure.legend(list(said.values()), list(said), loc="outside upper center", ncols=len(said))
     return figure
 
 

@@ -12,9 +12,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from stages.diffusion.degradations import Gaussian, Impulse
+from stages.diffusion.degradations import Cold, Gaussian, GreyImpulse, Process
 from stages.diffusion.randomness import Draw
 
+Network = Callable[[Tensor, Tensor], Tensor]  # (x_t, t / T) -> what it was trained to say
 Predict = Callable[[Tensor, int], Tensor]
 Watch = Callable[[int, Tensor], None]
 
@@ -77,7 +78,7 @@ def sample_strided(
 
 
 def sample_cold_naive(
-    restore: Predict, process: Impulse, x_T: Tensor, uniform: Draw, watch: Watch = _ignore
+    restore: Predict, process: Cold, x_T: Tensor, uniform: Draw, watch: Watch = _ignore
 ) -> Tensor:
     """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, degrade again with a fresh field."""
     x = x_T
@@ -90,7 +91,7 @@ def sample_cold_naive(
 
 
 def sample_cold_improved(
-    restore: Predict, process: Impulse, x_T: Tensor, u: Tensor, watch: Watch = _ignore
+    restore: Predict, process: Cold, x_T: Tensor, u: Tensor, watch: Watch = _ignore
 ) -> Tensor:
     """Algorithm 2 of Bansal et al.: x_{s-1} = x_s - D(x_0_hat, s) + D(x_0_hat, s - 1).
 
@@ -106,7 +107,61 @@ def sample_cold_improved(
     return x
 
 
-def predictor(network: Callable[[Tensor, Tensor], Tensor], T: int) -> Predict:
+def sample_categorical(
+    predict: Predict,
+    process: GreyImpulse,
+    x_T: Tensor,
+    uniform: Draw,
+    steps: int,
+    eta: float = 0.0,
+    watch: Watch = _ignore,
+) -> Tensor:
+    """Impulse noise undone by draws of grey levels, x_s ~ p(x_s | x_t), on a subset of the steps.
+
+    predict gives p(x_0 | x_t), (N, levels, H, W). Of one pixel, with one field u that makes the
+    masks nest: at s < t it is salt by noise with probability rho_s; it is still x_0 at s and
+    salt by noise at t with probability rho_t - rho_s; and it is x_0 at both with 1 - 2 rho_t.
+    So where x_t is neither salt nor pepper, x_t is x_0 and x_s too. Where x_t is salt,
+
+        q(x_s | x_t, x_0) = r [x_s = salt] + (1 - r) [x_s = x_0],   r = rho_s / rho_t;
+
+    for x_0 = salt both terms say the same, whether the pixel is noise or not. Pepper likewise.
+    The sum over x_0, weighted by p(x_0 | x_t), as in D3PM (Austin et al. 2021, equation 4), is
+
+        p(x_s | x_t) = r [x_s = x_t] + (1 - r) p(x_0 = x_s | x_t):
+
+    a pixel that may be noise stays with probability r, and is else drawn from the prediction. It
+    holds for any s < t. At s = 0, where rho counts as 0, every pixel that may be noise is drawn.
+
+    eta: the probability that a pixel takes no part in that and is degraded anew from its draw of
+    x_0, with a fresh field. The distribution of x_s stays the same, as in DDIM, but a wrong grey
+    pixel, which no step of the posterior would touch, can be put right. eta = 1 is Algorithm 4
+    with a draw in the place of the mean.
+    """
+    density = [0.0, *process.density.tolist()[1:]]
+    x, path = x_T, strided_steps(process.T, steps)
+    watch(process.T, x)
+    for t, s in pairwise(path):
+        noise = (x == process.low) | (x == process.high)
+        x_0_hat = torch.where(noise, process.grey(draw(predict(x, t), uniform(x))).to(x.dtype), x)
+        stays = noise & (uniform(x) < density[s] / density[t])
+        posterior = torch.where(stays, x, x_0_hat)
+        if eta > 0:
+            anew = process.degrade(x_0_hat, uniform(x), s)
+            posterior = torch.where(uniform(x) < eta, anew, posterior)
+        x = posterior
+        watch(s, x)
+    return x
+
+
+def draw(probabilities: Tensor, place: Tensor) -> Tensor:
+    """One category for each pixel, (N, 1, H, W) int64, from probabilities (N, C, H, W), by the
+    inverse of their sums at `place`, (N, 1, H, W), uniform in [0, 1)."""
+    cumulative = probabilities.double().cumsum(1)
+    return (cumulative <= place * cumulative[:, -1:]).sum(1, keepdim=True)
+
+
+def predictor(network: Network, T: int) -> Predict:
     """A network of (x_t, t / T) as a function of (x_t, t), its output in the dtype of x_t."""
 
     def predict(x_t: Tensor, t: int) -> Tensor:
@@ -114,3 +169,24 @@ def predictor(network: Callable[[Tensor, Tensor], Tensor], T: int) -> Predict:
         return network(x_t, scaled).to(x_t.dtype)
 
     return predict
+
+
+def answers(network: Network, process: Process, prediction: str) -> Predict:
+    """A network as the function of (x_t, t) that the samplers of its process ask: eps_hat of a
+    Gaussian one, x_0_hat of a cold one, and of a categorical prediction the probabilities of the
+    grey levels of every pixel of x_0, (N, levels, H, W). See stages.diffusion.predictions.
+    """
+    said = predictor(network, process.T)
+    if isinstance(process, GreyImpulse):
+        return lambda x_t, t: said(x_t, t).softmax(1)
+    if prediction == "eps" or not isinstance(process, Gaussian):
+        return said
+    alpha_bar = process.alpha_bar.tolist()
+
+    def eps_hat(x_t: Tensor, t: int) -> Tensor:
+        signal, noise = alpha_bar[t] ** 0.5, (1 - alpha_bar[t]) ** 0.5
+        if prediction == "v":
+            return signal * said(x_t, t) + noise * x_t
+        return (x_t - signal * said(x_t, t)) / noise
+
+    return eps_hat

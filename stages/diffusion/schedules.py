@@ -22,6 +22,15 @@ def linear_alpha_bar(beta1: float, beta2: float, T: int) -> Tensor:
     return alpha_bar
 
 
+def cosine_alpha_bar(T: int, offset: float = 0.008) -> Tensor:
+    """alpha_bar of the cosine schedule (Nichol and Dhariwal 2021, equation 17), whose beta is cut
+    at 0.999, so that x_T keeps a trace of the image: alpha_bar[T] is about 2e-9 for T = 1000."""
+    t = torch.arange(T + 1, dtype=torch.float64)
+    alpha_bar = torch.cos((t / T + offset) / (1 + offset) * math.pi / 2) ** 2
+    beta = beta_of(alpha_bar / alpha_bar[0]).clamp(max=0.999)
+    return torch.cumprod(1 - beta, dim=0)
+
+
 def beta_of(alpha_bar: Tensor) -> Tensor:
     """beta_t = 1 - alpha_bar_t / alpha_bar_{t-1} (equation 2) with beta_0 = 0; (T + 1,)."""
     beta = torch.zeros_like(alpha_bar)

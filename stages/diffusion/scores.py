@@ -61,8 +61,9 @@ def of_images(
 
 
 def of_restoration(images: Tensor, originals: Tensor) -> dict[str, float]:
-    """PSNR in dB and SSIM of restored images against those they started from."""
+    """PSNR in dB, SSIM and RMSE of restored images against those they started from."""
     return {
         "psnr": metrics.psnr(images, originals),
         "ssim": metrics.ssim(images, originals),
+        "rmse": metrics.rmse(images, originals),
     }

@@ -10,12 +10,13 @@ from torch import nn
 
 from stages.diffusion import checkpoints, degradations, network
 
-Process = degradations.Gaussian | degradations.Impulse
+Process = degradations.Process
 
 
 def load(path: Path, device: torch.device) -> tuple[nn.Module, Process, dict[str, Any]]:
     """The network, for sampling; its process; and what the file says of itself (`model`, `epoch`,
-    `validation_loss`, `network`, `degradation`).
+    `validation_loss`, `network`, `degradation`, and `prediction` and `sampler` where the
+    model names them).
 
     Raises UserError where the file is missing, damaged or of another architecture.
     """

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.diffusion import data, parallel
-from stages.diffusion.degradations import Gaussian, Impulse
+from stages.diffusion.degradations import Process
 from stages.diffusion.devices import autocast
 from stages.diffusion.objectives import loss
 from stages.diffusion.randomness import derive, generator
@@ -21,20 +21,23 @@ VALIDATION_BATCH = 500  # fixes the order in which the validation noise is drawn
 def train_epoch(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    process: Gaussian | Impulse,
+    process: Process,
     images: Tensor,
     batch_size: int,
     seed: int,
     epoch: int,
     dtype: torch.dtype,
     advance: Callable[[], None],
+    prediction: str | None = None,
+    stratified: bool = False,
 ) -> float:
     """One pass over images, (N, 1, 28, 28) uint8; the mean loss of its batches, of which each
     process does its part.
 
     The order of images, t (uniform on 1..T), noise and dropout follow from (seed, epoch) alone,
     the same for every model; the last incomplete batch is dropped. `advance` is called after
-    each step. Raises UserError where the loss is not finite.
+    each step. prediction: see stages.diffusion.predictions; stratified: see `_steps`.
+    Raises UserError where the loss is not finite.
     """
     network.train()
     device = images.device
@@ -45,10 +48,11 @@ def train_epoch(
     losses = []  # read once an epoch: no waiting for the device
     for indices in order[: steps * batch_size].split(batch_size):
         x_0 = data.to_pixels(images[indices])
-        t = torch.randint(1, process.T + 1, (len(x_0),), generator=g, device=device)
+        t = _steps(len(x_0), process.T, g, stratified)
         field = process.field(x_0, g)
+        x_0, t, field = (parallel.mine(whole) for whole in (x_0, t, field))
         with autocast(device, dtype):
-            batch_loss = loss(network, process, *map(parallel.mine, (x_0, t, field)))
+            batch_loss = loss(network, process, x_0, t, field, prediction)
         optimizer.zero_grad(set_to_none=True)
         batch_loss.backward()
         optimizer.step()
@@ -60,14 +64,25 @@ def train_epoch(
     return _finite(found.mean().item(), "training", epoch, where)
 
 
+def _steps(count: int, T: int, g: torch.Generator, stratified: bool) -> Tensor:
+    """t of a batch, (count,): each uniform on 1..T; if stratified, one from each of `count` equal
+    parts of that range, so that every batch has seen all of it (Kingma et al. 2021, appendix I)."""
+    if not stratified:
+        return torch.randint(1, T + 1, (count,), generator=g, device=g.device)
+    place = torch.rand(count, generator=g, device=g.device)
+    place = (torch.arange(count, device=g.device) + place) / count
+    return (place * T).long().clamp(max=T - 1) + 1
+
+
 @torch.no_grad()
 def validate(
     network: nn.Module,
-    process: Gaussian | Impulse,
+    process: Process,
     images: Tensor,
     seed: int,
     epoch: int,
     dtype: torch.dtype,
+    prediction: str | None = None,
 ) -> float:
     """Mean loss over images, (N, 1, 28, 28) uint8, on one fixed bank of (t, noise); the processes
     take its batches in turn.
@@ -87,7 +102,7 @@ def validate(
         field = process.field(x_0, g)
         if number % parallel.size() == parallel.rank():
             with autocast(device, dtype):
-                total += loss(network, process, x_0, t, field) * len(x_0)
+                total += loss(network, process, x_0, t, field, prediction) * len(x_0)
     return _finite(parallel.total(total).item() / len(images), "validation", epoch)
 
 

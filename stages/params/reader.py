@@ -115,17 +115,24 @@ def validate(
         raise UserError(f"{path}: " + f"\n       {path}: ".join(faults)) from None
 
 
-def _keys(schema: Any, root: Any, path: list[str]) -> set[str]:
-    """The keys that a JSON schema allows at a path, in any of its alternatives."""
+def _keys(schema: Any, root: Any, path: list[str], value: Any) -> set[str]:
+    """The keys that a JSON schema allows at a path, in any of its alternatives; where one key of
+    the value at hand says which alternative is meant, in that one."""
     while "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if "discriminator" in schema and isinstance(value, dict):
+        by_tag = schema["discriminator"]["mapping"]
+        tag = value.get(schema["discriminator"]["propertyName"])
+        if tag in by_tag:
+            return _keys({"$ref": by_tag[tag]}, root, path, value)
     alternatives = schema.get("oneOf", []) + schema.get("anyOf", [])
-    found = {key for other in alternatives for key in _keys(other, root, path)}
+    found = {key for other in alternatives for key in _keys(other, root, path, value)}
     properties = schema.get("properties", {})
     if not path:
         return found | set(properties)
     below = properties.get(path[0], schema.get("additionalProperties"))
-    return found | (_keys(below, root, path[1:]) if isinstance(below, dict) else set())
+    inside = value.get(path[0]) if isinstance(value, dict) else None
+    return found | (_keys(below, root, path[1:], inside) if isinstance(below, dict) else set())
 
 
 def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> str:
@@ -136,7 +143,7 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
         inside |= isinstance(here, tuple) and isinstance(part, int) and part < len(here)
         if inside:
             here = here[part]
-        elif part != fault["loc"][-1] or part == "[key]":
+        elif part != fault["loc"][-1] or part == "[key]" or fault["type"] == "value_error":
             continue
         location.append(str(part))
     where = ".".join(location) or "the file"
@@ -150,7 +157,8 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
         key = context["discriminator"].strip("'")
         return f"{where}.{key} is {context['tag']!r}: input should be {context['expected_tags']}"
     if kind == "extra_forbidden":
-        known = sorted(_keys(schema, schema, location[len(prefix) : -1]) - {location[-1]})
+        allowed = _keys(schema, schema, location[len(prefix) : -1], value)
+        known = sorted(allowed - {location[-1]})
         hint = nearest(location[-1], known) or f" (known here: {', '.join(known)})"
         return f"{where} is {here!r}: not a known key{hint}"
     message = fault["msg"].removeprefix("Value error, ")

@@ -55,12 +55,14 @@ class Params(Section):
         ):
             if value > limit:
                 raise ValueError(f"{key} is {value}, must not exceed {why}, {limit}")
-        asked = [("step_study.steps", steps) for steps in self.step_study.steps]
-        if self.sampling.sampler == "strided":
-            asked.insert(0, ("sampling.steps", self.sampling.steps))
         for name, model in self.models.items():
-            T = model.degradation.T
+            T, gaussian = model.degradation.T, model.degradation.kind == "gaussian"
+            asked = []
+            if gaussian and self.sampling.sampler == "strided" and not model.sampler:
+                asked.append(("sampling.steps", self.sampling.steps))
+            if gaussian or model.prediction == "categorical":
+                asked += [("step_study.steps", steps) for steps in self.step_study.steps]
             for key, steps in asked:
-                if model.degradation.kind == "gaussian" and steps > T:
+                if steps > T:
                     raise ValueError(f"{key} is {steps}, must not exceed T of {name}, {T}")
         return self
