@@ -69,3 +69,16 @@ def test_an_image_does_not_depend_on_the_others() -> None:
     layer, x = FourierConv2d(FEWEST, FEWEST, 7, 28), torch.randn(5, FEWEST, 28, 28)
     with torch.no_grad():
         torch.testing.assert_close(layer(x)[3:4], layer(x[3:4]), rtol=0, atol=1e-6)
+
+
+@torch.no_grad()
+def test_what_is_kept_for_sampling_follows_the_weights() -> None:
+    torch.manual_seed(0)
+    layer, x = FourierConv2d(FEWEST, FEWEST, 7, 28), torch.randn(2, FEWEST, 28, 28)
+    layer(x)
+    layer.weight.mul_(2)
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(x)
+    plain = nn.Conv2d(FEWEST, FEWEST, 7, padding=3)
+    plain.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(x), plain(x), rtol=1e-4, atol=1e-4)

@@ -35,11 +35,9 @@ class _Times(torch.autograd.Function):
 
 
 def _turn(angle: Tensor) -> Tensor:
-    """exp(i angle), (m, k), as a real matrix (m * 2, k * 2): it multiplies columns in which every
-    real part is followed by its imaginary part."""
+    """exp(i angle), (m, k), as a real tensor (2, m, 2, k) between real and imaginary parts."""
     re, im = angle.cos(), angle.sin()
-    rows = torch.stack([torch.stack([re, -im], -1), torch.stack([im, re], -1)], 1)
-    return rows.flatten(2).flatten(0, 1)
+    return torch.stack([torch.stack([re, -im], 1), torch.stack([im, re], 1)])
 
 
 class FourierConv2d(nn.Conv2d):
@@ -58,6 +56,7 @@ class FourierConv2d(nn.Conv2d):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, side: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self._kept: tuple[tuple[int, int, bool], Tensor] | None = None
         self.side = side
         self.period = side + kernel_size // 2  # what wraps around falls on pixels that are cut off
         self.columns = self.period // 2 + 1  # frequencies across; the others are conjugates
@@ -74,32 +73,43 @@ class FourierConv2d(nn.Conv2d):
         angle = step * (ky[:, None, None, None] * tap[:, None] + kx[:, None, None] * tap)
         matrices = {
             "across": across.flatten(0, 1),
-            "down": _turn(-step * ky[:, None] * pixel),
-            "up": _turn(step * pixel[:, None] * ky) / self.period,
+            "down": _turn(-step * ky[:, None] * pixel).transpose(2, 3).flatten(2).flatten(0, 1),
+            "up": _turn(step * pixel[:, None] * ky).transpose(0, 1).flatten(2).flatten(0, 1)
+            / self.period,
             "back": (across * share[:, None]).flatten(0, 1).T,
             "kernel": torch.stack([angle.cos(), angle.sin()], 2).flatten(3).flatten(0, 2),
         }
         for name, matrix in matrices.items():
             self.register_buffer(name, matrix.float().contiguous(), persistent=False)
 
+    def _response(self) -> Tensor:
+        """The kernel's transform, (period * columns, 2 * in channels, 2 * out channels); kept for
+        the many steps of a sampler, as long as the weights are the same."""
+        keeps = not torch.is_grad_enabled()
+        key = (self.weight._version, self.weight.data_ptr(), torch.is_autocast_enabled("cpu"))
+        if keeps and self._kept and self._kept[0] == key:
+            return self._kept[1]
+        c, o = self.in_channels, self.out_channels
+        w = self.kernel @ self.weight.permute(2, 3, 1, 0).reshape(-1, c * o)
+        re, im = w.view(-1, 2, c, o).unbind(1)
+        w = torch.cat([torch.cat([re, im], 2), torch.cat([-im, re], 2)], 1)
+        self._kept = (key, w) if keeps else None
+        return w
+
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or min(self.in_channels, self.out_channels) < FEWEST:
             return super().forward(x)
         n, c, o = len(x), self.in_channels, self.out_channels
         side, period, columns = self.side, self.period, self.columns
-        w = self.kernel @ self.weight.permute(2, 3, 1, 0).reshape(-1, c * o)
-        re, im = w.view(period * columns, 2, c, o).unbind(1)
-        w = torch.cat([torch.cat([re, im], 2), torch.cat([-im, re], 2)], 1)  # (.., 2 * c, 2 * o)
-
         x = x.permute(0, 2, 3, 1).reshape(n * side, side, c)
         x = _Times.apply(self.across, x)  # (n * side, 2 * columns, c)
-        x = _Times.apply(
-            self.down, x.view(n, side * 2, columns * c)
-        )  # (n, period * 2, columns * c)
-        x = x.view(n, period, 2, columns, c).permute(1, 3, 0, 2, 4)
-        x = torch.bmm(x.reshape(period * columns, n, 2 * c), w)
-        x = x.view(period, columns, n, 2, o).permute(2, 0, 3, 1, 4)
-        x = _Times.apply(self.up, x.reshape(n, period * 2, columns * o))
+        # (n, 2 * period, columns * c)
+        x = _Times.apply(self.down, x.view(n, side * 2, columns * c))
+        x = x.view(n, 2, period, columns, c).permute(2, 3, 0, 1, 4)
+        x = torch.bmm(x.reshape(period * columns, n, 2 * c), self._response())
+        x = x.view(period, columns, n, 2, o).permute(2, 3, 0, 1, 4)
+        # (n, side * 2, columns * o)
+        x = _Times.apply(self.up, x.reshape(n, 2 * period, columns * o))
         x = _Times.apply(self.back, x.view(n * side, 2 * columns, o))
         x = x.view(n, side, side, o)
         return (x if self.bias is None else x + self.bias.to(x.dtype)).permute(0, 3, 1, 2)
