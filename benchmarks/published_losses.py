@@ -4,7 +4,7 @@
 
 Trains with 48,000 images and validates on 12,000, whatever budget params.yaml has; the data must
 be there (`dvc repro download`). Nothing is kept. On two cores with bfloat16 units an epoch takes
-one to three minutes for model1 and some ten for model3.
+one minute for model1 and three to four for model3.
 """
 
 from __future__ import annotations
