@@ -54,7 +54,7 @@ def put(folder: Path, compress: bool) -> None:
     folder.mkdir(exist_ok=True)
     for name, content in CONTENT.items():
         path = folder / (f"{name}.gz" if compress else name)
-        path.write_bytes(gzip.compress(content) if compress else content)
+        path.write_bytes(gzip.compress(content, mtime=0) if compress else content)
 
 
 def downloaded(workspace: Path) -> dict[str, bytes]:
@@ -213,7 +213,7 @@ NAMES = list(CONTENT)
         (NAMES[0], b"<html>sign in</html>", "has another SHA-256"),
         (NAMES[1], CONTENT[NAMES[3]], "has another SHA-256"),  # two files swapped
         (NAMES[2], b"", "has another SHA-256"),
-        (NAMES[3], gzip.compress(CONTENT[NAMES[3]])[:-6], "is damaged"),
+        (NAMES[3], gzip.compress(CONTENT[NAMES[3]], mtime=0)[:-6], "is damaged"),
         (NAMES[3], b"\x1f\x8b" + bytes(40), "is damaged"),
     ],
 )
