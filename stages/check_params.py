@@ -1,25 +1,35 @@
 """Check the whole of params.yaml before any work starts.
 
-Its output never changes, so passing the check again re-runs nothing.
+results/params_checked.txt never changes, so passing the check again re-runs nothing.
+results/samplers/<model>.json says by what stages.sample draws images of a model: what params.yaml
+says for all models and for single ones comes together there, and a change of it samples again
+what it changes, and trains nothing.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 from stages import arguments
 from stages.errors import run
+from stages.files import write
 from stages.params.reader import load, validate
 from stages.params.whole import Params
 
 OUTPUT = Path("results/params_checked.txt")
+SAMPLERS = Path("results/samplers")
 
 
 def main() -> None:
     arguments.none(__doc__, "check_params")
     params = validate(load(), Params)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    OUTPUT.write_text("params.yaml is valid\n")
+    write(OUTPUT, b"params.yaml is valid\n")
+    shutil.rmtree(SAMPLERS, ignore_errors=True)
+    for name in params.models:
+        sampler = params.sampler(name).model_dump()
+        write(SAMPLERS / f"{name}.json", (json.dumps(sampler, indent=1) + "\n").encode())
     print(f"params.yaml is valid; models: {', '.join(params.models)}")
 
 

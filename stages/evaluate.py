@@ -70,8 +70,8 @@ def main() -> None:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("epoch", "set", "image", "digit", "confidence", "nearest", "distance"))
         for sets, description in scored:
-            entry = {key: description[key] for key in ("epoch", "roles", "start", "main")}
-            entry |= {"steps": description.get("steps"), "sets": {}}
+            entry = {key: description[key] for key in ("epoch", "roles", "main")}
+            entry |= {key: description.get(key) for key in ("start", "steps", "eta")} | {"sets": {}}
             for key, drawn in sets.items():
                 result: dict[str, float] = {}
                 if "original" in sets and key != "original":

@@ -8,13 +8,14 @@ impulse density of 0.25, half of the pixels survive. They are held-out ones
 replaced by an impulse and nothing of an image is left. Both cold samplers, and a restoration in
 one step, begin at the same degraded images.
 
-A model that names a `sampler` of its own in params.yaml is sampled by that one.
+Which sampler a model is drawn by stands in results/samplers: see stages.check_params.
 
 For a picture of your own number of fresh samples, see python -m tools.generate --help.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from functools import partial
@@ -40,12 +41,13 @@ from stages.diffusion import (
 )
 from stages.diffusion.randomness import CHUNK, Chunked, generator
 from stages.params.data import Data
-from stages.params.reader import Seed, read
-from stages.params.sampling import Sampling
+from stages.params.reader import Count, Seed, read, validate
+from stages.params.sampling import Ancestral, Cold, Posterior, Sampler, Strided
 from stages.params.training import Precision
 from stages.progress import Progress
 
 CHECKPOINTS = Path("results/models")
+SAMPLERS = Path("results/samplers")
 OUTPUT = Path("results/samples")
 FILMED, FRAMES = 16, 41  # images whose way from x_T to x_0 is kept, and at how many steps
 
@@ -102,18 +104,18 @@ def sample_gaussian(
     process: degradations.Gaussian,
     noise: Chunked,
     like: Tensor,
-    params: Sampling,
+    sampler: Ancestral | Strided,
     watch: Watching,
 ) -> Sets:
     """Images from pure noise; like: (N, 1, 28, 28) gives the shape."""
-    x_T, seen = noise.normal(like), watch(params.sampler)
-    if params.sampler == "ancestral":
+    x_T, seen = noise.normal(like), watch(sampler.kind)
+    if sampler.kind == "ancestral":
         x_0 = samplers.sample_ancestral(predict, process, x_T, noise.normal, seen)
     else:
         x_0 = samplers.sample_strided(
-            predict, process, x_T, noise.normal, params.steps, params.eta, seen
+            predict, process, x_T, noise.normal, sampler.steps, sampler.eta, seen
         )
-    return {params.sampler: x_0}
+    return {sampler.kind: x_0}
 
 
 def sample_categorical(
@@ -121,13 +123,13 @@ def sample_categorical(
     process: degradations.GreyImpulse,
     noise: Chunked,
     like: Tensor,
-    params: Sampling,
+    sampler: Posterior,
     watch: Watching,
 ) -> Sets:
     """Images from pure salt and pepper; like: (N, 1, 28, 28) gives the shape."""
     x_T = process.degrade(like, noise.uniform(like), process.T)
     x_0 = samplers.sample_categorical(
-        predict, process, x_T, noise.uniform, params.steps, params.eta, watch("posterior")
+        predict, process, x_T, noise.uniform, sampler.steps, sampler.eta, watch("posterior")
     )
     return {"posterior": x_0}
 
@@ -158,23 +160,18 @@ def sample_cold(
     return sets if from_noise else sets | {"original": original}
 
 
-def own(
-    params: Sampling, process: degradations.Process, sampler: dict[str, Any] | None
-) -> Sampling:
-    """The section `sampling` with what a model says of its own sampler in its place.
-
-    sampler: a block `sampler` of params.yaml. A categorical model has no other sampler than the
-    posterior, over all of its steps where it says nothing.
-    """
-    if isinstance(process, degradations.GreyImpulse):
-        sampler = {"steps": process.T, "eta": 0.0} | (sampler or {}) | {"kind": "posterior"}
-    renamed = {"sampler" if key == "kind" else key: x for key, x in (sampler or {}).items()}
-    return params.model_copy(update=renamed)
+def sampler_of(name: str) -> Sampler:
+    """By what images of a model are drawn. Raises UserError where stages.check_params has not
+    said it."""
+    path = SAMPLERS / f"{name}.json"
+    if not path.exists():
+        raise UserError(f"{path} is missing: dvc repro makes it")
+    return validate(json.loads(path.read_text()), Sampler, path)
 
 
-def at_once(params: Sampling) -> int:
+def at_once(batch_size: int) -> int:
     """Chunks in a batch."""
-    return max(1, params.batch_size // CHUNK)
+    return max(1, batch_size // CHUNK)
 
 
 def draw_batch(
@@ -182,7 +179,7 @@ def draw_batch(
     process: degradations.Process,
     chunks: tuple[Tensor, ...],
     first: int,
-    params: Sampling,
+    sampler: Sampler,
     stream: tuple[Any, ...],
     advance: Callable[[], None],
     film: Film | None,
@@ -204,12 +201,17 @@ def draw_batch(
 
         return seen
 
-    if isinstance(process, degradations.Gaussian):
-        sets = sample_gaussian(predict, process, noise, original, params, watch)
-    elif isinstance(process, degradations.GreyImpulse):
-        sets = sample_categorical(predict, process, noise, original, params, watch)
+    if isinstance(process, degradations.Gaussian) and isinstance(sampler, Ancestral | Strided):
+        sets = sample_gaussian(predict, process, noise, original, sampler, watch)
+    elif isinstance(process, degradations.GreyImpulse) and isinstance(sampler, Posterior):
+        sets = sample_categorical(predict, process, noise, original, sampler, watch)
+    elif degradations.restores(process) and isinstance(sampler, Cold):
+        sets = sample_cold(predict, process, noise, original, sampler.start, watch)
     else:
-        sets = sample_cold(predict, process, noise, original, params.start, watch)
+        raise UserError(
+            f"the sampler is '{sampler.kind}', which the weights are not for: dvc repro makes "
+            f"{SAMPLERS} and weights of the same params.yaml"
+        )
     return {key: data.to_levels(x).cpu() for key, x in sets.items()}
 
 
@@ -217,7 +219,8 @@ def draw(
     predict: samplers.Predict,
     process: degradations.Process,
     originals: Tensor,
-    params: Sampling,
+    sampler: Sampler,
+    batch_size: int,
     stream: tuple[Any, ...],
     advance: Callable[[], None],
     film: Film | None = None,
@@ -227,28 +230,29 @@ def draw(
 
     originals: (N, 1, 28, 28) pixels, which an impulse model restores; of a Gaussian model they
     give number, shape and device. Each chunk has a generator of its own, named by stream and
-    its number, and batches are whole chunks: results do not depend on params.batch_size, nor on
-    the number of processes, which take batches in turn. `film` watches the first batch. `keep`
-    may know a batch already.
+    its number, and batches are whole chunks: results do not depend on batch_size, nor on the
+    number of processes, which take batches in turn. `film` watches the first batch. `keep` may
+    know a batch already.
     """
     chunks = originals.split(CHUNK)
-    batches = range(0, len(chunks), at_once(params))
+    batches = range(0, len(chunks), at_once(batch_size))
     drawn = {}
     for first in batches[parallel.rank() :: parallel.size()]:
-        batch, filming = chunks[first : first + at_once(params)], None if first else film
-        make = partial(draw_batch, predict, process, batch, first, params, stream, advance, filming)
+        batch, filming = chunks[first : first + at_once(batch_size)], None if first else film
+        given = (predict, process, batch, first, sampler, stream, advance, filming)
+        make = partial(draw_batch, *given)
         drawn[first] = keep(first, make)
     drawn = parallel.together(drawn)
     return {key: torch.cat([drawn[first][key] for first in batches]) for key in drawn[0]}
 
 
-def steps_of(process: degradations.Process, params: Sampling, count: int) -> int:
+def steps_of(process: degradations.Process, sampler: Sampler, batch_size: int, count: int) -> int:
     """Steps that `draw` will report in the first process for `count` images."""
-    if degradations.restores(process):
-        steps = 2 * process.T  # the naive and the improved sampler
+    if isinstance(sampler, Cold):
+        steps = 2 * process.T  # the naive and the improved one
     else:
-        steps = process.T if params.sampler == "ancestral" else params.steps
-    return steps * math.ceil(count / (at_once(params) * CHUNK * parallel.size()))
+        steps = process.T if isinstance(sampler, Ancestral) else sampler.steps
+    return steps * math.ceil(count / (at_once(batch_size) * CHUNK * parallel.size()))
 
 
 def keep_batch(
@@ -269,7 +273,10 @@ def keep_batch(
 def main() -> None:
     name = arguments.model(__doc__, "sample")
     seed = read("seed", Seed)
-    params = read("sampling", Sampling)
+    images = read("sampling.images", Count)
+    progress_images = read("sampling.progress_images", Count)
+    batch_size = read("sampling.batch_size", Count)
+    sampler = sampler_of(name)
     parts = read("data", Data)
     device = devices.device()
     dtype = devices.precision(read("training.precision", Precision), device)
@@ -279,12 +286,15 @@ def main() -> None:
 
     everything = data.images("train")
     split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
-    source = split.train if params.start == "train" else split.held_out
-    originals = data.to_pixels(everything[source[: params.images]])
-    found = chosen(CHECKPOINTS / name, params.epoch)
+    start = sampler.start if isinstance(sampler, Cold) else None
+    source = split.train if start == "train" else split.held_out
+    originals = data.to_pixels(everything[source[:images]])
+    found = chosen(CHECKPOINTS / name, read("sampling.epoch", Count))
     settings = {
         "seed": seed,
-        "sampling": params.model_dump(),
+        "sampler": sampler.model_dump(),
+        "batch_size": batch_size,
+        "progress_images": progress_images,
         "device": devices.record(device, dtype),
     }
     given = [path for path, _ in found.values()]
@@ -292,12 +302,11 @@ def main() -> None:
         originals = originals.to(device)
         for epoch, (path, roles) in found.items():
             net, process, description = trained.load(path, device)
-            way = own(params, process, description.get("sampler"))
             prediction = predictions.of(process, description)
-            count = params.images if roles else min(params.progress_images, params.images)
+            count = images if roles else min(progress_images, images)
             film = Film(process.T) if "best" in roles else None
             label, batches = f"sample {name} epoch {epoch}", f"epoch_{epoch:03d}_chunk_"
-            finished = min(count, work.count(batches) * at_once(params) * CHUNK)
+            finished = min(count, work.count(batches) * at_once(batch_size) * CHUNK)
             if finished:
                 print(f"{label}: goes on after {finished} of {count} images", flush=True)
             keep = partial(keep_batch, work, batches, film)
@@ -306,24 +315,23 @@ def main() -> None:
                 devices.autocast(device, dtype),
                 Progress(
                     label,
-                    steps_of(process, way, count),
-                    done=steps_of(process, way, finished),
+                    steps_of(process, sampler, batch_size, count),
+                    done=steps_of(process, sampler, batch_size, finished),
                 ) as bar,
             ):
                 sets = draw(
                     samplers.answers(net, process, prediction),
                     process,
                     originals[:count],
-                    way,
+                    sampler,
+                    batch_size,
                     (seed, "sample", name, epoch),
                     bar.advance,
                     film,
                     keep,
                 )
             main_set = next(iter(sets))  # the sampler of the published report
-            description |= {"roles": roles, "start": params.start, "main": main_set}
-            if main_set in ("strided", "posterior"):
-                description["steps"] = way.steps
+            description |= {"roles": roles, "main": main_set} | sampler.model_dump(exclude={"kind"})
             if parallel.rank() == 0:
                 target = work.files / f"epoch_{epoch:03d}.safetensors"
                 checkpoints.save(target, sets, description)

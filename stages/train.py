@@ -80,8 +80,9 @@ def keep_epoch(
     if epoch == budget.epochs:
         files.append("last")
     metadata = description | {"epoch": epoch, "validation_loss": validation_loss}
+    dtype = getattr(torch, budget.weights)
+    weights = {name: x.to(dtype) for name, x in learner.result.state_dict().items()}
     for stem in files:
-        weights = learner.result.state_dict()
         checkpoints.save(work.files / f"{stem}.safetensors", weights, metadata)
     write_history(work.files / "history.csv", done["rows"])
     # Last: until it is on disk, this epoch counts as not trained.
@@ -151,13 +152,13 @@ def fit(
 
 
 def describe(name: str, model: Model) -> dict[str, Any]:
-    """What a file of weights says of itself: all that rebuilds network and process, and samples.
+    """What a file of weights says of itself: all that rebuilds network and process.
 
     Only what the block of the model names is there, so that a further part of the recipe, which a
     model does not use, leaves the bytes of its files as they were.
     """
     said = model.model_dump(mode="json", exclude_none=True)
-    keys = ("network", "degradation", "prediction", "sampler")
+    keys = ("network", "degradation", "prediction")
     description = {"model": name} | {key: said[key] for key in keys if key in said}
     if model.prediction == "categorical":
         description["network"]["outputs"] = description["degradation"]["levels"]

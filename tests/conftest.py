@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 
+from stages import check_params
 from stages.diffusion.data import FILES
 from stages.params.reader import load
 from tools.copy_project import set_key
@@ -34,6 +35,7 @@ TINY = {
     "training.checkpoints": [1],
     "sampling.images": 6,
     "sampling.progress_images": 2,
+    "sampling.samplers": {},
     "step_study.steps": [2, 3],
     "step_study.etas": [0.0, 0.5],
     "evaluation.splits": 2,
@@ -110,12 +112,16 @@ def prepare(folder: Path) -> None:
 
 
 def write_params(folder: Path, **overrides: Any) -> None:
-    """params.yaml with TINY and other parameters."""
+    """params.yaml with TINY and other parameters, and what the check of it leaves."""
     values = copy.deepcopy(load(ROOT / "params.yaml"))
     for key, value in (TINY | overrides).items():
         set_key(values, key, value)
     text = yaml.safe_dump(json.loads(json.dumps(values)), sort_keys=False)
     (folder / "params.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["check_params"])
+        check_params.main()
 
 
 def run_stage(folder: Path, module: ModuleType, *arguments: str, **overrides: Any) -> None:

@@ -430,7 +430,6 @@ BEYOND = {
         "ema": {"decay": 0.9},
         "annealing": {"warmup": 0.1},
         "stratified_t": True,
-        "sampler": {"kind": "strided", "steps": 3, "eta": 0.0},
     },
     "drawn": {
         "degradation": {"kind": "impulse", "rho": [0.0, 0.5], "T": 5, "levels": 4},
@@ -446,13 +445,17 @@ BEYOND = {
 }
 
 
+OWN = {"hot": {"kind": "strided", "steps": 3, "eta": 0.0}}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("beyond")
     prepare(folder)
     for name in BEYOND:
         for stage in (train, sample):
-            run_stage(folder, stage, name, models=TINY["models"] | BEYOND)
+            values = {"models": TINY["models"] | BEYOND, "sampling.samplers": OWN}
+            run_stage(folder, stage, name, **values)
     return folder
 
 

@@ -46,8 +46,10 @@ def test_tables_1_and_3() -> None:
     assert [models[m].network.dropout for m in published] == [0, 0, 0, 0.15]
     assert [models[m].plateau for m in ("model1", "model2", "model3")] == [None] * 3
     assert (models["model4"].plateau.factor, models["model4"].plateau.patience) == (0.5, 3)
-    recipe = {"prediction", "ema", "annealing", "stratified_t", "sampler"}
+    recipe = {"prediction", "ema", "annealing", "stratified_t"}
     assert not any(models[m].model_fields_set & recipe for m in published)
+    params = check(VALID)
+    assert [params.sampler(m).kind for m in published] == ["ancestral"] * 2 + ["cold"] * 2
 
 
 def test_the_quick_budget_is_valid() -> None:
@@ -94,6 +96,7 @@ BAD = [  # key, value, and what the sentence says after the key's path and the v
     ("classifier.learning_rate", 0.0, BETWEEN),
     ("classifier.learning_rate", 1.0, "input should be less than 1"),
     ("training", [], "input should be a valid dictionary"),
+    ("training.weights", "bfloat16", "input should be 'float16' or 'float32'"),
     ("training.epochs", REMOVE, "is missing"),
     ("training.epochs", 0, ONE_MORE),
     ("training.epochs", "5", INTEGER),
@@ -154,10 +157,10 @@ BAD = [  # key, value, and what the sentence says after the key's path and the v
     ("models.model5.ema.decay", 1.0, "input should be less than 1"),
     ("models.model5.annealing.warmup", 1.0, "input should be less than 1"),
     ("models.model5.stratified_t", "yes", "input should be a valid boolean"),
-    ("models.model5.sampler.steps", 1001, "must not exceed T, 1000"),
-    ("models.model5.sampler.kind", "ddim", "input should be 'strided', 'ancestral', 'posterior'"),
-    ("models.model5.sampler.eta", 2.0, "input should be less than or equal to 1"),
-    ("models.model6.sampler.steps", 151, "must not exceed T, 150"),
+    ("sampling.samplers.model5.steps", 1001, "must not exceed T of model5, 1000"),
+    ("sampling.samplers.model5.kind", "ddim", "be 'ancestral', 'strided', 'posterior'"),
+    ("sampling.samplers.model5.eta", 2.0, "input should be less than or equal to 1"),
+    ("sampling.samplers.model6.steps", 151, "must not exceed T of model6, 150"),
     ("models.model6.degradation.levels", 1, "input should be greater than or equal to 2"),
     ("sampling.images", 3, "input should be greater than or equal to 4"),
     ("sampling.images", 11_000, "must not exceed data.held_out, 10000"),
@@ -231,9 +234,6 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
     ("model1", {"degradation": BLUR | {"std": 0.0}}, "degradation.std is 0.0: input should be gre"),
     ("model1", {"degradation": SIDES}, "degradation.sides is [2, 3], must be two or more of 2, 4"),
     ("model4", {"annealing": {"warmup": 0.1}}, "annealing is there, must be absent beside plateau"),
-    ("model3", {"sampler": {"kind": "strided", "steps": 5}}, "must be absent: both cold samplers"),
-    ("model5", {"sampler": {"kind": "posterior", "steps": 5}}, "must be 'ancestral' or 'strided'"),
-    ("model6", {"sampler": {"kind": "ancestral"}}, "sampler.kind is 'ancestral', must be 'post"),
     ("model6", {"prediction": None}, "degradation.levels is 16, must be absent without predict"),
     ("model7", {"prediction": "categorical"}, "degradation.levels is missing: a categorical"),
     (
@@ -336,6 +336,35 @@ def test_steps_must_fit_every_model_they_are_used_for() -> None:
     values["sampling"]["sampler"] = "strided"
     with pytest.raises(UserError, match=r"sampling\.steps is 1100.*model1, 1000"):
         check(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler", "sentence"),
+    [
+        ("model3", {"kind": "strided", "steps": 5}, "must be absent: both cold samplers are used"),
+        ("model5", {"kind": "posterior", "steps": 5}, "must be 'ancestral' or 'strided'"),
+        ("model6", {"kind": "ancestral"}, "model6.kind is 'ancestral', must be 'posterior'"),
+        ("model9", {"kind": "ancestral"}, "model9 is of no model, must be of model1, model2,"),
+    ],
+)
+def test_a_sampler_must_fit_its_model(name: str, sampler: dict[str, Any], sentence: str) -> None:
+    values = copy.deepcopy(VALID)
+    values["sampling"]["samplers"][name] = sampler
+    said = refusal(values)
+    assert said.startswith(f"params.yaml: sampling.samplers.{name}")
+    assert sentence in said
+
+
+def test_what_a_model_is_sampled_by_is_its_own_or_that_of_all() -> None:
+    values = copy.deepcopy(VALID)
+    values["sampling"] |= {"sampler": "strided", "steps": 20, "eta": 0.5, "start": "train"}
+    del values["sampling"]["samplers"]["model6"]
+    params = check(values)
+    said = {name: params.sampler(name).model_dump() for name in params.models}
+    assert said["model1"] == said["model2"] == {"kind": "strided", "steps": 20, "eta": 0.5}
+    assert said["model3"] == said["model4"] == {"kind": "cold", "start": "train"}
+    assert said["model5"] == VALID["sampling"]["samplers"]["model5"]
+    assert said["model6"] == {"kind": "posterior", "steps": 150, "eta": 0.0}
 
 
 def test_a_near_miss_gets_a_suggestion(tmp_path: Path) -> None:

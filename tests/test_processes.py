@@ -105,7 +105,7 @@ def test_two_machines_train_one_model_and_the_first_one_has_the_results(
     said = [machine.communicate(timeout=120) for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
     assert len(history(folder)) == 2
-    assert not (other / "results").exists()
+    assert not (other / "results/models").exists()
     assert not (other / "report").exists()
 
 
@@ -174,4 +174,4 @@ def test_a_wrong_launch_gets_one_sentence(folder: Path, torchrun: str, said: str
     assert errors.startswith("error: ")
     assert said in errors
     assert errors.count("\n") == 1
-    assert not (folder / "results").exists()
+    assert not (folder / "results/models").exists()

@@ -155,6 +155,7 @@ def test_any_value_is_taken_as_it_is_or_refused_in_one_sentence(key: str, value:
 def test_a_model_name_is_one_file_name_or_refused(name: str) -> None:
     values = copy.deepcopy(VALID)
     values["models"] = {name: values["models"]["model1"]}
+    values["sampling"]["samplers"] = {}
     try:
         validate(values, Params)
     except UserError as error:

@@ -317,7 +317,7 @@ def test_a_loss_that_is_not_a_number_keeps_the_last_good_state(
     with pytest.raises(UserError, match="training loss of epoch 2 is nan from step 2 on: lower"):
         run(train, "model2")
     monkeypatch.setattr(data, "to_pixels", to_pixels)
-    assert not (folder / "results").exists()
+    assert not (folder / "results/models").exists()
     state = next((folder / "scratch/resume").rglob("state.safetensors"))
     tensors, description = checkpoints.load(state)
     assert description["epoch"] == 1

@@ -7,7 +7,6 @@ import warnings
 
 import pytest
 import torch
-from conftest import ROOT
 from torch import Tensor
 
 from stages import sample
@@ -23,8 +22,7 @@ from stages.diffusion.samplers import (
     strided_steps,
 )
 from stages.diffusion.schedules import cosine_density, linear_alpha_bar
-from stages.params import reader
-from stages.params.sampling import Sampling
+from stages.params.sampling import Ancestral, Cold
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -230,21 +228,21 @@ def test_stage_sample_draws_the_same_images_in_batches_of_100_and_500(kind: str)
     noise = {"beta": (0.01, 0.5)} if kind == "gaussian" else {"rho": (0.05, 0.25)}
     process = degradations.build({"kind": kind, "T": 4} | noise)
     originals = torch.rand(1000, 1, 28, 28) - 0.5
-    values = reader.load(ROOT / "params.yaml")["sampling"]
 
     def images(batch_size: int, start: str) -> dict[str, Tensor]:
-        params = Sampling(**values | {"batch_size": batch_size, "start": start})
+        sampler = Ancestral() if kind == "gaussian" else Cold(start=start)
         steps = []
         with torch.inference_mode():
             sets = sample.draw(
                 samplers.predictor(net, 4),
                 process,
                 originals,
-                params,
+                sampler,
+                batch_size,
                 (1, "m", 5),
                 lambda: steps.append(1),
             )
-        assert len(steps) == sample.steps_of(process, params, 1000)
+        assert len(steps) == sample.steps_of(process, sampler, batch_size, 1000)
         return sets
 
     for start in ("validation", "noise"):

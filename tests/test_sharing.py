@@ -63,6 +63,8 @@ def project(tmp_path: Path) -> Path:
             path /= "file.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"what {output} holds\n")
+    for model in TINY["models"]:
+        (folder / f"results/samplers/{model}.json").write_text(f"how {model} is sampled\n")
     dvc(folder, "commit", "--force")
     return folder
 

@@ -74,6 +74,18 @@ def test_checkpoints_and_history_of_training(run: Run, folder: Path) -> None:
     assert json.loads((models / "run.json").read_text())["precision"] in ("float32", "bfloat16")
 
 
+def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
+    kept = {}
+    for dtype in ("float32", "float16"):
+        run(train, "model2", **{"training.weights": dtype})
+        kept[dtype], _ = checkpoints.load(Path("results/models/model2/last.safetensors"))
+        assert {x.dtype for x in kept[dtype].values()} == {getattr(torch, dtype)}
+    assert all(torch.equal(kept["float16"][name], x.half()) for name, x in kept["float32"].items())
+    run(
+        sample, "model2"
+    )  # in the arithmetic of training.precision, whatever the weights are kept in
+
+
 def test_the_learning_rate_falls_on_a_plateau(run: Run) -> None:
     model4 = copy.deepcopy(TINY["models"]["model4"])
     model4 |= {"learning_rate": 1e-7, "plateau": {"factor": 0.5, "patience": 1}}

@@ -15,18 +15,18 @@ import torch
 
 from stages.diffusion import degradations, devices, predictions, samplers
 from stages.diffusion.plotting import tile
-from stages.params.reader import read
-from stages.params.sampling import Sampling
+from stages.params.reader import Count, read
+from stages.params.sampling import Posterior, Strided
 from stages.params.training import Precision
 from stages.progress import Progress
-from stages.sample import draw, own, steps_of
+from stages.sample import draw, sampler_of, steps_of
 from tools import pictures
 
 
 def main() -> None:
     parser = pictures.parser("generate", __doc__, "generated.png")
     parser.add_argument("--images", type=int, default=64, help="how many (64)")
-    parser.add_argument("--steps", type=int, help="so many; else the model's own sampler")
+    parser.add_argument("--steps", type=int, help="so many; else as params.yaml says")
     parser.add_argument("--eta", type=float, default=0.0, help="of DDIM, 0 to 1 (0)")
     parser.add_argument("--seed", type=int, help="the same images again (else fresh ones)")
     given = parser.parse_args()
@@ -46,26 +46,26 @@ def main() -> None:
         raise UserError(f"--steps is {given.steps}, must be in 1..{process.T}")
 
     seed = secrets.randbelow(2**31) if given.seed is None else given.seed
-    sampler = description.get("sampler")
+    sampler = sampler_of(given.model)
     if given.steps:
-        sampler = {"kind": "strided", "steps": given.steps, "eta": given.eta}
-    elif not sampler:
-        sampler = {"kind": "ancestral", "steps": process.T}
-    params = own(read("sampling", Sampling), process, sampler)
+        kind = Posterior if isinstance(process, degradations.GreyImpulse) else Strided
+        sampler = kind(steps=given.steps, eta=given.eta)
+    batch_size = read("sampling.batch_size", Count)
     shapes = torch.zeros(given.images, 1, 28, 28, device=device)
     with (
         torch.inference_mode(),
         devices.autocast(device, dtype),
-        Progress("generate", steps_of(process, params, given.images)) as bar,
+        Progress("generate", steps_of(process, sampler, batch_size, given.images)) as bar,
     ):
         predict = samplers.answers(net, process, predictions.of(process, description))
-        sets = draw(predict, process, shapes, params, (seed, "generate"), bar.advance)
+        stream = (seed, "generate")
+        sets = draw(predict, process, shapes, sampler, batch_size, stream, bar.advance)
     ((way, drawn),) = sets.items()
     images = drawn.squeeze(1).numpy()
     pictures.save(given.output, tile(images, math.ceil(math.sqrt(given.images))))
     print(
         f"{given.output}: {given.images} images of {given.model}, epoch {description['epoch']}, "
-        f"{way}, {params.steps} steps; again with --seed {seed}"
+        f"{way}, {getattr(sampler, 'steps', process.T)} steps; again with --seed {seed}"
     )
 
 

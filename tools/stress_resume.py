@@ -48,6 +48,7 @@ BUDGET = {
     "sampling.images": 600,
     "sampling.progress_images": 100,
     "sampling.batch_size": 100,
+    "sampling.samplers": {},
     "evaluation.inception": "off",
     "models": {
         "hot": {

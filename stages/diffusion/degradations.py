@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -203,7 +204,7 @@ Cold = Impulse | Blur | Pixelation | Fading
 Process = Gaussian | Cold
 
 
-def restores(process: Process) -> bool:
+def restores(process: Process) -> TypeGuard[Cold]:
     """Whether the samplers of a process need an image to start from."""
     return not isinstance(process, Gaussian | GreyImpulse)
 

@@ -15,8 +15,7 @@ Process = degradations.Process
 
 def load(path: Path, device: torch.device) -> tuple[nn.Module, Process, dict[str, Any]]:
     """The network, for sampling; its process; and what the file says of itself (`model`, `epoch`,
-    `validation_loss`, `network`, `degradation`, and `prediction` and `sampler` where the
-    model names them).
+    `validation_loss`, `network`, `degradation`, and `prediction` where the model names one).
 
     Raises UserError where the file is missing, damaged or of another architecture.
     """

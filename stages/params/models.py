@@ -131,29 +131,6 @@ class Unet(Section):
     channels: tuple[Channels, Channels, Channels]
 
 
-class Strided(Section):
-    """DDIM of a Gaussian model."""
-
-    kind: Literal["strided"]
-    steps: Count
-    eta: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.0
-
-
-class Ancestral(Section):
-    """Algorithm 2, of a Gaussian model."""
-
-    kind: Literal["ancestral"]
-
-
-class Posterior(Section):
-    """Draws of grey levels, of a categorical model; eta is the share of pixels that are degraded
-    anew in each step."""
-
-    kind: Literal["posterior"]
-    steps: Count
-    eta: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.0
-
-
 class Ema(Section):
     """The average of the weights is what is validated, kept and sampled."""
 
@@ -179,8 +156,7 @@ class Model(Section):
 
     What follows the plateau is the recipe: each part is off where it is not named.
     prediction: eps, x_0, v or categorical (stages/diffusion/predictions.py); by default eps for
-    Gaussian noise and x_0 for everything else. sampler: in place of that of section `sampling`;
-    it belongs to the model, which is trained again where it changes.
+    Gaussian noise and x_0 for everything else.
     """
 
     degradation: Annotated[
@@ -193,9 +169,6 @@ class Model(Section):
     ema: Ema | None = None
     annealing: Annealing | None = None
     stratified_t: bool = False
-    sampler: (
-        Annotated[Strided | Ancestral | Posterior, pydantic.Field(discriminator="kind")] | None
-    ) = None
 
     @property
     def predicts(self) -> str:
@@ -233,21 +206,7 @@ class Model(Section):
                 )
         if self.plateau and self.annealing:
             raise ValueError("annealing is there, must be absent beside plateau")
-        if self.sampler:
-            self._sampler_fits(self.sampler, categorical)
         return self
-
-    def _sampler_fits(self, sampler: Strided | Ancestral | Posterior, categorical: bool) -> None:
-        kind = self.degradation.kind
-        allowed: tuple[str, ...] = ("ancestral", "strided") if kind == "gaussian" else ()
-        allowed = ("posterior",) if categorical else allowed
-        if sampler.kind not in allowed:
-            words = " or ".join(f"'{each}'" for each in allowed)
-            words = f"be {words}" if words else "be absent: both cold samplers are used"
-            raise ValueError(f"sampler.kind is {sampler.kind!r}, must {words}")
-        steps = getattr(sampler, "steps", 1)
-        if steps > self.degradation.T:
-            raise ValueError(f"sampler.steps is {steps}, must not exceed T, {self.degradation.T}")
 
 
 Models = Annotated[dict[Name, Model], pydantic.Field(min_length=1)]

@@ -102,9 +102,15 @@ def read(key: str, schema: Any, path: Path = FILE) -> Any:
     return validate(value, schema, path, prefix=tuple(key.split(".")))
 
 
+@overload
 def validate(
     value: Any, schema: type[Schema], path: Path = FILE, prefix: tuple[str, ...] = ()
-) -> Schema:
+) -> Schema: ...
+@overload
+def validate(
+    value: Any, schema: Any, path: Path = FILE, prefix: tuple[str, ...] = ()
+) -> Any: ...  # of an Annotated or a union
+def validate(value: Any, schema: Any, path: Path = FILE, prefix: tuple[str, ...] = ()) -> Any:
     """Check plain values against a schema; `prefix` is where in the file they stand."""
     adapter = pydantic.TypeAdapter(schema)
     try:

@@ -15,6 +15,7 @@ class Training(Section):
     """images, validation_images: how many of each part of the split are used.
 
     checkpoints: epochs whose weights are kept, as far as the budget reaches them.
+    weights: the type that kept weights are rounded to; training itself goes on in float32.
     """
 
     epochs: Count
@@ -22,6 +23,7 @@ class Training(Section):
     images: Count
     validation_images: Count
     checkpoints: tuple[Count, ...]
+    weights: Literal["float16", "float32"]
     precision: Precision
 
     @pydantic.field_validator("checkpoints")

@@ -8,9 +8,9 @@ from stages.params.classifier import Classifier
 from stages.params.data import Data
 from stages.params.evaluation import Evaluation
 from stages.params.figures import Figures
-from stages.params.models import Models
+from stages.params.models import Model, Models
 from stages.params.reader import Section, Seed
-from stages.params.sampling import Sampling
+from stages.params.sampling import Ancestral, Cold, Posterior, Sampler, Sampling, Strided
 from stages.params.step_study import StepStudy
 from stages.params.training import Training
 
@@ -55,14 +55,52 @@ class Params(Section):
         ):
             if value > limit:
                 raise ValueError(f"{key} is {value}, must not exceed {why}, {limit}")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _samplers_fit_models(self) -> Params:
+        for name in self.sampling.samplers:
+            if name not in self.models:
+                known = ", ".join(self.models)
+                raise ValueError(f"sampling.samplers.{name} is of no model, must be of {known}")
         for name, model in self.models.items():
-            T, gaussian = model.degradation.T, model.degradation.kind == "gaussian"
-            asked = []
-            if gaussian and self.sampling.sampler == "strided" and not model.sampler:
-                asked.append(("sampling.steps", self.sampling.steps))
-            if gaussian or model.prediction == "categorical":
+            own, T = self.sampling.samplers.get(name), model.degradation.T
+            if own:
+                kinds = _kinds(model)
+                if own.kind not in kinds:
+                    words = " or ".join(f"'{kind}'" for kind in kinds)
+                    raise ValueError(
+                        f"sampling.samplers.{name}.kind is '{own.kind}', must "
+                        + (f"be {words}" if words else "be absent: both cold samplers are used")
+                    )
+            asked = [
+                (f"sampling.samplers.{name}.steps" if own else "sampling.steps", steps)
+                for steps in [getattr(self.sampler(name), "steps", 1)]
+            ]
+            if _kinds(model):
                 asked += [("step_study.steps", steps) for steps in self.step_study.steps]
             for key, steps in asked:
                 if steps > T:
                     raise ValueError(f"{key} is {steps}, must not exceed T of {name}, {T}")
         return self
+
+    def sampler(self, name: str) -> Sampler:
+        """By what images of a model are drawn. A categorical model takes all of its steps where
+        params.yaml names no sampler for it."""
+        model, params = self.models[name], self.sampling
+        if name in params.samplers:
+            return params.samplers[name]
+        if model.prediction == "categorical":
+            return Posterior(steps=model.degradation.T)
+        if model.degradation.kind != "gaussian":
+            return Cold(start=params.start)
+        if params.sampler == "strided":
+            return Strided(steps=params.steps, eta=params.eta)
+        return Ancestral()
+
+
+def _kinds(model: Model) -> tuple[str, ...]:
+    """The samplers that a model may name."""
+    if model.degradation.kind == "gaussian":
+        return ("ancestral", "strided")
+    return ("posterior",) if model.prediction == "categorical" else ()
