@@ -270,6 +270,16 @@ def keep_batch(
     return work.once(f"{name}{first:05d}", with_film)
 
 
+def originals(sampler: Sampler, count: int) -> Tensor:
+    """The images that a cold model restores, (count, 1, 28, 28) pixels; of any other they give
+    number and shape."""
+    parts = read("data", Data)
+    everything = data.images("train")
+    split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
+    training = isinstance(sampler, Cold) and sampler.start == "train"
+    return data.to_pixels(everything[(split.train if training else split.held_out)[:count]])
+
+
 def main() -> None:
     name = arguments.model(__doc__, "sample")
     seed = read("seed", Seed)
@@ -277,18 +287,13 @@ def main() -> None:
     progress_images = read("sampling.progress_images", Count)
     batch_size = read("sampling.batch_size", Count)
     sampler = sampler_of(name)
-    parts = read("data", Data)
     device = devices.device()
     dtype = devices.precision(read("training.precision", Precision), device)
     if not (CHECKPOINTS / name / "last.safetensors").exists():
         raise UserError(f"there are no weights of '{name}' in {CHECKPOINTS}: dvc repro makes them")
     print(f"sample {name}: {devices.describe(device, dtype)}")
 
-    everything = data.images("train")
-    split = data.split(len(everything), parts.train, parts.held_out, parts.split_seed)
-    start = sampler.start if isinstance(sampler, Cold) else None
-    source = split.train if start == "train" else split.held_out
-    originals = data.to_pixels(everything[source[:images]])
+    x_0 = originals(sampler, images)
     found = chosen(CHECKPOINTS / name, read("sampling.epoch", Count))
     settings = {
         "seed": seed,
@@ -298,8 +303,8 @@ def main() -> None:
         "device": devices.record(device, dtype),
     }
     given = [path for path, _ in found.values()]
-    with resume.Work("sample", name, resume.key(settings, originals, *given)) as work:
-        originals = originals.to(device)
+    with resume.Work("sample", name, resume.key(settings, x_0, *given)) as work:
+        x_0 = x_0.to(device)
         for epoch, (path, roles) in found.items():
             net, process, description = trained.load(path, device)
             prediction = predictions.of(process, description)
@@ -322,7 +327,7 @@ def main() -> None:
                 sets = draw(
                     samplers.answers(net, process, prediction),
                     process,
-                    originals[:count],
+                    x_0[:count],
                     sampler,
                     batch_size,
                     (seed, "sample", name, epoch),

@@ -27,6 +27,8 @@ from stages import (
 )
 from stages.diffusion import checkpoints
 from stages.diffusion.inception import WEIGHTS
+from stages.errors import UserError
+from tools import resample
 
 Run = Callable[..., None]
 
@@ -81,9 +83,28 @@ def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
         kept[dtype], _ = checkpoints.load(Path("results/models/model2/last.safetensors"))
         assert {x.dtype for x in kept[dtype].values()} == {getattr(torch, dtype)}
     assert all(torch.equal(kept["float16"][name], x.half()) for name, x in kept["float32"].items())
-    run(
-        sample, "model2"
-    )  # in the arithmetic of training.precision, whatever the weights are kept in
+    run(sample, "model2")
+    images, _ = checkpoints.load(Path("results/samples/model2/epoch_002.safetensors"))
+    assert images["ancestral"].dtype == torch.uint8
+
+
+@pytest.mark.parametrize("name", ["model2", "model4"])
+def test_recorded_images_can_be_drawn_again_from_the_weights(
+    run: Run, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(train, name)
+    run(sample, name)
+    monkeypatch.setenv("DEVICE", "cpu")
+    monkeypatch.setattr("sys.argv", ["resample", name])
+    resample.main()
+    said = capsys.readouterr().out
+    assert "6 images drawn again; 100.00 % of the pixels" in said
+    assert "mean difference is 0.000" in said
+    path = Path(f"results/models/{name}/best.safetensors")
+    weights, description = checkpoints.load(path)
+    checkpoints.save(path, {key: 1.5 * x for key, x in weights.items()}, description)
+    with pytest.raises(UserError, match=f"{name}: other images than the recorded ones"):
+        resample.main()
 
 
 def test_the_learning_rate_falls_on_a_plateau(run: Run) -> None:

@@ -73,10 +73,8 @@ class Params(Section):
                         f"sampling.samplers.{name}.kind is '{own.kind}', must "
                         + (f"be {words}" if words else "be absent: both cold samplers are used")
                     )
-            asked = [
-                (f"sampling.samplers.{name}.steps" if own else "sampling.steps", steps)
-                for steps in [getattr(self.sampler(name), "steps", 1)]
-            ]
+            key = f"sampling.samplers.{name}.steps" if own else "sampling.steps"
+            asked = [(key, getattr(self.sampler(name), "steps", 1))]
             if _kinds(model):
                 asked += [("step_study.steps", steps) for steps in self.step_study.steps]
             for key, steps in asked:
