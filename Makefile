@@ -21,6 +21,7 @@ SHOWN   := .*\.(validation_loss|is|fid|psnr)
 .PHONY: repro paper quick bench sweep table seeds ablate test lint help clean ready
 
 repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2: that many stages at a time
+	@[ -e data/mnist ] || dvc repro download download_inception  # they are in no remote
 	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro --pull)
 	@echo "report: $(CURDIR)/report/report.html"
 
