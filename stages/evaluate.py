@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from stages import arguments
-from stages.diffusion import checkpoints, data, devices, metrics, scores
+from stages.diffusion import checkpoints, data, devices, image_sets, metrics, scores
 from stages.diffusion.classifier import Classifier, classify
 from stages.diffusion.inception import find, inception_features
 from stages.params.data import Data
@@ -46,7 +46,7 @@ def main() -> None:
     name = arguments.model(__doc__, "evaluate")
     parts = read("data", Data)
     params = read("evaluation", Evaluation)
-    loaded = [checkpoints.load(path) for path in sorted((SAMPLES / name).glob("epoch_*"))]
+    loaded = [image_sets.load(path) for path in sorted((SAMPLES / name).glob("epoch_*"))]
     scored = [(sets, description) for sets, description in loaded if description["roles"]]
     if not scored:
         raise UserError(f"there are no samples of '{name}' in {SAMPLES}: dvc repro makes them")

@@ -16,7 +16,7 @@ import yaml
 from torch import Tensor
 
 from stages import arguments
-from stages.diffusion import checkpoints, data, degradations, network, plotting
+from stages.diffusion import checkpoints, data, degradations, image_sets, network, plotting
 from stages.diffusion.compute import TRAINING, multiply_adds
 from stages.diffusion.intervals import wilson
 from stages.diffusion.randomness import generator
@@ -266,9 +266,9 @@ def draw_steps(gallery: Gallery, models: list[ModelResults], colours: dict[str, 
 def progress(name: str, key: str | None = None) -> tuple[list[np.ndarray], list[str]]:
     """The first images of every checkpoint, by epoch: of the report's sampler, or of set `key`."""
     rows, labels = [], []
-    for path in sorted((RESULTS / "samples" / name).glob("epoch_*.safetensors")):
-        tensors, description = checkpoints.load(path)
-        rows.append(tensors[key or description["main"]][:EXAMPLES, 0].numpy())
+    for path in sorted((RESULTS / "samples" / name).glob("epoch_*")):
+        sets, description = image_sets.load(path)
+        rows.append(sets[key or description["main"]][:EXAMPLES, 0].numpy())
         best = " (best)" if "best" in description["roles"] else ""
         labels.append(f"epoch {description['epoch']}{best}")
     return rows, labels
@@ -288,7 +288,7 @@ def digits(images: np.ndarray, predicted: np.ndarray, count: int) -> list[np.nda
 
 def draw_film(gallery: Gallery, name: str) -> None:
     """The reverse process of one model: a strip of its states, and an animation."""
-    films, description = checkpoints.load(RESULTS / "samples" / name / "film.safetensors")
+    films, description = image_sets.load(RESULTS / "samples" / name / "film.npz")
     rows, labels, captions = [], [], []
     for sampler, states in sorted(films.items(), reverse=True):  # naive before improved
         frames, steps = states[:, :, 0].numpy(), description["steps"][sampler]
@@ -305,8 +305,8 @@ def draw_film(gallery: Gallery, name: str) -> None:
 def draw_images(gallery: Gallery, model: ModelResults, examples: int) -> None:
     """Figures 4, 5, 9, 13 and 15; what one model makes, seen in other ways."""
     name, main = model.name, model.best["main"]
-    path = RESULTS / "samples" / name / f"epoch_{model.best['epoch']:03d}.safetensors"
-    sets = {key: images[:, 0].numpy() for key, images in checkpoints.load(path)[0].items()}
+    path = RESULTS / "samples" / name / f"epoch_{model.best['epoch']:03d}.npz"
+    sets = {key: images[:, 0].numpy() for key, images in image_sets.load(path)[0].items()}
     images, rows = sets[main], model.best_predictions
     predicted = np.array([int(row["digit"]) for row in rows])
     gallery.pixels(f"progress_{name}", plotting.image_rows(*progress(name)))

@@ -34,6 +34,7 @@ from stages.diffusion import (
     data,
     degradations,
     devices,
+    image_sets,
     parallel,
     predictions,
     samplers,
@@ -75,10 +76,10 @@ class Film:
             taken.append((t, data.to_levels(x_t[: self.images]).cpu()))
 
     def save(self, path: Path) -> None:
-        """One (frames, images, 1, 28, 28) uint8 tensor a sampler; its steps in the description."""
-        tensors = {key: torch.stack([x for _, x in taken]) for key, taken in self.taken.items()}
+        """One (frames, images, 1, 28, 28) set a sampler; its steps in the description."""
+        films = {key: torch.stack([x for _, x in taken]) for key, taken in self.taken.items()}
         steps = {key: [t for t, _ in taken] for key, taken in self.taken.items()}
-        checkpoints.save(path, tensors, {"steps": steps})
+        image_sets.save(path, films, {"steps": steps})
 
 
 def chosen(folder: Path, epoch: int) -> dict[int, tuple[Path, list[str]]]:
@@ -264,7 +265,7 @@ def keep_batch(
     def with_film() -> Sets:
         sets = make()
         if film and first == 0:
-            film.save(work.files / "film.safetensors")
+            film.save(work.files / "film.npz")
         return sets
 
     return work.once(f"{name}{first:05d}", with_film)
@@ -338,8 +339,7 @@ def main() -> None:
             main_set = next(iter(sets))  # the sampler of the published report
             description |= {"roles": roles, "main": main_set} | sampler.model_dump(exclude={"kind"})
             if parallel.rank() == 0:
-                target = work.files / f"epoch_{epoch:03d}.safetensors"
-                checkpoints.save(target, sets, description)
+                image_sets.save(work.files / f"epoch_{epoch:03d}.npz", sets, description)
             print(f"{label}: {count} images ({', '.join(roles) or 'progress'})", flush=True)
         work.publish(OUTPUT / name)
 

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stages import sample, train
-from stages.diffusion import checkpoints, compute, degradations, network, predictions, samplers
+from stages.diffusion import (
+    checkpoints,
+    compute,
+    degradations,
+    image_sets,
+    network,
+    predictions,
+    samplers,
+)
 from stages.diffusion.degradations import Blur, Fading, Gaussian, GreyImpulse, Impulse, Pixelation
 from stages.diffusion.learner import Learner, annealed
 from stages.diffusion.objectives import loss
@@ -460,7 +468,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_each_is_sampled_by_its_own_sampler(folder: Any) -> None:
-    made = {name: checkpoints.load(folder / f"results/samples/{name}/epoch_002.safetensors")
+    made = {name: image_sets.load(folder / f"results/samples/{name}/epoch_002.npz")
             for name in BEYOND}  # fmt: skip
     assert set(made["hot"][0]) == {"strided"}
     assert made["hot"][1]["steps"] == 3

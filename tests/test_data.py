@@ -10,7 +10,7 @@ import torch
 from conftest import write_idx
 from torch import nn
 
-from stages.diffusion import checkpoints, data
+from stages.diffusion import checkpoints, data, image_sets
 from stages.diffusion.classifier import Classifier, classify, shift
 from stages.errors import UserError
 
@@ -79,6 +79,32 @@ def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         checkpoints.save(tmp_path / name, tensors, {"z": 1, "a": 2, "name": "x"})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_sets_of_images_come_back_and_are_the_same_bytes(
+    tmp_path: Path, rng: torch.Generator
+) -> None:
+    sets = {name: torch.randint(0, 256, (3, 1, 28, 28), generator=rng, dtype=torch.uint8)
+            for name in ("naive", "improved")}  # fmt: skip
+    for name in ("a.npz", "b.npz"):
+        image_sets.save(tmp_path / name, sets, {"z": [1], "epoch": 3})
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    found, description = image_sets.load(tmp_path / "a.npz")
+    assert description == {"z": [1], "epoch": 3}
+    assert list(found) == ["naive", "improved"]
+    assert all(torch.equal(found[name], sets[name]) for name in sets)
+    assert (np.load(tmp_path / "a.npz")["naive"] == sets["naive"].numpy()).all()
+
+
+@pytest.mark.parametrize("kept", [0, 10, 2000, -5])
+def test_damaged_or_missing_images_are_refused(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "a.npz"
+    with pytest.raises(UserError, match=r"a\.npz is missing: run dvc repro"):
+        image_sets.load(path)
+    image_sets.save(path, {"naive": torch.randint(0, 256, (9, 1, 28, 28), dtype=torch.uint8)}, {})
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UserError, match=r"a\.npz is damaged"):
+        image_sets.load(path)
 
 
 def test_damaged_missing_and_foreign_weights_are_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from stages import (
     train,
     train_classifier,
 )
-from stages.diffusion import checkpoints
+from stages.diffusion import checkpoints, image_sets
 from stages.diffusion.inception import WEIGHTS
 from stages.errors import UserError
 from tools import resample
@@ -84,7 +84,7 @@ def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
         assert {x.dtype for x in kept[dtype].values()} == {getattr(torch, dtype)}
     assert all(torch.equal(kept["float16"][name], x.half()) for name, x in kept["float32"].items())
     run(sample, "model2")
-    images, _ = checkpoints.load(Path("results/samples/model2/epoch_002.safetensors"))
+    images, _ = image_sets.load(Path("results/samples/model2/epoch_002.npz"))
     assert images["ancestral"].dtype == torch.uint8
 
 

@@ -16,7 +16,7 @@ from stages.errors import UserError, run
 # isort: split
 import torch
 
-from stages.diffusion import checkpoints, devices, predictions, samplers, trained
+from stages.diffusion import devices, image_sets, predictions, samplers, trained
 from stages.diffusion.randomness import CHUNK
 from stages.params.reader import Seed, read
 from stages.params.training import Precision
@@ -33,7 +33,7 @@ def resample(name: str) -> tuple[str, float]:
     dtype = devices.precision(read("training.precision", Precision), device)
     net, process, description = trained.load(CHECKPOINTS / name / "best.safetensors", device)
     epoch, sampler = description["epoch"], sampler_of(name)
-    sets, recorded = checkpoints.load(OUTPUT / name / f"epoch_{epoch:03d}.safetensors")
+    sets, recorded = image_sets.load(OUTPUT / name / f"epoch_{epoch:03d}.npz")
     images = sets[recorded["main"]][:CHUNK]
     with (
         torch.inference_mode(),
