@@ -20,8 +20,9 @@ SHOWN   := .*\.(validation_loss|is|fid|psnr)
 .DEFAULT_GOAL := repro
 .PHONY: repro paper quick bench sweep table seeds ablate test lint help clean ready
 
-repro: $(STAMP) ready  ## run what has changed (the default); JOBS=2: that many stages at a time
-	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro)
+repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2: that many stages at a time
+	@[ -e data/mnist ] || dvc repro download download_inception  # they are in no remote
+	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro --pull)
 	@echo "report: $(CURDIR)/report/report.html"
 
 paper: $(STAMP)  ## the published report's full budget, as a DVC experiment

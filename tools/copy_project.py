@@ -64,6 +64,8 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     """A fresh copy in `folder`, which is emptied first, with other parameters."""
     shutil.rmtree(folder, ignore_errors=True)
     for name in project_files():
+        if name.startswith("data/pretrained/"):  # of the committed budget, which the copy has not
+            continue
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)

@@ -1,8 +1,8 @@
-"""`dvc repro`, with up to JOBS stages at a time where none waits for another:
+"""`dvc repro --pull`, with up to JOBS stages at a time where none waits for another:
 python tools/run_jobs.py JOBS
 
-Every stage is run by DVC itself, by `dvc repro --single-item`, as soon as all that it depends on
-is done. dvc.lock then says what it would say after a plain `dvc repro`.
+Every stage is run by DVC itself, by `dvc repro --pull --single-item`, as soon as all that it
+depends on is done. dvc.lock then says what it would say without JOBS.
 
 Each stage keeps all its threads, because the last digits of results depend on their number.
 """
@@ -38,7 +38,7 @@ def due_stages() -> dict[str, set[str]]:
 def run_stage(name: str) -> bool:
     """Run one stage, each line of its output headed by its name; whether it succeeded."""
     process = subprocess.Popen(
-        [*DVC, "--wait-for-lock", "repro", "--single-item", name],
+        [*DVC, "--wait-for-lock", "repro", "--pull", "--single-item", name],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -78,7 +78,7 @@ def main() -> None:
     failed = run_all(due_stages(), jobs)
     if failed:
         sys.exit(f"error: {', '.join(failed)} failed, see above")
-    sys.exit(subprocess.run([*DVC, "repro"]).returncode)
+    sys.exit(subprocess.run([*DVC, "repro", "--pull"]).returncode)
 
 
 if __name__ == "__main__":
