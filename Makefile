@@ -7,9 +7,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 
-PAPER := training.epochs=75 training.images=48000 training.validation_images=12000 \
-         sampling.images=1000 sampling.progress_images=8 \
-         evaluation.inception_reference=10000
+PAPER := training.epochs=75 evaluation.inception=auto evaluation.inception_reference=10000
 
 SEEDS ?= 1,2,3
 
@@ -51,7 +49,7 @@ seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments
 	dvc exp run --run-all
 	python -m tools.over_seeds
 
-ablate: $(STAMP) ready  ## model5 with one part of its recipe removed at a time; BUDGET="training.images=9600"
+ablate: $(STAMP) ready  ## model5 with one part of its recipe removed at a time; BUDGET="training.epochs=5"
 	python -m tools.ablate model5 $(BUDGET)
 
 ready: $(STAMP)

@@ -65,10 +65,11 @@ def test_make_paper_asks_for_the_published_budget() -> None:
     values = copy.deepcopy(VALID)
     for item in overrides.replace("\\\n", " ").split():
         key, value = item.split("=")
-        set_key(values, key, int(value))
+        set_key(values, key, yaml.safe_load(value))
     params = check(values)
     assert (params.training.epochs, params.training.images) == (75, 48_000)
     assert (params.training.validation_images, params.sampling.images) == (12_000, 1000)
+    assert params.evaluation.inception == "auto"
 
 
 REMOVE = object()
@@ -107,7 +108,7 @@ BAD = [  # key, value, and what the sentence says after the key's path and the v
     ("training.batchsize", 5, "not a known key (did you mean 'batch_size'?)"),
     ("training.zzz", 5, "not a known key (known here: batch_size, checkpoints, epochs, imag"),
     ("training.batch_size", -128, ONE_MORE),
-    ("training.batch_size", 5000, "must not exceed training.images, 1024"),
+    ("training.batch_size", 50_000, "must not exceed training.images, 48000"),
     ("training.images", 50_000, "must not exceed data.train, 48000"),
     ("training.validation_images", 12_001, "must not exceed data.validation, 12000"),
     ("training.checkpoints", 5, "input should be a valid tuple"),
@@ -175,7 +176,7 @@ BAD = [  # key, value, and what the sentence says after the key's path and the v
     ("evaluation.inception_weights", 3, "input should be a valid string"),
     ("evaluation.reference", 10_001, "input should be less than or equal to 10000"),
     ("evaluation.bootstrap", 1, "input should be greater than or equal to 2"),
-    ("evaluation.splits", 25, "must not exceed sampling.images, 24"),
+    ("evaluation.splits", 1001, "must not exceed sampling.images, 1000"),
     ("evaluation.neighbours", 0, ONE_MORE),
     ("figures.dpi", 3000, "input should be less than or equal to 600"),
     ("figures.loss_scale", "cubic", "input should be 'linear' or 'log'"),
@@ -375,7 +376,7 @@ def test_a_near_miss_gets_a_suggestion(tmp_path: Path) -> None:
     values = copy.deepcopy(VALID)
     values["training"]["epoch"] = values["training"].pop("epochs")
     with pytest.raises(
-        UserError, match=r"training\.epoch is 5: not a known key \(did you mean 'epochs"
+        UserError, match=r"training\.epoch is 10: not a known key \(did you mean 'epochs"
     ):
         check(values)
 

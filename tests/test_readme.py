@@ -57,7 +57,7 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "tests/test_sharing.py",
         "endpointurl",
     ),
-    'make ablate BUDGET="training.images=9600 sampling.images=1000"': (
+    'make ablate BUDGET="training.epochs=5 training.images=9600"': (
         "tests/test_tools.py",
         "ablate.overrides(",
     ),
@@ -105,7 +105,8 @@ class Shell:
 def shell(tmp_path: Path) -> Shell:
     """In a folder with a repository to clone, `hub`, that has a tiny budget, and fakes of SLURM."""
     models = {"model1": TINY["models"]["model2"] | RATE, "model3": TINY["models"]["model4"]}
-    copy_project(tmp_path / "hub", TINY | {"models": models})
+    samplers = {"model1": {"kind": "strided", "steps": 3, "eta": 1.0}}
+    copy_project(tmp_path / "hub", TINY | {"models": models, "sampling.samplers": samplers})
     (tmp_path / "hub/.dvc/config.local").unlink()
     for name, code in SLURM.items():
         (tmp_path / "bin").mkdir(exist_ok=True)
@@ -194,10 +195,15 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert "report/report.html" in run("make")
     del left[:2]
     run("python tools/offline_plots.py")
-    assert "up to date" in run("dvc repro")
+    assert "up to date" in run("dvc repro --pull")
     shell.run("git add -A && git commit -q -m results")
 
     # Change a hyperparameter.
+    left[0] = left[0].replace("model5", "model1")
+    ran = run("dvc exp run -S sampling.samplers.model1.eta=0.0")
+    assert "Running stage 'sample@model1'" in ran
+    assert "Running stage 'train@" not in ran
+    assert "Running stage 'sample@model3'" not in ran
     ran = run("dvc exp run -S models.model1.learning_rate=1e-3")
     assert "Running stage 'train@model1'" in ran
     assert "Running stage 'train@model3'" not in ran

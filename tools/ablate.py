@@ -1,6 +1,6 @@
 """What each part of a recipe is worth: the model again with one part removed at a time.
 
-python -m tools.ablate model5 training.images=9600 sampling.images=1000
+python -m tools.ablate model5 training.epochs=5 training.images=9600
 
 Every run is a DVC experiment of one model, at the budget of params.yaml but for what is named;
 what an earlier one has computed comes from the cache. Prints a table of the best checkpoints.

@@ -29,6 +29,7 @@ QUICK = {
     "evaluation.splits": 2,
     "evaluation.reference": 500,
     "evaluation.bootstrap": 20,
+    "evaluation.inception": "auto",
     "evaluation.inception_reference": 50,
 }
 
