@@ -90,7 +90,7 @@ def trained_on(models: list[ModelResults]) -> dict[str, list[str]]:
 
 
 def commit() -> str:
-    """The commit that code and parameters are of, and whether they were changed since."""
+    """The last commit that changed code or parameters, and whether they were changed since."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -98,8 +98,10 @@ def commit() -> str:
         ).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--", "stages", "params.yaml", "dvc.yaml")
-        return git("rev-parse", "--short", "HEAD") + (" with uncommitted changes" * bool(changed))
+        these = ("--", "stages", "params.yaml", "dvc.yaml")
+        changed = git("status", "--porcelain", *these)
+        last = git("log", "-1", "--format=%H", *these)[:10] or "none yet"
+        return last + " with uncommitted changes" * bool(changed)
     except (subprocess.CalledProcessError, FileNotFoundError):
         return "none: not a git repository"
 

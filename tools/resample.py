@@ -1,10 +1,12 @@
 """Draw the first recorded images of models again, and say how far they are from the recorded ones:
 
-python -m tools.resample model5 model6
+python -m tools.resample model3 model5
 
 Weights, noise and arithmetic are those of stages.sample at the best checkpoint, so that on the
-machine that recorded them the images are the same. Other hardware rounds differently. Exit code 1
-where less than CLOSE of the pixels are within NEAR grey levels.
+machine that recorded them the images are the same. Other hardware rounds differently. Of models
+that restore, the improved sampler's images are compared: the naive one adds fresh noise to its own
+errors, and in it a difference of rounding grows to another image, as it does in draws of grey
+levels. Exit code 1 where less than CLOSE of the pixels are within NEAR grey levels.
 """
 
 from __future__ import annotations
@@ -28,13 +30,14 @@ CLOSE = 0.95
 
 
 def resample(name: str) -> tuple[str, float]:
-    """What to say, and the share of near pixels, of the first chunk of the main set."""
+    """What to say, and the share of near pixels, of the first chunk of a set."""
     device = devices.device()
     dtype = devices.precision(read("training.precision", Precision), device)
     net, process, description = trained.load(CHECKPOINTS / name / "best.safetensors", device)
     epoch, sampler = description["epoch"], sampler_of(name)
     sets, recorded = image_sets.load(OUTPUT / name / f"epoch_{epoch:03d}.npz")
-    images = sets[recorded["main"]][:CHUNK]
+    shown = "improved" if "improved" in sets else recorded["main"]
+    images = sets[shown][:CHUNK]
     with (
         torch.inference_mode(),
         devices.autocast(device, dtype),
@@ -48,11 +51,11 @@ def resample(name: str) -> tuple[str, float]:
             CHUNK,
             (read("seed", Seed), "sample", name, epoch),
             bar.advance,
-        )[recorded["main"]]
+        )[shown]
     difference = (again.int() - images.int()).abs()
     near = (difference <= NEAR).double().mean().item()
     return (
-        f"{name}, epoch {epoch}, {recorded['main']}: {len(images)} images drawn again; "
+        f"{name}, epoch {epoch}, {shown}: {len(images)} images drawn again; "
         f"{100 * near:.2f} % of the pixels are within {NEAR} levels of the recorded ones, "
         f"the mean difference is {difference.double().mean():.3f}"
     ), near
