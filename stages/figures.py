@@ -256,7 +256,7 @@ def draw_steps(gallery: Gallery, models: list[ModelResults], colours: dict[str, 
     if studied:
         figure = plotting.step_study(
             {m.name: m.steps for m in studied},
-            {m.name: (m.best["main"], m.main) for m in studied},
+            {m.name: m.main for m in studied},
             colours,
             {"fid": "FID, classifier features", "is": "IS"},
         )

@@ -327,13 +327,14 @@ def schedules(values: Mapping[str, np.ndarray], colours: Mapping[str, str], ylab
 
 def step_study(
     studies: Mapping[str, Sequence[Mapping[str, float]]],
-    beside: Mapping[str, tuple[str, Mapping[str, float]]],
+    beside: Mapping[str, Mapping[str, float]],
     colours: Mapping[str, str],
     scores: Mapping[str, str],
 ) -> Figure:
     """Scores (key -> label, a row each) over the number of steps, a column a model, a line an eta.
 
-    beside: model -> name and scores of another sampler, drawn across with its interval.
+    beside: model -> scores of its own sampler, drawn across with their intervals. FID has a
+    logarithmic axis, as models differ by orders of magnitude.
     """
     figure, axes = plt.subplots(
         len(scores),
@@ -344,11 +345,11 @@ def step_study(
         sharey="row",
     )
     for column, (name, study) in zip(axes.T, studies.items(), strict=True):
-        sampler, other = beside[name]
+        other = beside[name]
         for axis, (key, label) in zip(column, scores.items(), strict=True):
             below, above = max(other[f"{key}_below"], 0), max(other[f"{key}_above"], 0)
             axis.axhspan(other[key] - below, other[key] + above, color=REAL, alpha=0.2, lw=0)
-            axis.axhline(other[key], color=REAL, ls=":", label=sampler)
+            axis.axhline(other[key], color=REAL, ls=":", label="the model's own sampler")
             for eta, marker in zip(sorted({e["eta"] for e in study}), cycle("os^Dv"), strict=False):
                 chosen = sorted((e for e in study if e["eta"] == eta), key=lambda e: e["steps"])
                 sides = [[max(e[f"{key}_{s}"], 0) for e in chosen] for s in ("below", "above")]
@@ -367,6 +368,7 @@ def step_study(
             steps = sorted({e["steps"] for e in study})
             axis.set_xticks(steps, [f"{s:g}" for s in steps])
             axis.minorticks_off()
+            _scale(axis, "log" if key == "fid" else "linear")
             if name == next(iter(studies)):
                 axis.set_ylabel(label)
         column[0].set_title(name)
