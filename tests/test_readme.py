@@ -132,7 +132,7 @@ def shell(tmp_path: Path) -> Shell:
 RATE = {"learning_rate": 2e-4}
 SLURM = {  # two nodes, both here
     "sbatch": 'SLURM_JOB_NODELIST=nodes exec bash "$@"',
-    "scontrol": "echo 127.0.0.1; echo 127.0.0.1",
+    "scontrol": "echo 127.0.0.1; sleep 0.2; echo 127.0.0.1",  # whoever reads one line ends it
     "srun": """
 export SLURM_NNODES=2
 SLURM_NODEID=1 "$@" & other=$!
