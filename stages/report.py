@@ -143,6 +143,7 @@ def main() -> None:
         inception_note=INCEPTION_NOTE.read_text().strip(),
         interval=findings.interval,
         collapse=findings.collapse,
+        sampled_or_direct=findings.sampled_or_direct,
         share_of_budget=seen / (published["epochs"] * published["images"]),
         complete=seen >= published["epochs"] * published["images"]
         and params.sampling.images >= published["samples"],

@@ -152,7 +152,7 @@ def sample_cold(
         degraded = process.degrade(original, u, process.T)
     sets = {
         "naive": samplers.sample_cold_naive(
-            restore, process, degraded, noise.uniform, watch("naive")
+            restore, process, degraded, u, noise.uniform, watch("naive")
         ),
         "improved": samplers.sample_cold_improved(restore, process, degraded, u, watch("improved")),
         "one_step": restore(degraded, process.T),

@@ -392,12 +392,14 @@ def test_degradations_have_one_interface(block: dict, rng: torch.Generator) -> N
     states = [process.degrade(x_0, u, t) for t in range(process.T + 1)]
     lost = [(x - x_0).square().mean().item() for x in states]
     assert all(a < b for a, b in itertools.pairwise(lost))
-    perfect = lambda x, t: x_0  # noqa: E731
+    start = (lambda x, t: x_0, process, states[-1], u)  # with a perfect restorer
+    seen: dict[int, torch.Tensor] = {}
     for x in (
-        samplers.sample_cold_naive(perfect, process, states[-1], lambda x: u),
-        samplers.sample_cold_improved(perfect, process, states[-1], u),
+        samplers.sample_cold_naive(*start, torch.rand_like, lambda t, x_t: seen.update({t: x_t})),
+        samplers.sample_cold_improved(*start),
     ):
         torch.testing.assert_close(x, x_0, rtol=0, atol=1e-5)
+    assert all(torch.equal(states[t], x_t) for t, x_t in seen.items())  # a spot stays
 
 
 def test_blur_is_a_gaussian_and_keeps_the_mean() -> None:

@@ -139,6 +139,7 @@ def test_the_summary_says_what_was_run(folder: Path, text: str) -> None:
 def test_no_conclusion_at_a_small_budget(text: str) -> None:
     assert text.index("Small budget: no conclusions") < text.index("## Summary")
     assert "What these results say" not in text
+    assert "- blurred, from one step to the improved sampler: FID" in text
 
 
 def test_conclusions_at_a_large_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +263,28 @@ def test_the_collapse_is_counted() -> None:
     assert (
         "improves FID from 80 [79, 81] to 40 [39, 41] and takes PSNR from 10 to 17 dB" in sentence
     )
+
+
+@pytest.mark.parametrize(
+    ("fid", "ssim", "rmse", "verdict"),
+    [
+        (4.0, 0.7, 0.15, "as with theirs"),
+        (5.9, 0.7, 0.15, "unlike theirs, FID is not shown to fall"),
+        (9.0, 0.7, 0.15, "unlike theirs, FID is not shown to fall"),
+        (4.0, 0.8, 0.12, "unlike theirs, SSIM does not fall and RMSE does not rise"),
+    ],
+)
+def test_sampling_is_compared_with_the_pattern_of_bansal_et_al(
+    fid: float, ssim: float, rmse: float, verdict: str
+) -> None:
+    restoring = model("blur", 20.0, kind="impulse")
+    restoring.best["sets"] |= {
+        "one_step": scored(6.0, 0.5) | {"ssim": 0.75, "rmse": 0.14},
+        "improved": scored(fid, 0.5) | {"ssim": ssim, "rmse": rmse},
+    }
+    sentence = findings.sampled_or_direct(restoring)
+    assert sentence.startswith("blur, from one step to the improved sampler: FID 6 [5.5, 6.5] to")
+    assert sentence.endswith(f"SSIM 0.75 to {ssim}, RMSE 0.14 to {rmse}; {verdict}.")
 
 
 def test_memorisation_is_said_of_whom_it_may_be_true() -> None:

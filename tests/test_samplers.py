@@ -180,8 +180,12 @@ def test_a_perfect_restorer_gives_back_the_image(rng: torch.Generator) -> None:
     x_T = COLD.degrade(x_0, u, COLD.T)
     improved = sample_cold_improved(lambda x, t: x_0, COLD, x_T, u)
     torch.testing.assert_close(improved, x_0, rtol=0, atol=1e-6)
-    naive = sample_cold_naive(lambda x, t: x_0, COLD, x_T, lambda x: torch.rand(x.shape))
+    seen = {}
+    naive = sample_cold_naive(
+        lambda x, t: x_0, COLD, x_T, u, torch.rand_like, lambda t, x: seen.update({t: x})
+    )
     assert torch.equal(naive, x_0)
+    assert not torch.equal(seen[75], COLD.degrade(x_0, u, 75))  # the noise is drawn anew
 
 
 def test_an_imperfect_restorer_hurts_the_improved_sampler_only_where_pixels_were_replaced(
@@ -198,16 +202,18 @@ def test_an_imperfect_restorer_hurts_the_improved_sampler_only_where_pixels_were
 
 def test_cold_samplers_see_every_step_once_and_report_every_state(rng: torch.Generator) -> None:
     x_T = torch.zeros(1, 1, 28, 28)
-    for sampler, noise in (
-        (sample_cold_naive, lambda x: torch.rand(x.shape, generator=rng)),
-        (sample_cold_improved, torch.rand(x_T.shape, generator=rng)),
+    u = torch.rand(x_T.shape, generator=rng)
+    for sampler, draw in (
+        (sample_cold_naive, (torch.rand_like,)),
+        (sample_cold_improved, ()),
     ):
         asked, seen = [], []
         sampler(
             lambda x, t, asked=asked: (asked.append(t), x)[1],
             COLD,
             x_T,
-            noise,
+            u,
+            *draw,
             watch=lambda t, x, seen=seen: seen.append(t),
         )
         assert asked == list(range(150, 0, -1))

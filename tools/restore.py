@@ -65,7 +65,7 @@ def main() -> None:
         shown = [
             start,
             restore(start, process.T),
-            sample_cold_naive(restore, process, start, noise.uniform),
+            sample_cold_naive(restore, process, start, u, noise.uniform),
             sample_cold_improved(restore, process, start, u),
         ]
     pictures.save(given.output, tile(data.to_levels(torch.cat(shown)).squeeze(1).cpu().numpy(), 4))

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from stages.diffusion.degradations import Cold, Gaussian, GreyImpulse, Process
+from stages.diffusion.degradations import Cold, Gaussian, GreyImpulse, Impulse, Process
 from stages.diffusion.randomness import Draw
 
 Network = Callable[[Tensor, Tensor], Tensor]  # (x_t, t / T) -> what it was trained to say
@@ -78,14 +78,24 @@ def sample_strided(
 
 
 def sample_cold_naive(
-    restore: Predict, process: Cold, x_T: Tensor, uniform: Draw, watch: Watch = _ignore
+    restore: Predict,
+    process: Cold,
+    x_T: Tensor,
+    u: Tensor,
+    uniform: Draw,
+    watch: Watch = _ignore,
 ) -> Tensor:
-    """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, degrade again with a fresh field."""
+    """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, degrade again.
+
+    Impulse noise is drawn anew in each step. What else is random, where a dark spot lies, belongs
+    to the image: u, the field that made x_T, is kept.
+    """
     x = x_T
     watch(process.T, x)
     for s in range(process.T, 0, -1):
         x_0_hat = restore(x, s)
-        x = process.degrade(x_0_hat, uniform(x), s - 1)
+        field = uniform(x) if isinstance(process, Impulse) else u
+        x = process.degrade(x_0_hat, field, s - 1)
         watch(s - 1, x)
     return x
 
