@@ -153,7 +153,7 @@ def samplers_compared(model: ModelResults) -> str:
     better = "improves" if improved["fid"] < naive["fid"] else "worsens"
     shown = ", within overlapping intervals" if overlap(naive, improved, "fid") else ""
     sentence = (
-        f"Of {model.name}'s images {parts[0]} and {parts[1]}; "
+        f"Of {model.name}'s images the classifier takes {parts[0]} and {parts[1]}; "
         f"the improved sampler {better} FID from {interval(naive, 'fid')} to "
         f"{interval(improved, 'fid')}{shown}"
     )

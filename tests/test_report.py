@@ -257,7 +257,7 @@ def test_the_course_of_training(first: float, last: float, verb: str) -> None:
 
 def test_the_collapse_is_counted() -> None:
     sentence = findings.samplers_compared(model("model3", 80.0, kind="impulse"))
-    assert "75 % of the naive ones for 8 and 25 % of the improved ones for" in sentence
+    assert "takes 75 % of the naive ones for 8 and 25 % of the improved ones for" in sentence
     alone = findings.collapse(model("model3", 80.0, kind="impulse"), "naive")
     assert alone.endswith("the classifier takes 75 % for 8.")
     assert (
