@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from types import SimpleNamespace
 
-import stages.torchvision_ops  # noqa: F401  (before diffusers, which imports torchvision)
+import diffusion.runtime.torchvision_ops  # noqa: F401  (before diffusers, which imports torchvision)
 
 # isort: split
 import torch
@@ -17,8 +17,8 @@ with warnings.catch_warnings():
     from diffusers.configuration_utils import ConfigMixin
     from diffusers.models.modeling_utils import ModelMixin
 
-from stages.diffusion.degradations import Gaussian
-from stages.diffusion.network import SIDE
+from diffusion.models.cnn import SIDE
+from diffusion.models.degradations import Gaussian
 
 
 class Unet(ModelMixin, ConfigMixin):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from stages.diffusion.convolution import FourierConv2d
-from stages.diffusion.network import LayerNorm
+from diffusion.models.cnn import LayerNorm
+from diffusion.models.fourier_conv import FourierConv2d
 
 
 def plain(network: nn.Module) -> nn.Module:

@@ -17,12 +17,15 @@ from pathlib import Path
 import torch
 import yaml
 
-from stages.diffusion import data, degradations, devices, network
-from stages.diffusion.randomness import derive
-from stages.diffusion.training import train_epoch, validate
-from stages.params.data import Data
-from stages.params.models import Model
-from stages.params.reader import Seed, read
+from diffusion import mnist as data
+from diffusion.mnist_params import Data
+from diffusion.models import cnn as network
+from diffusion.models import degradations
+from diffusion.models.params import Model
+from diffusion.runtime import devices
+from diffusion.runtime.params import Seed, read
+from diffusion.runtime.rng import derive
+from diffusion.training.loop import train_epoch, validate
 
 PUBLISHED = Path("report/published")
 

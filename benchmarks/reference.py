@@ -10,7 +10,7 @@ import itertools
 import warnings
 from collections.abc import Iterator
 
-import stages.torchvision_ops  # noqa: F401  (before torchvision)
+import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchvision)
 
 # isort: split
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from stages.diffusion.degradations import Gaussian
+from diffusion.models.degradations import Gaussian
 
 WORKERS = 4
 

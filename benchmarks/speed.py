@@ -22,15 +22,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain import plain
 from benchmarks.timing import Way, interleaved, peak_memory, results
-from stages.diffusion import degradations, devices, network, samplers
-from stages.diffusion.objectives import loss
-from stages.diffusion.randomness import Chunked, generator
-from stages.diffusion.training import train_epoch
-from stages.errors import UserError, run
-from stages.params.evaluation import Evaluation
-from stages.params.models import Model
-from stages.params.reader import read
-from stages.params.training import Training
+from diffusion.metrics.params import Evaluation
+from diffusion.models import cnn as network
+from diffusion.models import degradations
+from diffusion.models.params import Model
+from diffusion.runtime import devices
+from diffusion.runtime.errors import UserError, run
+from diffusion.runtime.params import read
+from diffusion.runtime.rng import Chunked, generator
+from diffusion.sampling import samplers
+from diffusion.training.loop import train_epoch
+from diffusion.training.loss import loss
+from diffusion.training.params import Training
 
 # torchvision, torchmetrics and diffusers are imported by what needs them, or their memory would
 # count for everything.
@@ -194,8 +197,9 @@ def sampling(model: Model, setting: Setting) -> list[Way]:
 
 def evaluation(setting: Setting) -> list[Way]:
     """Every score of SCORED images in the classifier's features, and their nearest images."""
-    from stages.diffusion import metrics, scores
-    from stages.diffusion.classifier import Classifier, classify
+    from diffusion.classifier import Classifier, classify
+    from diffusion.metrics import generation as metrics
+    from diffusion.metrics import scorer as scores
 
     params = read("evaluation", Evaluation)
     classifier = Classifier().to(setting.device)

@@ -12,11 +12,11 @@ import json
 import shutil
 from pathlib import Path
 
-from stages import arguments
-from stages.errors import run
-from stages.files import write
-from stages.params.reader import load, validate
-from stages.params.whole import Params
+from diffusion.params import Params
+from diffusion.runtime import cli as arguments
+from diffusion.runtime.errors import run
+from diffusion.runtime.files import write
+from diffusion.runtime.params import load, validate
 
 OUTPUT = Path("results/params_checked.txt")
 SAMPLERS = Path("results/samplers")

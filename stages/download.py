@@ -18,18 +18,18 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stages.errors import UserError, run
+from diffusion.runtime.errors import UserError, run
 
 # isort: split
-import stages.torchvision_ops  # noqa: F401  (before torchvision)
+import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchvision)
 
 # isort: split
 from torchvision.datasets import MNIST
 
-from stages import arguments
-from stages.diffusion.data import DIRECTORY
-from stages.fetch import FetchError, fetch, sha256
-from stages.files import write
+from diffusion.downloads.fetch import FetchError, fetch, sha256
+from diffusion.mnist import DIRECTORY
+from diffusion.runtime import cli as arguments
+from diffusion.runtime.files import write
 
 SHA256 = {  # of the uncompressed content
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",

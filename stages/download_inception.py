@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.errors import UserError, run
+from diffusion.runtime.errors import UserError, run
 
 # isort: split
-import stages.torchvision_ops  # noqa: F401  (before torch_fidelity)
+import diffusion.runtime.torchvision_ops  # noqa: F401  (before torch_fidelity)
 
 # isort: split
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
-from stages import arguments
-from stages.diffusion.inception import WEIGHTS
-from stages.fetch import FetchError, fetch, sha256
-from stages.files import write
-from stages.params.evaluation import InceptionUse
-from stages.params.reader import read
+from diffusion.downloads.fetch import FetchError, fetch, sha256
+from diffusion.metrics.inception import WEIGHTS
+from diffusion.metrics.params import InceptionUse
+from diffusion.runtime import cli as arguments
+from diffusion.runtime.files import write
+from diffusion.runtime.params import read
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 NOTE = WEIGHTS.parent / "README.txt"

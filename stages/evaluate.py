@@ -7,20 +7,24 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.errors import UserError, run
+from diffusion.runtime.errors import UserError, run
 
 # isort: split
 import torch
 from torch import Tensor
 
-from stages import arguments
-from stages.diffusion import checkpoints, data, devices, image_sets, metrics, scores
-from stages.diffusion.classifier import Classifier, classify
-from stages.diffusion.inception import find, inception_features
-from stages.params.data import Data
-from stages.params.evaluation import Evaluation
-from stages.params.reader import read
-from stages.progress import Progress
+from diffusion import image_sets
+from diffusion import mnist as data
+from diffusion.classifier import Classifier, classify
+from diffusion.metrics import generation as metrics
+from diffusion.metrics import scorer as scores
+from diffusion.metrics.inception import find, inception_features
+from diffusion.metrics.params import Evaluation
+from diffusion.mnist_params import Data
+from diffusion.runtime import checkpoints, devices
+from diffusion.runtime import cli as arguments
+from diffusion.runtime.params import read
+from diffusion.runtime.progress import Progress
 
 SAMPLES = Path("results/samples")
 OUTPUT = Path("results/scores")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.errors import run
+from diffusion.runtime.errors import run
 
 # isort: split
 import numpy as np
@@ -15,15 +15,20 @@ import torch
 import yaml
 from torch import Tensor
 
-from stages import arguments
-from stages.diffusion import checkpoints, data, degradations, image_sets, network, plotting
-from stages.diffusion.compute import TRAINING, multiply_adds
-from stages.diffusion.intervals import wilson
-from stages.diffusion.randomness import generator
-from stages.params.figures import Figures
-from stages.params.models import Model, Models
-from stages.params.reader import Seed, read
-from stages.results import RESULTS, ModelResults, read_csv, read_json, read_model
+from diffusion import image_sets
+from diffusion import mnist as data
+from diffusion.models import cnn as network
+from diffusion.models import degradations
+from diffusion.models.params import Model, Models
+from diffusion.reporting import plotting
+from diffusion.reporting.flops import TRAINING, multiply_adds
+from diffusion.reporting.intervals import wilson
+from diffusion.reporting.params import Figures
+from diffusion.reporting.results import RESULTS, ModelResults, read_csv, read_json, read_model
+from diffusion.runtime import checkpoints
+from diffusion.runtime import cli as arguments
+from diffusion.runtime.params import Seed, read
+from diffusion.runtime.rng import generator
 
 OUTPUT = Path("report/figures")
 PLOTS = Path("report/plots")

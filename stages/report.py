@@ -10,16 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stages.errors import run
+from diffusion.runtime.errors import run
 
 # isort: split
 import jinja2
 import yaml
 
-from stages import arguments, findings, page
-from stages.params.reader import load, validate
-from stages.params.whole import Params
-from stages.results import RESULTS, ModelResults, read_csv, read_json, read_model
+from diffusion.params import Params
+from diffusion.reporting import findings, page
+from diffusion.reporting.results import RESULTS, ModelResults, read_csv, read_json, read_model
+from diffusion.runtime import cli as arguments
+from diffusion.runtime.params import load, validate
 
 OUTPUT = Path("report")
 PUBLISHED = Path("report/published/scores.yaml")
@@ -98,7 +99,7 @@ def commit() -> str:
         ).stdout.strip()
 
     try:
-        these = ("--", "stages", "params.yaml", "dvc.yaml")
+        these = ("--", "diffusion", "stages", "params.yaml", "dvc.yaml")
         changed = git("status", "--porcelain", *these)
         last = git("log", "-1", "--format=%H", *these)[:10] or "none yet"
         return last + " with uncommitted changes" * bool(changed)

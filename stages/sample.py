@@ -22,30 +22,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.errors import UserError
+from diffusion.runtime.errors import UserError
 
 # isort: split
 import torch
 from torch import Tensor
 
-from stages import arguments, processes, resume
-from stages.diffusion import (
-    checkpoints,
-    data,
-    degradations,
-    devices,
-    image_sets,
-    parallel,
-    predictions,
-    samplers,
-    trained,
-)
-from stages.diffusion.randomness import CHUNK, Chunked, generator
-from stages.params.data import Data
-from stages.params.reader import Count, Seed, read, validate
-from stages.params.sampling import Ancestral, Cold, Posterior, Sampler, Strided
-from stages.params.training import Precision
-from stages.progress import Progress
+from diffusion import image_sets
+from diffusion import mnist as data
+from diffusion.mnist_params import Data
+from diffusion.models import degradations, predictions, trained
+from diffusion.runtime import checkpoints, devices, resume
+from diffusion.runtime import cli as arguments
+from diffusion.runtime import distributed as parallel
+from diffusion.runtime import launch as processes
+from diffusion.runtime.params import Count, Seed, read, validate
+from diffusion.runtime.progress import Progress
+from diffusion.runtime.rng import CHUNK, Chunked, generator
+from diffusion.sampling import samplers
+from diffusion.sampling.params import Ancestral, Cold, Posterior, Sampler, Strided
+from diffusion.training.params import Precision
 
 CHECKPOINTS = Path("results/models")
 SAMPLERS = Path("results/samplers")

@@ -2,7 +2,7 @@
 
 Writes weights, the losses of every epoch and what they were computed with to
 results/models/<model>. An interrupted training goes on after its last finished epoch.
-TORCHRUN="--nproc-per-node=2" trains with two processes: see stages/processes.py.
+TORCHRUN="--nproc-per-node=2" trains with two processes: see diffusion/runtime/launch.py.
 """
 
 from __future__ import annotations
@@ -15,23 +15,28 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stages.errors import UserError
+from diffusion.runtime.errors import UserError
 
 # isort: split
 import torch
 from torch import Tensor
 
-from stages import arguments, processes, resume
-from stages.diffusion import checkpoints, data, degradations, devices, network, parallel
-from stages.diffusion.learner import Learner
-from stages.diffusion.randomness import derive
-from stages.diffusion.training import train_epoch, validate
-from stages.files import write
-from stages.params.data import Data
-from stages.params.models import Model
-from stages.params.reader import Seed, read
-from stages.params.training import Training
-from stages.progress import Progress
+from diffusion import mnist as data
+from diffusion.mnist_params import Data
+from diffusion.models import cnn as network
+from diffusion.models import degradations
+from diffusion.models.params import Model
+from diffusion.runtime import checkpoints, devices, resume
+from diffusion.runtime import cli as arguments
+from diffusion.runtime import distributed as parallel
+from diffusion.runtime import launch as processes
+from diffusion.runtime.files import write
+from diffusion.runtime.params import Seed, read
+from diffusion.runtime.progress import Progress
+from diffusion.runtime.rng import derive
+from diffusion.training.loop import train_epoch, validate
+from diffusion.training.params import Training
+from diffusion.training.state import Learner
 
 OUTPUT = Path("results/models")
 TIMES = Path("report/times")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from stages.errors import run
+from diffusion.runtime.errors import run
 
 # isort: split
 import torch
 
-from stages import arguments
-from stages.diffusion import checkpoints, classifier, data, devices
-from stages.diffusion.randomness import derive, generator
-from stages.params.classifier import Classifier
-from stages.params.data import Data
-from stages.params.reader import read
-from stages.params.training import Precision
-from stages.progress import Progress
+from diffusion import classifier
+from diffusion import mnist as data
+from diffusion.classifier_params import Classifier
+from diffusion.mnist_params import Data
+from diffusion.runtime import checkpoints, devices
+from diffusion.runtime import cli as arguments
+from diffusion.runtime.params import read
+from diffusion.runtime.progress import Progress
+from diffusion.runtime.rng import derive, generator
+from diffusion.training.params import Precision
 
 OUTPUT = Path("results/classifier")
 

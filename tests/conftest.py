@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import stages.errors  # noqa: F401  (before PyTorch: how threads share the processor)
+import diffusion.runtime.errors  # noqa: F401  (before PyTorch: how threads share the processor)
 
 # isort: split
 import numpy as np
@@ -17,9 +17,9 @@ import pytest
 import torch
 import yaml
 
+from diffusion.mnist import FILES
+from diffusion.runtime.params import load
 from stages import check_params
-from stages.diffusion.data import FILES
-from stages.params.reader import load
 from tools.copy_project import set_key
 
 ROOT = Path(__file__).resolve().parent.parent

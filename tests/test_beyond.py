@@ -13,22 +13,19 @@ from conftest import TINY, prepare, run_stage
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from diffusion import image_sets
+from diffusion.models import cnn as network
+from diffusion.models import degradations, predictions
+from diffusion.models.degradations import Blur, Fading, Gaussian, GreyImpulse, Impulse, Pixelation
+from diffusion.models.schedules import cosine_alpha_bar, cosine_density, linear_alpha_bar
+from diffusion.models.unet import UNet
+from diffusion.reporting import flops as compute
+from diffusion.runtime import checkpoints
+from diffusion.sampling import samplers
+from diffusion.training.loop import train_epoch
+from diffusion.training.loss import loss
+from diffusion.training.state import Learner, annealed
 from stages import sample, train
-from stages.diffusion import (
-    checkpoints,
-    compute,
-    degradations,
-    image_sets,
-    network,
-    predictions,
-    samplers,
-)
-from stages.diffusion.degradations import Blur, Fading, Gaussian, GreyImpulse, Impulse, Pixelation
-from stages.diffusion.learner import Learner, annealed
-from stages.diffusion.objectives import loss
-from stages.diffusion.schedules import cosine_alpha_bar, cosine_density, linear_alpha_bar
-from stages.diffusion.training import train_epoch
-from stages.diffusion.unet import UNet
 from tools.describe import receptive_field
 
 SALT = cosine_density(0.0, 0.5, 150)

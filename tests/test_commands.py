@@ -16,9 +16,10 @@ from conftest import ROOT, TINY, prepare, run_stage
 from PIL import Image
 from torch import nn
 
+from diffusion.models import cnn as network
+from diffusion.models import degradations
+from diffusion.runtime.errors import UserError
 from stages import train
-from stages.diffusion import degradations, network
-from stages.errors import UserError
 from tools import describe, experiments, generate, plot_sweep, restore
 
 Command = Callable[..., str]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.diffusion.convolution import FEWEST, FourierConv2d
+from diffusion.models.fourier_conv import FEWEST, FourierConv2d
 
 
 def both(

@@ -303,11 +303,11 @@ def test_parameters_change_the_stages_that_read_them(
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("stages/diffusion/plotting.py", {"figures"}),
-        ("stages/params/figures.py", {"check_params", "figures", "report"}),
-        ("stages/diffusion/samplers.py",
+        ("diffusion/reporting/plotting.py", {"figures"}),
+        ("diffusion/reporting/params.py", {"check_params", "figures", "report"}),
+        ("diffusion/sampling/samplers.py",
          {"sample@model2", "sample@model4", "compare_steps@model2", "compare_steps@model4"}),
-        ("stages/diffusion/training.py", {"train@model2", "train@model4"}),
+        ("diffusion/training/loop.py", {"train@model2", "train@model4"}),
     ],
 )  # fmt: skip
 def test_modules_change_the_stages_that_import_them(

@@ -10,9 +10,11 @@ import torch
 from conftest import write_idx
 from torch import nn
 
-from stages.diffusion import checkpoints, data, image_sets
-from stages.diffusion.classifier import Classifier, classify, shift
-from stages.errors import UserError
+from diffusion import image_sets
+from diffusion import mnist as data
+from diffusion.classifier import Classifier, classify, shift
+from diffusion.runtime import checkpoints
+from diffusion.runtime.errors import UserError
 
 
 def test_idx_files_are_read(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from stages.diffusion import degradations
-from stages.diffusion.degradations import Gaussian, Impulse
-from stages.diffusion.schedules import beta_of, cosine_density, linear_alpha_bar
+from diffusion.models import degradations
+from diffusion.models.degradations import Gaussian, Impulse
+from diffusion.models.schedules import beta_of, cosine_density, linear_alpha_bar
 
 # t -> value, as printed under the published figures 1 (model1) and 8 (model3)
 FIGURE_1 = {50: "0.96998", 100: "0.89523", 250: "0.52175", 500: "0.07799", 750: "0.003319"}

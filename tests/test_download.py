@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from diffusion.downloads.fetch import FetchError, fetch, sha256
+from diffusion.runtime.errors import UserError
 from stages import download, download_inception
-from stages.errors import UserError
-from stages.fetch import FetchError, fetch, sha256
 
 CONTENT = {name: f"content of {name}".encode() for name in download.SHA256}
 
@@ -286,7 +286,7 @@ def answering(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_a_server_that_hangs_or_breaks_off(
     answering: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.fetch.TIMEOUT", 0.3)
+    monkeypatch.setattr("diffusion.downloads.fetch.TIMEOUT", 0.3)
     with pytest.raises(FetchError, match=reason):
         fetch(f"{answering}/file")
 

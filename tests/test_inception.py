@@ -12,15 +12,15 @@ import pytest
 import torch
 from conftest import write_random_inception
 
-import stages.torchvision_ops  # noqa: F401
+import diffusion.runtime.torchvision_ops  # noqa: F401
 
 # isort: split
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from stages.diffusion import metrics
-from stages.diffusion.inception import find, inception_features
-from stages.errors import UserError
+from diffusion.metrics import generation as metrics
+from diffusion.metrics.inception import find, inception_features
+from diffusion.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module")

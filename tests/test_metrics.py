@@ -10,8 +10,8 @@ import scipy.linalg
 import scipy.ndimage
 import torch
 
-from stages.diffusion import metrics
-from stages.diffusion.randomness import generator
+from diffusion.metrics import generation as metrics
+from diffusion.runtime.rng import generator
 
 
 def test_inception_score_is_the_formula(rng: torch.Generator) -> None:

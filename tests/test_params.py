@@ -11,11 +11,11 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.errors import UserError
-from stages.params.models import Model
-from stages.params.reader import load, read, validate
-from stages.params.training import Training
-from stages.params.whole import Params
+from diffusion.models.params import Model
+from diffusion.params import Params
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.params import load, read, validate
+from diffusion.training.params import Training
 from tools.copy_project import QUICK, set_key
 
 VALID = load(ROOT / "params.yaml")

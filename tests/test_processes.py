@@ -18,7 +18,7 @@ import psutil
 import pytest
 from conftest import ROOT, TINY, prepare, write_params
 
-from stages.diffusion import checkpoints
+from diffusion.runtime import checkpoints
 
 Start = Callable[..., subprocess.Popen]
 BUDGET = {

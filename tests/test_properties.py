@@ -11,12 +11,13 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.diffusion import data, degradations
-from stages.diffusion.degradations import Gaussian, Impulse
-from stages.diffusion.schedules import beta_of, cosine_density, linear_alpha_bar
-from stages.errors import UserError
-from stages.params.reader import load, validate
-from stages.params.whole import Params
+from diffusion import mnist as data
+from diffusion.models import degradations
+from diffusion.models.degradations import Gaussian, Impulse
+from diffusion.models.schedules import beta_of, cosine_density, linear_alpha_bar
+from diffusion.params import Params
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.params import load, validate
 from tools.copy_project import set_key
 
 # The same examples on every run, and no clock: a slow machine is no failure.

@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT, TINY
 from PIL import Image
 
-from stages.diffusion import data
+from diffusion import mnist as data
 from tools.copy_project import copy_project
 
 README = (ROOT / "README.md").read_text()

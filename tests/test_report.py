@@ -20,23 +20,15 @@ from conftest import ROOT, TINY, prepare, run_stage
 from PIL import Image
 from scipy.stats import binomtest
 
-from stages import (
-    compare_steps,
-    evaluate,
-    figures,
-    findings,
-    page,
-    reference,
-    report,
-    sample,
-    train,
-)
+from diffusion.models.params import Model
+from diffusion.reporting import findings, page, plotting
+from diffusion.reporting.intervals import wilson
+from diffusion.reporting.results import ModelResults, read_model
+from diffusion.runtime.params import load
+from stages import evaluate, figures, report, sample, train
+from stages import evaluate_real as reference
+from stages import step_study as compare_steps
 from stages import train_classifier as classifier
-from stages.diffusion import plotting
-from stages.diffusion.intervals import wilson
-from stages.params.models import Model
-from stages.params.reader import load
-from stages.results import ModelResults, read_model
 from tools.copy_project import copy_project
 
 UNET = {"network": {"kind": "unet", "channels": [8, 8, 8]}, "learning_rate": 2.0e-3}

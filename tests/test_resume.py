@@ -18,10 +18,13 @@ import pytest
 import torch
 from conftest import ROOT, TINY, write_fake_mnist, write_params
 
-from stages import errors, files, resume, sample, train
-from stages.diffusion import checkpoints, data, image_sets, network
-from stages.diffusion.learner import Learner
-from stages.errors import UserError
+from diffusion import image_sets
+from diffusion import mnist as data
+from diffusion.models import cnn as network
+from diffusion.runtime import checkpoints, errors, files, resume
+from diffusion.runtime.errors import UserError
+from diffusion.training.state import Learner
+from stages import sample, train
 
 Run = Callable[..., None]
 MODELS = copy.deepcopy(TINY["models"])
@@ -268,7 +271,7 @@ def test_a_damaged_state_is_said_and_not_used(
 
 def test_a_second_process_says_that_it_waits(folder: Path) -> None:
     program = (
-        "from stages.resume import Work\n"
+        "from diffusion.runtime.resume import Work\n"
         "with Work('train', 'm', 'k') as work: work.save('state', {}, {}); print('in', flush=True)"
     )
     with resume.Work("train", "m", "k") as work:

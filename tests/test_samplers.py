@@ -9,11 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages import sample
-from stages.diffusion import degradations, network, samplers
-from stages.diffusion.degradations import Gaussian, Impulse
-from stages.diffusion.randomness import Chunked
-from stages.diffusion.samplers import (
+from diffusion.models import cnn as network
+from diffusion.models import degradations
+from diffusion.models.degradations import Gaussian, Impulse
+from diffusion.models.schedules import cosine_density, linear_alpha_bar
+from diffusion.runtime.rng import Chunked
+from diffusion.sampling import samplers
+from diffusion.sampling.params import Ancestral, Cold
+from diffusion.sampling.samplers import (
     predictor,
     sample_ancestral,
     sample_cold_improved,
@@ -21,8 +24,7 @@ from stages.diffusion.samplers import (
     sample_strided,
     strided_steps,
 )
-from stages.diffusion.schedules import cosine_density, linear_alpha_bar
-from stages.params.sampling import Ancestral, Cold
+from stages import sample
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -16,13 +16,15 @@ from torch import nn
 
 from benchmarks import in_diffusers, published_losses, reference, speed, timing
 from benchmarks.plain import plain
-from stages.diffusion import data, network, samplers
-from stages.diffusion.convolution import FEWEST, FourierConv2d
-from stages.diffusion.degradations import Gaussian
-from stages.diffusion.schedules import linear_alpha_bar
-from stages.errors import UserError
-from stages.params.models import Model
-from stages.params.reader import read
+from diffusion import mnist as data
+from diffusion.models import cnn as network
+from diffusion.models.degradations import Gaussian
+from diffusion.models.fourier_conv import FEWEST, FourierConv2d
+from diffusion.models.params import Model
+from diffusion.models.schedules import linear_alpha_bar
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.params import read
+from diffusion.sampling import samplers
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.5, 20))
 
@@ -164,7 +166,7 @@ def test_a_stage_starts_without_what_only_its_scores_need(stage: str) -> None:
 def test_freed_memory_is_taken_again_without_new_pages() -> None:
     line = """
 import resource
-import stages.errors
+import diffusion.runtime.errors
 
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 bytearray(2**26)  # is freed at once

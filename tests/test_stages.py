@@ -15,19 +15,13 @@ import pytest
 import torch
 from conftest import TINY, prepare, run_stage, write_random_inception
 
-from stages import (
-    compare_steps,
-    evaluate,
-    figures,
-    reference,
-    report,
-    sample,
-    train,
-    train_classifier,
-)
-from stages.diffusion import checkpoints, image_sets
-from stages.diffusion.inception import WEIGHTS
-from stages.errors import UserError
+from diffusion import image_sets
+from diffusion.metrics.inception import WEIGHTS
+from diffusion.runtime import checkpoints
+from diffusion.runtime.errors import UserError
+from stages import evaluate, figures, report, sample, train, train_classifier
+from stages import evaluate_real as reference
+from stages import step_study as compare_steps
 from tools import resample
 
 Run = Callable[..., None]

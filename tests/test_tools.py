@@ -14,12 +14,11 @@ import yaml
 from conftest import ROOT
 from packaging.specifiers import SpecifierSet
 
-from stages import progress, torchvision_ops
-from stages.diffusion import devices
-from stages.errors import UserError
-from stages.params.models import Model
-from stages.params.reader import load, validate
-from stages.params.whole import Params
+from diffusion.models.params import Model
+from diffusion.params import Params
+from diffusion.runtime import devices, progress, torchvision_ops
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.params import load, validate
 from tools import ablate
 from tools.copy_project import copy_project, set_key
 from tools.over_seeds import over_seeds

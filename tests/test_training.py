@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from stages.diffusion import data, network
-from stages.diffusion.degradations import Gaussian, Impulse
-from stages.diffusion.objectives import loss
-from stages.diffusion.randomness import derive
-from stages.diffusion.schedules import cosine_density, linear_alpha_bar
-from stages.diffusion.training import train_epoch, validate
-from stages.errors import UserError
+from diffusion import mnist as data
+from diffusion.models import cnn as network
+from diffusion.models.degradations import Gaussian, Impulse
+from diffusion.models.schedules import cosine_density, linear_alpha_bar
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.rng import derive
+from diffusion.training.loop import train_epoch, validate
+from diffusion.training.loss import loss
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
 COLD = Impulse(cosine_density(0.05, 0.25, 20))

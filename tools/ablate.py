@@ -16,7 +16,7 @@ from typing import Any
 
 import dvc.api
 
-from stages.findings import interval, number
+from diffusion.reporting.findings import interval, number
 
 PARTS = {  # name -> what removes the part from `models.<model>`, in Hydra's words
     "the whole recipe": [],

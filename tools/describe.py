@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages.errors import run
+from diffusion.runtime.errors import run
 
 # isort: split
 import torch
 from torch import nn
 
-from stages.diffusion import checkpoints, degradations, network
-from stages.diffusion.compute import multiply_adds
-from stages.diffusion.network import SIDE
-from stages.params.models import Model
-from stages.params.reader import read
+from diffusion.models import cnn as network
+from diffusion.models import degradations
+from diffusion.models.cnn import SIDE
+from diffusion.models.params import Model
+from diffusion.reporting.flops import multiply_adds
+from diffusion.runtime import checkpoints
+from diffusion.runtime.params import read
 from stages.train import describe
 
 

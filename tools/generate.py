@@ -8,17 +8,19 @@ from __future__ import annotations
 import math
 import secrets
 
-from stages.errors import UserError, run
+from diffusion.runtime.errors import UserError, run
 
 # isort: split
 import torch
 
-from stages.diffusion import degradations, devices, predictions, samplers
-from stages.diffusion.plotting import tile
-from stages.params.reader import Count, read
-from stages.params.sampling import Posterior, Strided
-from stages.params.training import Precision
-from stages.progress import Progress
+from diffusion.models import degradations, predictions
+from diffusion.reporting.plotting import tile
+from diffusion.runtime import devices
+from diffusion.runtime.params import Count, read
+from diffusion.runtime.progress import Progress
+from diffusion.sampling import samplers
+from diffusion.sampling.params import Posterior, Strided
+from diffusion.training.params import Precision
 from stages.sample import draw, sampler_of, steps_of
 from tools import pictures
 

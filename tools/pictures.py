@@ -10,9 +10,10 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor, nn
 
-from stages.diffusion import data, trained
-from stages.diffusion.network import SIDE
-from stages.errors import UserError
+from diffusion import mnist as data
+from diffusion.models import trained
+from diffusion.models.cnn import SIDE
+from diffusion.runtime.errors import UserError
 
 ENLARGED = 4  # times, so that a pixel can be seen
 

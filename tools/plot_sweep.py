@@ -16,8 +16,8 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from stages.errors import UserError, run
-from stages.params.reader import nearest
+from diffusion.runtime.errors import UserError, run
+from diffusion.runtime.params import nearest
 from tools import experiments
 from tools.experiments import Row
 

@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import argparse
 
-from stages.errors import UserError, run
+from diffusion.runtime.errors import UserError, run
 
 # isort: split
 import torch
 
-from stages.diffusion import devices, image_sets, predictions, samplers, trained
-from stages.diffusion.randomness import CHUNK
-from stages.params.reader import Seed, read
-from stages.params.training import Precision
-from stages.progress import Progress
+from diffusion import image_sets
+from diffusion.models import predictions, trained
+from diffusion.runtime import devices
+from diffusion.runtime.params import Seed, read
+from diffusion.runtime.progress import Progress
+from diffusion.runtime.rng import CHUNK
+from diffusion.sampling import samplers
+from diffusion.training.params import Precision
 from stages.sample import CHECKPOINTS, OUTPUT, draw, originals, sampler_of, steps_of
 
 NEAR = 2  # of 255

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.errors import UserError, run
+from diffusion.runtime.errors import UserError, run
 
 # isort: split
 import torch
 from torch import Tensor
 
-from stages.diffusion import data, degradations, devices
-from stages.diffusion.plotting import tile
-from stages.diffusion.randomness import Chunked, generator
-from stages.diffusion.samplers import predictor, sample_cold_improved, sample_cold_naive
-from stages.params.reader import read
-from stages.params.training import Precision
+from diffusion import mnist as data
+from diffusion.models import degradations
+from diffusion.reporting.plotting import tile
+from diffusion.runtime import devices
+from diffusion.runtime.params import read
+from diffusion.runtime.rng import Chunked, generator
+from diffusion.sampling.samplers import predictor, sample_cold_improved, sample_cold_naive
+from diffusion.training.params import Precision
 from tools import pictures
 
 

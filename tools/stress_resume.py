@@ -35,7 +35,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from stages.diffusion import checkpoints  # noqa: E402
+from diffusion.runtime import checkpoints  # noqa: E402
 from tools.copy_project import copy_project  # noqa: E402
 from tools.mend_dvc import mend  # noqa: E402
 

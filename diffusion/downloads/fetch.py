@@ -1,0 +1,41 @@
+"""Get a file over the network, with a time limit on every wait."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+
+from diffusion.runtime.progress import Progress
+
+TIMEOUT = 20  # seconds without a byte
+BLOCK = 1 << 16
+
+
+class FetchError(Exception):
+    """Why a source could not be used, in a few words."""
+
+
+def fetch(url: str) -> bytes:
+    """The content behind an http(s) address. Raises FetchError."""
+    if not url.startswith(("http://", "https://")):
+        raise FetchError("not an http(s) address")
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310
+            size = int(response.headers.get("Content-Length", 0))
+            blocks = []
+            with Progress(url.rsplit("/", 1)[-1], max(size, 1), "B") as bar:
+                while block := response.read(BLOCK):
+                    blocks.append(block)
+                    bar.advance(len(block))
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        raise FetchError(str(getattr(error, "reason", error)) or type(error).__name__) from None
+    content = b"".join(blocks)
+    if size and len(content) != size:
+        raise FetchError(f"broke off after {len(content)} of {size} bytes")
+    return content
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

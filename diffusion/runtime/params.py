@@ -1,0 +1,181 @@
+"""The only reader of params.yaml: typed, frozen, validated sections.
+
+A stage reads the sections it declares in dvc.yaml and nothing else, with one call each:
+`read("training", Training)`. Every section has a module of its own, because a file is a cache
+boundary: a new figure setting must not retrain a model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, overload
+
+import pydantic
+import yaml
+
+from diffusion.runtime.errors import UserError
+
+FILE = Path("params.yaml")
+
+Count = Annotated[int, pydantic.Field(ge=1)]
+Rate = Annotated[float, pydantic.Field(gt=0, lt=1)]
+Seed = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
+
+
+class Section(pydantic.BaseModel):
+    """A frozen mapping that refuses unknown keys, NaN, infinity and silent type conversion."""
+
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False
+    )
+
+
+Schema = TypeVar("Schema")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 scalars, sequences as tuples, and duplicate keys refused.
+
+    PyYAML follows YAML 1.1, in which `1e-05` is a string and `off` a boolean; DVC, which edits
+    the file on `dvc exp run -S`, follows YAML 1.2, in which they are a number and a string.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise UserError(f"{FILE}: the key '{key}' stands twice (block at line {line})")
+        return super().construct_mapping(node, deep)
+
+
+def _tuple(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> tuple:
+    return tuple(loader.construct_sequence(node, deep=True))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:seq", _tuple)
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def load(path: Path = FILE) -> dict[str, Any]:
+    """The file as plain dicts, tuples, numbers and strings; not yet validated."""
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    except FileNotFoundError:
+        raise UserError(f"{path} not found: run from the repository's root") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must be a mapping of sections, not {values!r}")
+    return values
+
+
+@overload
+def read(key: str, schema: type[Schema], path: Path = FILE) -> Schema: ...
+@overload
+def read(key: str, schema: Any, path: Path = FILE) -> Any: ...  # of an Annotated or a union
+def read(key: str, schema: Any, path: Path = FILE) -> Any:
+    """The value at a dotted key, validated against its schema.
+
+    Raises UserError with a line for each fault: the key's path, the value, what is allowed.
+    """
+    value: Any = load(path)
+    for depth, part in enumerate(key.split("."), start=1):
+        if not isinstance(value, dict) or part not in value:
+            where = ".".join(key.split(".")[:depth])
+            hint = nearest(part, value) if isinstance(value, dict) else ""
+            raise UserError(f"{path}: {where} is missing{hint}")
+        value = value[part]
+    return validate(value, schema, path, prefix=tuple(key.split(".")))
+
+
+@overload
+def validate(
+    value: Any, schema: type[Schema], path: Path = FILE, prefix: tuple[str, ...] = ()
+) -> Schema: ...
+@overload
+def validate(
+    value: Any, schema: Any, path: Path = FILE, prefix: tuple[str, ...] = ()
+) -> Any: ...  # of an Annotated or a union
+def validate(value: Any, schema: Any, path: Path = FILE, prefix: tuple[str, ...] = ()) -> Any:
+    """Check plain values against a schema; `prefix` is where in the file they stand."""
+    adapter = pydantic.TypeAdapter(schema)
+    try:
+        return adapter.validate_python(value)
+    except pydantic.ValidationError as error:
+        form = adapter.json_schema()
+        faults = [_sentence(fault, value, prefix, form) for fault in error.errors()]
+        raise UserError(f"{path}: " + f"\n       {path}: ".join(faults)) from None
+
+
+def _keys(schema: Any, root: Any, path: list[str], value: Any) -> set[str]:
+    """The keys that a JSON schema allows at a path, in any of its alternatives; where one key of
+    the value at hand says which alternative is meant, in that one."""
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if "discriminator" in schema and isinstance(value, dict):
+        by_tag = schema["discriminator"]["mapping"]
+        tag = value.get(schema["discriminator"]["propertyName"])
+        if tag in by_tag:
+            return _keys({"$ref": by_tag[tag]}, root, path, value)
+    alternatives = schema.get("oneOf", []) + schema.get("anyOf", [])
+    found = {key for other in alternatives for key in _keys(other, root, path, value)}
+    properties = schema.get("properties", {})
+    if not path:
+        return found | set(properties)
+    below = properties.get(path[0], schema.get("additionalProperties"))
+    inside = value.get(path[0]) if isinstance(value, dict) else None
+    return found | (_keys(below, root, path[1:], inside) if isinstance(below, dict) else set())
+
+
+def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> str:
+    """One fault in words. Pydantic puts a union's tag into the location; the file has none."""
+    location, here = list(prefix), value
+    for part in fault["loc"]:
+        inside = isinstance(here, dict) and part in here
+        inside |= isinstance(here, tuple) and isinstance(part, int) and part < len(here)
+        if inside:
+            here = here[part]
+        elif part != fault["loc"][-1] or part == "[key]" or fault["type"] == "value_error":
+            continue
+        location.append(str(part))
+    where = ".".join(location) or "the file"
+    kind = fault["type"]
+    if kind == "missing":
+        return f"{where} is missing"
+    if kind == "union_tag_not_found":
+        return f"{where}.{fault['ctx']['discriminator'].strip(chr(39))} is missing"
+    if kind == "union_tag_invalid":
+        context = fault["ctx"]
+        key = context["discriminator"].strip("'")
+        return f"{where}.{key} is {context['tag']!r}: input should be {context['expected_tags']}"
+    if kind == "extra_forbidden":
+        allowed = _keys(schema, schema, location[len(prefix) : -1], value)
+        known = sorted(allowed - {location[-1]})
+        hint = nearest(location[-1], known) or f" (known here: {', '.join(known)})"
+        return f"{where} is {here!r}: not a known key{hint}"
+    message = fault["msg"].removeprefix("Value error, ")
+    if kind == "value_error":  # of a section, it begins with a key: data.held_out is ...
+        if not isinstance(fault["input"], dict):
+            return f"{where} {message}"
+        return ".".join([*location, message])
+    return f"{where} is {fault['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def nearest(word: str, known: Any) -> str:
+    """A hint at the known word that was probably meant, or nothing."""
+    near = difflib.get_close_matches(word, [str(k) for k in known], n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
