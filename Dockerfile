@@ -13,7 +13,7 @@ RUN apt-get update \
 USER 1000
 WORKDIR /home/runner/mnist-diffusion
 
-# The environment of `make`, by uv, which knows where the builds of PyTorch are.
+# The environment of `make`, installed by uv, which selects the build of PyTorch.
 ARG TORCH_BACKEND=cpu
 ENV UV_TORCH_BACKEND=$TORCH_BACKEND UV_NO_CACHE=1 \
     PATH=/home/runner/mnist-diffusion/.venv/bin:$PATH
@@ -23,6 +23,6 @@ RUN python3 -m venv .venv \
  && uv pip install --python .venv/bin/python --requirement requirements.txt
 
 COPY --chown=1000 . .
-RUN python tools/offline_plots.py \
+RUN python -m tools.offline_plots \
  && touch .venv/.installed
 CMD ["make"]

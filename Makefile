@@ -1,5 +1,5 @@
-# make            environment, then the pipeline of params.yaml, then where the report is
-# Everything here is also given in plain commands in README.md.
+# make            environment, then the workflow of params.yaml, then the path of the report
+# README.md has plain commands for all of this.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -7,20 +7,21 @@ BIN    := $(CURDIR)/$(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 
-PAPER := training.epochs=75 evaluation.inception=auto evaluation.inception_reference=10000
+PAPER := training.epochs=75 inception.use=auto inception.reference=10000
 
 SEEDS ?= 1,2,3
 
-# Columns of `make table`: parameters that differ, and the scores that are looked at first.
-COLUMNS := Experiment|Created|State|seed|(data|classifier|training|models|sampling|step_study|evaluation)\..*
+# Columns of `make table`: parameters that differ, and the most important scores.
+SECTIONS := data|classifier|training|models|sampling|step_study|evaluation|inception
+COLUMNS := Experiment|Created|State|seed|precision|($(SECTIONS))\..*
 SHOWN   := .*\.(validation_loss|is|fid|psnr)
 
 .DEFAULT_GOAL := repro
 .PHONY: repro paper quick bench sweep table seeds ablate test lint help clean ready
 
-repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2: that many stages at a time
-	@[ -e data/mnist ] || dvc repro download download_inception  # they are in no remote
-	$(if $(JOBS),python tools/run_jobs.py $(JOBS),dvc repro --pull)
+repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
+	@[ -e data/mnist ] || dvc repro download download_inception  # no remote has them
+	$(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro --pull)
 	@echo "report: $(CURDIR)/report/report.html"
 
 paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
@@ -28,33 +29,33 @@ paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
 	@echo "report: $(CURDIR)/report/report.html"
 
 quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in scratch/quick
-	python tools/copy_project.py scratch/quick --quick
+	python -m tools.copy_project scratch/quick --quick
 	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(wildcard $(CURDIR)/data/mnist)}" dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
-bench: $(STAMP)  ## measure speed and memory beside a reference; tables in scratch/bench
-	python -m benchmarks.speed
+bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
+	python -m tools.benchmarks.speed
 
 sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4" is a grid; JOBS=2 at a time
-	@[ -n "$(SET)" ] || { echo 'error: SET names no parameter, must be like SET="models.model1.learning_rate=1e-4,1e-3"'; exit 1; }
+	@[ -n "$(SET)" ] || { echo 'error: SET is empty, must be like SET="models.model1.training.learning_rate=1e-4,1e-3"'; exit 1; }
 	dvc exp run --queue $(addprefix -S ,$(SET))
 	dvc exp run --run-all --jobs $(or $(JOBS),1)
 	@$(MAKE) --no-print-directory table
 
-table: $(STAMP)  ## the experiments, what differs between them, and their scores
+table: $(STAMP)  ## the experiments with their differences and scores
 	@dvc exp show --only-changed --md --drop '^(?!($(COLUMNS)|$(SHOWN))$$)'
 
-seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3 as DVC experiments, then a table
+seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3, as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)
 	dvc exp run --run-all
 	python -m tools.over_seeds
 
-ablate: $(STAMP) ready  ## model5 with one part of its recipe removed at a time; BUDGET="training.epochs=5"
+ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDGET="training.epochs=5"
 	python -m tools.ablate model5 $(BUDGET)
 
 ready: $(STAMP)
 	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive
-	@python tools/mend_dvc.py
+	@python -m tools.mend_dvc
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
 	pytest -n 2 --dist loadfile $(PYTEST)
@@ -64,7 +65,7 @@ lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
 	ruff format --check .
 	mypy
 
-clean:  ## remove the environment and scratch, with all interrupted work; results and DVC's cache stay
+clean:  ## remove the environment, scratch and all interrupted work; results and DVC's cache stay
 	rm -rf $(VENV) scratch
 
 help:  ## this list
@@ -75,5 +76,5 @@ $(STAMP): requirements.txt constraints.txt
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --requirement requirements.txt
-	python tools/offline_plots.py
+	python -m tools.offline_plots
 	@touch $(STAMP)

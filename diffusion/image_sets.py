@@ -1,6 +1,6 @@
-"""Sets of images as compressed NumPy files, which numpy.load opens too; a description beside them.
+"""Sets of images as compressed NumPy files, which numpy.load opens too, with a description.
 
-Digits take a quarter of the bytes so, and what is drawn travels with the repository.
+Compression reduces digits to a quarter of their bytes, which matters in a shared repository.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ DESCRIPTION = "description"
 DAMAGE = (EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error)
 
 
-def save(path: Path, sets: dict[str, Tensor], description: dict) -> None:
-    """Write sets of uint8 images by name, in their order, and a JSON description; the file appears
-    whole or not at all. The same content gives the same bytes."""
+def save(path: Path, sets: dict[str, Tensor], description: dict[str, Any]) -> None:
+    """Write named sets of uint8 images and a JSON description atomically.
+
+    The same content gives the same bytes.
+    """
     arrays: dict[str, Any] = {name: images.numpy() for name, images in sets.items()}
     arrays[DESCRIPTION] = np.array(json.dumps(description, sort_keys=True))
     content = io.BytesIO()
@@ -33,10 +35,10 @@ def save(path: Path, sets: dict[str, Tensor], description: dict) -> None:
     write(path, content.getvalue())
 
 
-def load(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Sets and description of a file written by `save`. Nothing is unpickled.
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The sets and the description of a file that `save` wrote. Nothing is unpickled.
 
-    Raises UserError where the file is missing or damaged.
+    Raises UserError if the file is missing or damaged.
     """
     try:
         content = io.BytesIO(path.read_bytes())

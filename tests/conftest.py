@@ -1,4 +1,4 @@
-"""Fixtures that several test files share."""
+"""Fixtures and functions that several test files share."""
 
 from __future__ import annotations
 
@@ -9,20 +9,29 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import diffusion.runtime.errors  # noqa: F401  (before PyTorch: how threads share the processor)
+import stages  # noqa: F401  (before PyTorch: see diffusion/runtime/startup.py)
 
 # isort: split
+import hypothesis
 import numpy as np
 import pytest
 import torch
 import yaml
 
-from diffusion.mnist import FILES
+import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
+from diffusion.data.mnist import FILES
+from diffusion.runtime import paths
 from diffusion.runtime.params import load
 from stages import check_params
 from tools.copy_project import set_key
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples in every run and no deadline: a slow machine is not a failure.
+hypothesis.settings.register_profile(
+    "project", derandomize=True, deadline=None, database=None, max_examples=50
+)
+hypothesis.settings.load_profile("project")
 
 # A budget at which every stage takes seconds, and models of both kinds.
 TINY = {
@@ -35,25 +44,25 @@ TINY = {
     "training.checkpoints": [1],
     "sampling.images": 6,
     "sampling.progress_images": 2,
-    "sampling.samplers": {},
     "step_study.steps": [2, 3],
     "step_study.etas": [0.0, 0.5],
     "evaluation.splits": 2,
     "evaluation.reference": 200,
     "evaluation.bootstrap": 3,
-    "evaluation.inception": "off",
+    "inception.use": "off",
     "figures.dpi": 50,
     "models": {
         "model2": {
             "degradation": {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6},
-            "network": {"kind": "cnn", "hidden": [2, 3]},
-            "learning_rate": 1.0e-3,
+            "network": {"kind": "cnn", "hidden": [2, 3], "predicts": "eps"},
+            "training": {"learning_rate": 1.0e-3},
+            "sampler": {"kind": "ancestral"},
         },
         "model4": {
             "degradation": {"kind": "impulse", "rho": [0.05, 0.25], "T": 5},
-            "network": {"kind": "cnn", "hidden": [2], "dropout": 0.15},
-            "learning_rate": 2.0e-4,
-            "plateau": {"factor": 0.5, "patience": 3},
+            "network": {"kind": "cnn", "hidden": [2], "dropout": 0.15, "predicts": "x_0"},
+            "training": {"learning_rate": 2.0e-4, "plateau": {"factor": 0.5, "patience": 3}},
+            "sampler": {"kind": "cold", "start": "validation"},
         },
     },
 }
@@ -65,14 +74,14 @@ def rng() -> torch.Generator:
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """An IDX file, the format of MNIST."""
+    """Write an IDX file, the format of MNIST."""
     header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(header + array.tobytes())
 
 
 def write_fake_mnist(folder: Path) -> None:
-    """60,000 + 10,000 images of the real layout: for every label a bar at its own height."""
+    """60,000 + 10,000 images in the format of MNIST: each label is a bar at its own height."""
     random = np.random.default_rng(0)
     for part, count in (("train", 60_000), ("test", 10_000)):
         labels = random.integers(0, 10, count, dtype=np.uint8)
@@ -84,8 +93,8 @@ def write_fake_mnist(folder: Path) -> None:
 
 
 def write_random_inception(path: Path) -> None:
-    """A weights file of the layout of Inception-v3 with random values, such that activations
-    neither vanish nor explode."""
+    """Write weights of Inception-v3 with random values, such that activations neither vanish nor
+    explode."""
     from torchmetrics.image.fid import NoTrainInceptionV3
 
     class Empty(NoTrainInceptionV3):
@@ -102,22 +111,22 @@ def write_random_inception(path: Path) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """What the stages need to run one by one: data, templates, published numbers; no git."""
-    write_fake_mnist(folder / "data/mnist")
-    (folder / "data/inception").mkdir()
-    (folder / "data/inception/README.txt").write_text("Why there are <no> weights.\n")
-    (folder / "report").mkdir()
-    for name in ("published", "template.md.j2", "page.html.j2", "style.mplstyle"):
-        (folder / "report" / name).symlink_to(ROOT / "report" / name)
+    """Write the inputs that the stages need to run one by one, without git and DVC."""
+    write_fake_mnist(folder / paths.MNIST)
+    (folder / paths.INCEPTION).mkdir()
+    (folder / paths.INCEPTION_NOTE).write_text("Why there are <no> weights.\n")
+    (folder / paths.REPORT).mkdir()
+    for path in (paths.PUBLISHED, paths.TEMPLATES, paths.STYLE):
+        (folder / path).symlink_to(ROOT / path)
 
 
 def write_params(folder: Path, **overrides: Any) -> None:
-    """params.yaml with TINY and other parameters, and what the check of it leaves."""
-    values = copy.deepcopy(load(ROOT / "params.yaml"))
+    """Write a params.yaml with TINY and other parameters, and run check_params on it."""
+    values = copy.deepcopy(load(ROOT / paths.PARAMS))
     for key, value in (TINY | overrides).items():
         set_key(values, key, value)
     text = yaml.safe_dump(json.loads(json.dumps(values)), sort_keys=False)
-    (folder / "params.yaml").write_text(text)
+    (folder / paths.PARAMS).write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["check_params"])
@@ -125,7 +134,7 @@ def write_params(folder: Path, **overrides: Any) -> None:
 
 
 def run_stage(folder: Path, module: ModuleType, *arguments: str, **overrides: Any) -> None:
-    """One stage in this process, with TINY and other parameters."""
+    """Run one stage in this process, with TINY and other parameters."""
     write_params(folder, **overrides)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -1,7 +1,9 @@
-"""Copy the project's files, as they are now, to a folder where it can run without touching
-this one: python tools/copy_project.py FOLDER [--quick] [key=value ...]
+"""Copy the project's files to a folder where it can run without touching this one:
 
-The copy has its own params.yaml, dvc.lock, cache and report, and no git.
+python -m tools.copy_project FOLDER [--quick] [KEY=VALUE ...]
+
+Uncommitted changes are copied too. The copy has its own params.yaml, dvc.lock, cache and report,
+and no git.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from diffusion.runtime import cli
+from diffusion.runtime.errors import UserError, run
+
+ROOT = Path(__file__).resolve().parents[1]
 QUICK = {
     "classifier.images": 5000,
     "classifier.epochs": 1,
@@ -29,13 +34,17 @@ QUICK = {
     "evaluation.splits": 2,
     "evaluation.reference": 500,
     "evaluation.bootstrap": 20,
-    "evaluation.inception": "auto",
-    "evaluation.inception_reference": 50,
+    "inception.use": "auto",
+    "inception.reference": 50,
 }
+RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/metrics.json")
+RESULT_FOLDERS = ("report/figures", "report/plots")
+IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
+IGNORED = {"__pycache__", "cache", "tmp"}
 
 
 def project_files() -> list[str]:
-    """Files that git knows or would take; without git, all but what .gitignore names first."""
+    """Files that git tracks or would add; without git, all but a few names in .gitignore."""
     try:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -46,13 +55,16 @@ def project_files() -> list[str]:
         ).stdout
         return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
     except (subprocess.CalledProcessError, FileNotFoundError):
-        left_out = {".venv", "scratch", "data", "results", "__pycache__", "cache", "tmp"}
-        found = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
-        return [str(path) for path in found if not left_out & set(path.parts)]
+        files = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+        return [
+            str(path)
+            for path in files
+            if path.parts[0] not in IGNORED_AT_ROOT and not IGNORED & set(path.parts)
+        ]
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key, in a mapping that has it. Raises KeyError."""
+    """Set a dotted key that a mapping already has. Raises KeyError."""
     *parents, last = key.split(".")
     for part in parents:
         values = values[part]
@@ -65,14 +77,14 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     """A fresh copy in `folder`, which is emptied first, with other parameters."""
     shutil.rmtree(folder, ignore_errors=True)
     for name in project_files():
-        if name.startswith("data/pretrained/"):  # of the committed budget, which the copy has not
+        if name.startswith("data/pretrained/"):  # the results of other parameters
             continue
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
-    for name in ("dvc.lock", "report/report.md", "report/report.html", "report/metrics.json"):
+    for name in RESULTS:
         (folder / name).unlink(missing_ok=True)
-    for name in ("report/figures", "report/plots"):
+    for name in RESULT_FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
     params = yaml.safe_load((folder / "params.yaml").read_text())
@@ -81,16 +93,28 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
+def override(argument: str) -> tuple[str, Any]:
+    """KEY=VALUE of the command line; the value is YAML."""
+    key, equals, value = argument.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{argument}' must be KEY=VALUE")
+    return key, yaml.safe_load(value)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser = cli.parser("tools.copy_project", __doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="is emptied first")
     parser.add_argument("--quick", action="store_true", help="the smallest budget")
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument(
+        "overrides", nargs="*", type=override, metavar="KEY=VALUE", help="of params.yaml"
+    )
     arguments = parser.parse_args()
-    given = dict(item.split("=", 1) for item in arguments.overrides)
-    overrides = {key: yaml.safe_load(value) for key, value in given.items()}
-    copy_project(arguments.folder, (QUICK if arguments.quick else {}) | overrides)
+    budget = QUICK if arguments.quick else {}
+    try:
+        copy_project(arguments.folder, budget | dict(arguments.overrides))
+    except KeyError as error:
+        raise UserError(f"params.yaml has no key {error}") from None
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

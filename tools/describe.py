@@ -1,90 +1,93 @@
-"""Say what a model of params.yaml is, trained or not: python -m tools.describe model1"""
+"""Describe a model of params.yaml, trained or not: python -m tools.describe model1"""
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-from diffusion.runtime.errors import run
-
-# isort: split
 import torch
 from torch import nn
 
-from diffusion.models import cnn as network
 from diffusion.models import degradations
-from diffusion.models.cnn import SIDE
-from diffusion.models.params import Model
+from diffusion.models.model import DiffusionModel
+from diffusion.models.params import DesignParams, read_design
 from diffusion.reporting.flops import multiply_adds
-from diffusion.runtime import checkpoints
-from diffusion.runtime.params import read
-from stages.train import describe
+from diffusion.runtime import checkpoints, cli, paths
+from diffusion.runtime.errors import run
+from diffusion.runtime.pixels import SIDE
 
 
-def receptive_field(net: nn.Module) -> tuple[int, int]:
-    """Height and width of the inputs that one output in the middle depends on, in pixels.
+def receptive_field(network: nn.Module) -> tuple[int, int]:
+    """Height and width, in pixels, of the part of the input that a central output depends on.
 
-    Normalisation over whole images, which lets everything depend on everything a little, is left
-    out.
+    Normalisation layers are replaced in place, because over complete images they let every output
+    depend on every input.
     """
-    for module in net.modules():
+    for module in network.modules():
         if isinstance(module, nn.LayerNorm | nn.GroupNorm):
             module.forward = lambda x: x  # type: ignore[method-assign, assignment]
     x = torch.zeros(1, 1, SIDE, SIDE, requires_grad=True)
-    middle = net.eval()(x, torch.zeros(1))[0, 0, SIDE // 2, SIDE // 2]
-    (gradient,) = torch.autograd.grad(middle, x)
+    centre = network.eval()(x, torch.zeros(1))[0, 0, SIDE // 2, SIDE // 2]
+    (gradient,) = torch.autograd.grad(centre, x)
     rows, columns = gradient[0, 0].nonzero(as_tuple=True)
     return int(rows.max() - rows.min() + 1), int(columns.max() - columns.min() + 1)
 
 
 def schedule(process: degradations.Process) -> list[str]:
-    """A line for each of some steps t: what is left of the image."""
+    """One line for each of some steps t: how much of the image is left."""
     steps = sorted({1, *(max(1, round(process.T * k / 4)) for k in range(1, 5))})
-    return [f"t = {t:>4}  {left(process, t)}" for t in steps]
+    return [f"t = {t:>4}  {remainder(process, t)}" for t in steps]
 
 
-def left(process: degradations.Process, t: int) -> str:
-    """What is left of an image at step t, in words."""
+def remainder(process: degradations.Process, t: int) -> str:
+    """How much of an image is left at step t, in words."""
     match process:
         case degradations.Gaussian():
-            kept = process.alpha_bar[t]
-            ratio = 10 * torch.log10(kept / (1 - kept))
-            return f"alpha_bar {kept:.3g}, signal-to-noise ratio {ratio:.1f} dB"
+            alpha_bar = process.alpha_bar[t]
+            ratio = 10 * torch.log10(alpha_bar / (1 - alpha_bar))
+            return f"alpha_bar {alpha_bar:.3g}, signal-to-noise ratio {ratio:.1f} dB"
         case degradations.Impulse():
             density = process.density[t]
             return f"density {density:.4f}: {1 - 2 * density:.1%} of the pixels are untouched"
         case degradations.Blur():
-            return f"blurred by {process.std[t]:.2f} pixels"
+            return f"blurred with a standard deviation of {process.std[t]:.2f} pixels"
         case degradations.Pixelation():
             return f"squares of {process.sides[t - 1]} pixels"
         case degradations.Fading():
-            return f"faded over {process.widths[t]:.2f} pixels, and by all steps before"
+            return f"spot {process.widths[t]:.2f} pixels wide, after those of all earlier steps"
+
+
+def title(name: str, design: DesignParams, model: DiffusionModel) -> str:
+    """What the model does, in one line."""
+    verb = "restores" if model.restores else "generates"
+    kind = design.degradation.kind
+    source = {"gaussian": "Gaussian noise", "impulse": "impulse noise"}.get(kind, kind)
+    return f"{name}, {verb} from {source} in {model.process.T} steps"
+
+
+def training(name: str) -> str:
+    """The best checkpoint, or the command that trains the model."""
+    path = paths.weights(name)
+    if not path.exists():
+        return f"not yet: dvc repro train@{name}"
+    saved = checkpoints.load(path)[1]
+    return f"best after epoch {saved['epoch']}, validation loss {saved['validation_loss']:.5f}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.describe", description=__doc__)
-    parser.add_argument("model", metavar="MODEL", help="a key of `models` in params.yaml: model1")
+    parser = cli.parser("tools.describe", __doc__)
+    cli.add_model(parser)
     name = parser.parse_args().model
-    model = read(f"models.{name}", Model)
-    block = describe(name, model)
-    net, process = network.build(block["network"]), degradations.build(block["degradation"])
-    height, width = receptive_field(network.build(block["network"]))
-    whole = ", the whole image" if (height, width) == (SIDE, SIDE) else ""
-    weights = Path("results/models") / name / "best.safetensors"
-    if weights.exists():
-        saved = checkpoints.load(weights)[1]
-        state = f"best after epoch {saved['epoch']}, validation loss {saved['validation_loss']:.5f}"
-    else:
-        state = f"not yet: dvc repro train@{name}"
-    kind = "restores from" if degradations.restores(process) else "generates from"
-    noise = " noise" if model.degradation.kind in ("gaussian", "impulse") else ""
-    print(f"{name}, {kind} {model.degradation.kind}{noise} in {process.T} steps")
-    print(f"  parameters       {sum(p.numel() for p in net.parameters()):,}")
-    print(f"  multiply-adds    {multiply_adds(net) / 1e6:,.1f} million an image and step")
-    print(f"  receptive field  {height} x {width} pixels{whole}")
-    for number, line in enumerate(schedule(process)):
+    design = read_design(name)
+    model = DiffusionModel.build(design.block())
+    parameters = sum(p.numel() for p in model.module.parameters())
+    operations = multiply_adds(model.module)
+    height, width = receptive_field(model.module)
+    complete = ", the complete image" if (height, width) == (SIDE, SIDE) else ""
+    print(title(name, design, model))
+    print(f"  parameters       {parameters:,}")
+    print(f"  multiply-adds    {operations / 1e6:,.1f} million for an image and step")
+    print(f"  receptive field  {height} x {width} pixels{complete}")
+    for number, line in enumerate(schedule(model.process)):
         print(f"  {'' if number else 'schedule':<16} {line}")
-    print(f"  trained          {state}")
+    print(f"  trained          {training(name)}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
-"""DVC's own records of experiments, as rows of settings and metrics."""
+"""DVC's records of experiments, as rows of settings and metrics."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import dvc.api
-import yaml
+
+from diffusion.runtime import files, paths
+from diffusion.runtime.params import load
 
 Row = dict[str, Any]
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one with dotted keys."""
+    """Nested mappings as one mapping with dotted keys."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         path = f"{prefix}{key}"
@@ -23,22 +23,22 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def metrics() -> set[str]:
-    """Names of the metrics of the workspace."""
-    return set(flat(json.loads(Path("report/metrics.json").read_text())))
+    """Names of the metrics of the workspace. Raises UserError if there are none."""
+    return set(flat(files.read_json(paths.REPORT / "metrics.json")))
 
 
 def sections() -> set[str]:
-    """Of params.yaml."""
-    return set(yaml.safe_load(Path("params.yaml").read_text()))
+    """The sections of params.yaml."""
+    return set(load())
 
 
 def rows() -> list[Row]:
-    """What `dvc exp show` shows, one mapping for each line, with dotted keys."""
+    """The lines of `dvc exp show`, as mappings with dotted keys."""
     return dvc.api.exp_show()
 
 
 def finished(rows: Iterable[Row]) -> list[Row]:
-    """Experiments that came to their end."""
+    """The experiments that have finished successfully."""
     return [row for row in rows if row.get("Experiment") and row["State"] in (None, "Success")]
 
 

@@ -1,73 +1,85 @@
-"""Draw fresh digits from a trained model into one picture:
+"""Draw new digits from a trained model into one picture:
 
-python -m tools.generate model1 --images 64 --output digits.png
+python -m tools.generate model1 --images 64 --output generated.png
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import secrets
 
-from diffusion.runtime.errors import UserError, run
-
-# isort: split
 import torch
 
-from diffusion.models import degradations, predictions
-from diffusion.reporting.plotting import tile
+from diffusion.models.model import DiffusionModel
+from diffusion.reporting.style import tile
 from diffusion.runtime import devices
-from diffusion.runtime.params import Count, read
+from diffusion.runtime.errors import UserError, run
+from diffusion.runtime.params import Count, Precision, read
+from diffusion.runtime.pixels import SIDE
 from diffusion.runtime.progress import Progress
-from diffusion.sampling import samplers
-from diffusion.sampling.params import Posterior, Strided
-from diffusion.training.params import Precision
-from stages.sample import draw, sampler_of, steps_of
+from diffusion.runtime.rng import Stream
+from diffusion.sampling.draw import DrawOptions, draw
+from diffusion.sampling.params import DDIM, AnySampler, Categorical, Sampler
 from tools import pictures
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
+    """The command line. Raises UserError for a wrong value."""
     parser = pictures.parser("generate", __doc__, "generated.png")
     parser.add_argument("--images", type=int, default=64, help="how many (64)")
-    parser.add_argument("--steps", type=int, help="so many; else as params.yaml says")
-    parser.add_argument("--eta", type=float, default=0.0, help="of DDIM, 0 to 1 (0)")
-    parser.add_argument("--seed", type=int, help="the same images again (else fresh ones)")
-    given = parser.parse_args()
-    pictures.check_output(given.output)
-    if given.images < 1:
-        raise UserError(f"--images is {given.images}, must be 1 or more")
-    if not 0 <= given.eta <= 1:
-        raise UserError(f"--eta is {given.eta}, must be in 0..1")
-    device = devices.device()
-    dtype = devices.precision(read("training.precision", Precision), device)
-    net, process, description = pictures.load(given, device)
-    if degradations.restores(process):
-        raise UserError(
-            f"{given.model} restores images, it has none of its own: python -m tools.restore"
-        )
-    if given.steps is not None and not 1 <= given.steps <= process.T:
-        raise UserError(f"--steps is {given.steps}, must be in 1..{process.T}")
+    parser.add_argument(
+        "--steps", type=int, help="of the sampler (that of the model's block in params.yaml)"
+    )
+    parser.add_argument("--eta", type=float, help="of the sampler with --steps, 0 to 1 (0)")
+    parser.add_argument("--seed", type=int, help="for reproducible images (random)")
+    arguments = parser.parse_args()
+    pictures.check_output(arguments.output)
+    if arguments.images < 1:
+        raise UserError(f"--images is {arguments.images}, must be 1 or more")
+    if arguments.eta is not None and not 0 <= arguments.eta <= 1:
+        raise UserError(f"--eta is {arguments.eta}, must be in 0..1")
+    if arguments.eta is not None and arguments.steps is None:
+        raise UserError(f"--eta is {arguments.eta}, must be absent without --steps")
+    return arguments
 
-    seed = secrets.randbelow(2**31) if given.seed is None else given.seed
-    sampler = sampler_of(given.model)
-    if given.steps:
-        kind = Posterior if isinstance(process, degradations.GreyImpulse) else Strided
-        sampler = kind(steps=given.steps, eta=given.eta)
+
+def choose_sampler(arguments: argparse.Namespace, model: DiffusionModel) -> AnySampler:
+    """DDIM, or draws of grey levels, with the steps of the command line; by default the sampler
+    of the model's block in params.yaml. Raises UserError for a wrong number of steps."""
+    if arguments.steps is None:
+        return read(f"models.{arguments.model}.sampler", Sampler)
+    if not 1 <= arguments.steps <= model.process.T:
+        raise UserError(f"--steps is {arguments.steps}, must be in 1..{model.process.T}")
+    kind = Categorical if model.predicts == "categorical" else DDIM
+    return kind(steps=arguments.steps, eta=arguments.eta or 0.0)
+
+
+def main() -> None:
+    arguments = parse()
+    device = devices.device()
+    dtype = devices.dtype(read("precision", Precision), device)
+    model = pictures.load(arguments, device)
+    if model.restores:
+        raise UserError(
+            f"{arguments.model} restores images and cannot generate them: "
+            "use python -m tools.restore"
+        )
+    sampler = choose_sampler(arguments, model)
+    seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+    count, T = arguments.images, model.process.T
     batch_size = read("sampling.batch_size", Count)
-    shapes = torch.zeros(given.images, 1, 28, 28, device=device)
-    with (
-        torch.inference_mode(),
-        devices.autocast(device, dtype),
-        Progress("generate", steps_of(process, sampler, batch_size, given.images)) as bar,
-    ):
-        predict = samplers.answers(net, process, predictions.of(process, description))
-        stream = (seed, "generate")
-        sets = draw(predict, process, shapes, sampler, batch_size, stream, bar.advance)
-    ((way, drawn),) = sets.items()
-    images = drawn.squeeze(1).numpy()
-    pictures.save(given.output, tile(images, math.ceil(math.sqrt(given.images))))
+    steps = DrawOptions(dtype, batch_size).steps(sampler, T, count)
+    with Progress("generate", steps) as bar:
+        shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
+        options = DrawOptions(dtype, batch_size, bar.advance)
+        sets = draw(model, shapes, sampler, Stream(seed, "generate"), options)
+    images = sets[sampler.main_set].squeeze(1).numpy()
+    pictures.save(arguments.output, tile(images, math.ceil(math.sqrt(count))))
     print(
-        f"{given.output}: {given.images} images of {given.model}, epoch {description['epoch']}, "
-        f"{way}, {getattr(sampler, 'steps', process.T)} steps; again with --seed {seed}"
+        f"{arguments.output}: {count} images of {arguments.model}, "
+        f"epoch {model.description['epoch']}, {sampler.main_set}, {sampler.steps_of(T)} steps; "
+        f"the same images again: --seed {seed}"
     )
 
 

@@ -1,26 +1,31 @@
-"""Delete what a dvc left half written that was ended at the wrong moment:
-python tools/mend_dvc.py
+"""Delete files that an interrupted dvc has left half written: python -m tools.mend_dvc
 
-An empty .dvc/tmp/rwlock makes every later dvc refuse to run; a temporary file among the records
-of earlier runs is taken for a record. No dvc may be running here.
+An empty .dvc/tmp/rwlock makes every later dvc refuse to run, and DVC takes a temporary file in its
+run cache for a record of a run. No dvc may be running in this repository.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from diffusion.runtime import cli
+from diffusion.runtime.errors import run
 
 
 def mend(folder: Path) -> list[Path]:
-    """Delete the half-written files of DVC in a repository; what was deleted."""
-    found = list((folder / ".dvc/cache/runs").rglob(".*.tmp"))
-    found += [p for p in (folder / ".dvc/tmp").glob("rwlock") if p.stat().st_size == 0]
-    for path in found:
+    """Delete the half-written files of DVC in a repository; the deleted files."""
+    broken = list((folder / ".dvc/cache/runs").rglob(".*.tmp"))
+    broken += [p for p in (folder / ".dvc/tmp").glob("rwlock") if p.stat().st_size == 0]
+    for path in broken:
         path.unlink()
-    return found
+    return broken
+
+
+def main() -> None:
+    cli.parser("tools.mend_dvc", __doc__).parse_args()
+    for path in mend(Path()):
+        print(f"deleted {path}, which an interrupted dvc left half written")
 
 
 if __name__ == "__main__":
-    for path in mend(ROOT):
-        print(f"deleted {path.relative_to(ROOT)}, which an ended dvc left half written")
+    run(main)

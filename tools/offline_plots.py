@@ -1,8 +1,8 @@
-"""Let `dvc plots` make pages that need no network: python tools/offline_plots.py
+"""Make the pages of `dvc plots` work without the network: python -m tools.offline_plots
 
-By default such a page loads its drawing library from the network and is blank without. This
-puts the library, from the package vl-convert-python, into a template of the page, and tells DVC
-of it in .dvc/config.local.
+By default such a page loads its drawing library from the network and is blank without it. This
+writes a template of the page that contains the library, which the package vl-convert-python
+provides, and sets the template in .dvc/config.local.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from pathlib import Path
 
 import vl_convert
 
-ROOT = Path(__file__).resolve().parent.parent
-TEMPLATE = ".dvc/tmp/plots_page.html"
+from diffusion.runtime import cli
+from diffusion.runtime.errors import run
+from diffusion.runtime.files import write
+
+TEMPLATE = Path(".dvc/tmp/plots_page.html")
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -35,17 +38,13 @@ PAGE = """<!DOCTYPE html>
 
 
 def main() -> None:
+    cli.parser("tools.offline_plots", __doc__).parse_args()
     library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="5.8")
-    path = ROOT / TEMPLATE
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(PAGE.replace("%s", library), encoding="utf-8")
-    subprocess.run(
-        ["dvc", "config", "--local", "plots.html_template", str(path.relative_to(ROOT / ".dvc"))],
-        cwd=ROOT,
-        check=True,
-    )
-    print(f"dvc plots draws with {TEMPLATE}, without the network")
+    write(TEMPLATE, PAGE.replace("%s", library).encode())
+    setting = str(TEMPLATE.relative_to(".dvc"))
+    subprocess.run(["dvc", "config", "--local", "plots.html_template", setting], check=True)
+    print(f"dvc plots uses {TEMPLATE}, which needs no network")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,4 +1,4 @@
-"""What the commands that work on pictures share: the model asked for, images in, PNG out."""
+"""Shared by the tools that read and write pictures: command line, model, PNG files."""
 
 from __future__ import annotations
 
@@ -8,46 +8,39 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor, nn
+from torch import Tensor
 
-from diffusion import mnist as data
-from diffusion.models import trained
-from diffusion.models.cnn import SIDE
+from diffusion.models.model import DiffusionModel
+from diffusion.runtime import cli, paths
 from diffusion.runtime.errors import UserError
+from diffusion.runtime.pixels import SIDE, to_pixels
 
-ENLARGED = 4  # times, so that a pixel can be seen
+SCALE = 4  # enlargement, so that single pixels are visible
 
 
-def parser(tool: str, doc: str, output: str) -> argparse.ArgumentParser:
-    """For a tool that applies a model and writes a picture, by default `output`."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m tools.{tool}",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("model", metavar="MODEL", help="a key of `models` in params.yaml: model1")
-    parser.add_argument(
+def parser(tool: str, doc: str | None, output: str) -> argparse.ArgumentParser:
+    """The parser of a tool that applies a model and writes a picture, by default to `output`."""
+    options = cli.parser(f"tools.{tool}", doc)
+    cli.add_model(options)
+    options.add_argument(
         "--checkpoint",
         type=Path,
         metavar="FILE",
-        help="its weights (results/models/MODEL/best.safetensors)",
+        help="weights (results/models/MODEL/best.safetensors)",
     )
-    parser.add_argument(
+    options.add_argument(
         "--output", type=Path, default=Path(output), metavar="PNG", help=f"({output})"
     )
-    return parser
+    return options
 
 
-def load(
-    given: argparse.Namespace, device: torch.device
-) -> tuple[nn.Module, trained.Process, dict]:
-    """The model that is asked for, see `trained.load`."""
-    file = Path("results/models") / given.model / "best.safetensors"
-    return trained.load(given.checkpoint or file, device)
+def load(arguments: argparse.Namespace, device: torch.device) -> DiffusionModel:
+    """The model of the command line, see `DiffusionModel.load`."""
+    return DiffusionModel.load(arguments.checkpoint or paths.weights(arguments.model), device)
 
 
 def check_output(path: Path) -> None:
-    """Raises UserError where a picture could not go there, before any work."""
+    """Raises UserError, before any work, if no picture can be written to this path."""
     if path.suffix.lower() != ".png":
         raise UserError(f"--output is {path}, must end in .png")
     if not path.absolute().parent.is_dir():
@@ -55,25 +48,26 @@ def check_output(path: Path) -> None:
 
 
 def save(path: Path, canvas: np.ndarray) -> None:
-    """canvas: (H, W) uint8."""
-    Image.fromarray(canvas.repeat(ENLARGED, 0).repeat(ENLARGED, 1)).save(path)
+    """Write an enlarged picture; canvas: (H, W) uint8."""
+    Image.fromarray(canvas.repeat(SCALE, 0).repeat(SCALE, 1)).save(path)
 
 
 def read(path: Path, invert: bool) -> Tensor:
-    """A picture as MNIST has them, light on dark: (1, 1, 28, 28) pixels.
+    """A picture as pixels, (1, 1, 28, 28), light on dark as in MNIST.
 
-    invert: it is dark on light. Raises UserError for what is no picture of that size.
+    invert: the picture is dark on light. Raises UserError if the file is missing, is not a
+    picture, or has another size.
     """
     try:
         with Image.open(path) as picture:
             levels = np.asarray(picture.convert("L"))
     except FileNotFoundError:
-        raise UserError(f"{path} is not there") from None
+        raise UserError(f"{path} does not exist") from None
     except UnidentifiedImageError:
-        raise UserError(f"{path} is no picture that Pillow can read") from None
+        raise UserError(f"{path} is not a picture that Pillow can read") from None
     if levels.shape != (SIDE, SIDE):
         raise UserError(
             f"{path} has {levels.shape[1]} x {levels.shape[0]} pixels, must have {SIDE} x {SIDE}: "
-            "resizing would change the noise, so do it before"
+            "resize it first, because resizing would change the noise"
         )
-    return data.to_pixels(torch.from_numpy(255 - levels if invert else levels.copy())[None, None])
+    return to_pixels(torch.from_numpy(255 - levels if invert else levels.copy())[None, None])

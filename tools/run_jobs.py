@@ -1,15 +1,13 @@
-"""`dvc repro --pull`, with up to JOBS stages at a time where none waits for another:
-python tools/run_jobs.py JOBS
+"""`dvc repro --pull`, with up to JOBS independent stages at a time: python -m tools.run_jobs JOBS
 
-Every stage is run by DVC itself, by `dvc repro --pull --single-item`, as soon as all that it
-depends on is done. dvc.lock then says what it would say without JOBS.
+DVC itself runs every stage, by `dvc repro --pull --single-item`, as soon as all stages that it
+depends on are done. dvc.lock is then the same as after a plain `dvc repro`.
 
 Each stage keeps all its threads, because the last digits of results depend on their number.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -17,11 +15,14 @@ from graphlib import TopologicalSorter
 
 from dvc.repo import Repo
 
+from diffusion.runtime import cli
+from diffusion.runtime.errors import UserError, run
+
 DVC = (sys.executable, "-m", "dvc")
 
 
 def due_stages() -> dict[str, set[str]]:
-    """What a repro has to look at: stage -> those of them that it depends on."""
+    """The stages that a repro has to visit: stage -> those of them that it depends on."""
     with Repo() as repo:
         graph = {
             stage.addressing: {other.addressing for other in repo.index.graph.successors(stage)}
@@ -36,7 +37,7 @@ def due_stages() -> dict[str, set[str]]:
 
 
 def run_stage(name: str) -> bool:
-    """Run one stage, each line of its output headed by its name; whether it succeeded."""
+    """Run one stage, with its name before each line of its output; whether it succeeded."""
     process = subprocess.Popen(
         [*DVC, "--wait-for-lock", "repro", "--pull", "--single-item", name],
         stdout=subprocess.PIPE,
@@ -49,12 +50,13 @@ def run_stage(name: str) -> bool:
 
 
 def run_all(due: dict[str, set[str]], jobs: int) -> list[str]:
-    """Run the stages; the names of those that failed. After a failure no other is started."""
+    """Run the stages; the names of those that failed. After a failure no other stage starts."""
     order = TopologicalSorter(due)
     order.prepare()
     failed: list[str] = []
     running: dict[Future[bool], str] = {}
-    with ThreadPoolExecutor(jobs) as pool:
+    pool = ThreadPoolExecutor(jobs)
+    try:
         while running or (order.is_active() and not failed):
             if not failed:
                 running |= {pool.submit(run_stage, name): name for name in order.get_ready()}
@@ -64,22 +66,24 @@ def run_all(due: dict[str, set[str]], jobs: int) -> list[str]:
                     order.done(name)
                 else:
                     failed.append(name)
-            if failed:  # what still waits for a place never starts
+            if failed:  # stages that have not started never do
                 running = {future: name for future, name in running.items() if not future.cancel()}
+    finally:
+        pool.shutdown(cancel_futures=True)
     return failed
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = cli.parser("tools.run_jobs", __doc__)
     parser.add_argument("jobs", type=int, metavar="JOBS", help="stages at a time, 1 or more")
     jobs = parser.parse_args().jobs
     if jobs < 1:
         parser.error(f"JOBS is {jobs}, must be 1 or more")
     failed = run_all(due_stages(), jobs)
     if failed:
-        sys.exit(f"error: {', '.join(failed)} failed, see above")
+        raise UserError(f"{', '.join(failed)} failed, see above")
     sys.exit(subprocess.run([*DVC, "repro", "--pull"]).returncode)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

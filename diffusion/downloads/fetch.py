@@ -1,4 +1,4 @@
-"""Get a file over the network, with a time limit on every wait."""
+"""A file over the network, with a time limit for every wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import urllib.request
 from diffusion.runtime.progress import Progress
 
 TIMEOUT = 20  # seconds without a byte
-BLOCK = 1 << 16
+BLOCK = 1 << 16  # bytes
 
 
 class FetchError(Exception):
@@ -18,7 +18,7 @@ class FetchError(Exception):
 
 
 def fetch(url: str) -> bytes:
-    """The content behind an http(s) address. Raises FetchError."""
+    """The content of an http(s) address. Raises FetchError."""
     if not url.startswith(("http://", "https://")):
         raise FetchError("not an http(s) address")
     try:
@@ -33,9 +33,10 @@ def fetch(url: str) -> bytes:
         raise FetchError(str(getattr(error, "reason", error)) or type(error).__name__) from None
     content = b"".join(blocks)
     if size and len(content) != size:
-        raise FetchError(f"broke off after {len(content)} of {size} bytes")
+        raise FetchError(f"the connection broke after {len(content)} of {size} bytes")
     return content
 
 
 def sha256(content: bytes) -> str:
+    """The hexadecimal SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Inception-v3 features by torchmetrics, from the weights that stage download_inception keeps."""
+"""Inception-v3 features by torchmetrics, from the weights of the stage download_inception."""
 
 from __future__ import annotations
 
@@ -7,40 +7,36 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
-
-# isort: split
 import torch
 from torch import Tensor
 
+import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
+from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
 
-# torch-fidelity asks for unpickling with any code in it; PyTorch then takes tensors only.
+Features = Callable[[Tensor], Tensor]  # (N, 1, 28, 28) uint8 -> (N, 2048) float32 on the CPU
+
+# torch-fidelity requests unpickling with arbitrary code; PyTorch then accepts tensors only.
 os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
 
-WEIGHTS = Path("data/inception/weights-inception-2015-12-05-6726825d.pth")
 
+def find_inception(
+    device: torch.device, path: Path = paths.INCEPTION_WEIGHTS, batch_size: int = 50
+) -> Features | None:
+    """The features as a function of images, or None if there is no file of weights.
 
-def find(path: Path = WEIGHTS) -> Path | None:
-    """The weights file, or None where it could not be had."""
-    return path if path.exists() else None
-
-
-def inception_features(
-    weights: Path, device: torch.device, batch_size: int = 50
-) -> Callable[[Tensor], Tensor]:
-    """A function from uint8 images, (N, 1, 28, 28), to features, (N, 2048) float32 on the CPU.
-
-    Resized as in torch-fidelity and the FID literature (no antialiasing). Raises UserError where
-    the file is damaged, or holds anything but tensors.
+    Images are resized as in torch-fidelity and the FID literature (no antialiasing).
+    Raises UserError if the file is damaged, or contains anything but tensors.
     """
+    if not path.exists():
+        return None
     from torchmetrics.image.fid import NoTrainInceptionV3  # takes seconds
 
     try:
-        network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(weights), antialias=False)
+        network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path), antialias=False)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{weights} is damaged ({reason}): delete it and run dvc repro") from None
+        raise UserError(f"{path} is damaged ({reason}): delete it and run dvc repro") from None
     network.to(device)
 
     @torch.inference_mode()

@@ -1,31 +1,23 @@
-"""Section `evaluation`: the scores."""
+"""Section `evaluation`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pydantic
 
-from diffusion.runtime.params import Count, Section, Seed
-
-InceptionUse = Literal["auto", "required", "off"]
+from diffusion.runtime.params import Count, Section, Seed, TestImages
 
 
-class Evaluation(Section):
-    """reference: test images on the real side; inception_reference: the same in Inception
-    features, which are some 10^4 times dearer than the classifier's.
+class EvaluationParams(Section):
+    """splits: of the inception score. reference: real test images that scores compare with.
 
-    inception: `auto` goes on without the weights where they cannot be had, `required` fails,
-    `off` never asks. inception_weights: an own copy of the file.
     neighbours: k of precision, recall, density and coverage.
     bootstrap: resamples for the 95 % intervals.
     """
 
     seed: Seed
     splits: Count
-    reference: Annotated[int, pydantic.Field(ge=4, le=10_000)]
+    reference: TestImages
     neighbours: Count
     bootstrap: Annotated[int, pydantic.Field(ge=2)]
-    inception: InceptionUse
-    inception_weights: str | None
-    inception_reference: Annotated[int, pydantic.Field(ge=4, le=10_000)]

@@ -1,6 +1,6 @@
-"""The report's network, section 1.1.2: 7x7 convolutions with a time embedding.
+"""The network of the published report, section 1.1.2: 7x7 convolutions with a time embedding.
 
-Activations are in channels_last, the order of the fast convolutions of every device.
+Activations are in channels_last, the memory format of the fast convolutions of every device.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diffusion.models.fourier_conv import FourierConv2d
-from diffusion.models.unet import UNet
-from diffusion.runtime import distributed as parallel
-
-SIDE = 28  # pixels; LayerNorm runs over (C, 28, 28), so the size is built in
+from diffusion.runtime import distributed
+from diffusion.runtime.pixels import SIDE
 
 
 class TimeEmbedding(nn.Module):
@@ -46,18 +44,17 @@ class TimeEmbedding(nn.Module):
 
 
 class Dropout2d(nn.Dropout2d):
-    """Spatial dropout, (N, C, H, W) -> the same; its masks are drawn for the whole batch of which
-    this process has a part."""
+    """Spatial dropout, (N, C, H, W) -> the same, with masks drawn for the batch of all ranks."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        whole = x.new_ones(len(x) * parallel.size(), x.shape[1], 1, 1)
-        return x * parallel.mine(F.dropout2d(whole, self.p))
+        ones = x.new_ones(len(x) * distributed.size(), x.shape[1], 1, 1)
+        return x * distributed.shard(F.dropout2d(ones, self.p))
 
 
 class LayerNorm(nn.LayerNorm):
-    """LayerNorm over (C, H, W), computed in the order in which channels_last stores it."""
+    """LayerNorm over (C, H, W), computed in the memory order of channels_last."""
 
     def forward(self, x: Tensor) -> Tensor:
         c, h, w = self.normalized_shape
@@ -67,7 +64,7 @@ class LayerNorm(nn.LayerNorm):
 
 
 class Block(nn.Sequential):
-    """7x7 convolution, LayerNorm over (C, H, W), GELU, and spatial dropout where asked for."""
+    """7x7 convolution, LayerNorm over (C, H, W), GELU and, if dropout > 0, spatial dropout."""
 
     def __init__(self, in_channels: int, out_channels: int, dropout: float) -> None:
         super().__init__(
@@ -83,7 +80,7 @@ class Cnn(nn.Module):
     """g_t[x_t]: (N, 1, 28, 28) and t / T of shape (N,) -> (N, 1, 28, 28).
 
     The time embedding is added to the output of the first block. The last convolution is 3x3,
-    without an activation.
+    without an activation. The image size is fixed, because LayerNorm runs over (C, 28, 28).
     """
 
     def __init__(self, hidden: tuple[int, ...], dropout: float = 0.0) -> None:
@@ -91,20 +88,10 @@ class Cnn(nn.Module):
         channels = (1, *hidden)
         self.blocks = nn.ModuleList(Block(a, b, dropout) for a, b in pairwise(channels))
         self.time = TimeEmbedding(hidden[0])
-        self.last = nn.Conv2d(hidden[-1], 1, kernel_size=3, padding=1)
+        self.conv_out = nn.Conv2d(hidden[-1], 1, kernel_size=3, padding=1)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         x = self.blocks[0](x_t) + self.time(t)
         for block in self.blocks[1:]:
             x = block(x)
-        return self.last(x)
-
-
-def build(config: dict) -> nn.Module:
-    """The network of a `network` block of params.yaml (`kind`; `hidden` and `dropout`,
-    or `channels`); `outputs` is there where a pixel has several."""
-    if config["kind"] == "unet":
-        return UNet(tuple(config["channels"]), config.get("outputs", 1))
-    if config["kind"] != "cnn":
-        raise ValueError(f"network.kind is {config['kind']!r}, must be 'cnn' or 'unet'")
-    return Cnn(tuple(config["hidden"]), config.get("dropout", 0.0))
+        return self.conv_out(x)

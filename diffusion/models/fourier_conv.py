@@ -1,8 +1,8 @@
 """Large convolutions on a CPU, as products in the frequency domain.
 
 The convolution theorem (Mathieu, Henaff & LeCun 2014, arXiv 1312.5851): a convolution is a product
-of its operands' discrete Fourier transforms. Here the transforms are products with constant
-matrices too, so that all the work is matrix products, in bfloat16 where the CPU has units for it.
+of the discrete Fourier transforms of its operands. The transforms are products with constant
+matrices here, so all the work is matrix products, in bfloat16 where the CPU has units for it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-FEWEST = 8  # channels on either side for which the transforms are worth their time
+MIN_CHANNELS = 8  # on either side, for which the transforms are worth their time
 
 
-class _Times(torch.autograd.Function):
+class BatchedMatmul(torch.autograd.Function):
     """matrix @ x for every x of a batch, (m, k) and (batch, k, n) -> (batch, m, n).
 
     The derivative of torch.bmm would copy the transposed matrix for every x.
@@ -34,32 +34,32 @@ class _Times(torch.autograd.Function):
         return None, torch.bmm(transposed.expand(len(gradient), -1, -1), gradient)
 
 
-def _turn(angle: Tensor) -> Tensor:
+def _rotation(angle: Tensor) -> Tensor:
     """exp(i angle), (m, k), as a real tensor (2, m, 2, k) between real and imaginary parts."""
     re, im = angle.cos(), angle.sin()
     return torch.stack([torch.stack([re, -im], 1), torch.stack([im, re], 1)])
 
 
 class FourierConv2d(nn.Conv2d):
-    """nn.Conv2d of square kernels of odd size that keeps the size of `side` x `side` images.
+    """nn.Conv2d with a square kernel of odd size and images of constant size, `side` x `side`.
 
-    The same parameters and, but for rounding, the same result, (N, C, side, side) -> (N, out
-    channels, side, side) in channels_last. Where the images are not on the CPU, or there are fewer
-    than FEWEST channels, it is nn.Conv2d.
+    The same parameters and, up to rounding, the same result, (N, C, side, side) -> (N, out
+    channels, side, side) in channels_last. It is nn.Conv2d if the images are not on the CPU or if
+    there are fewer than MIN_CHANNELS channels.
     """
 
-    across: Tensor
-    down: Tensor
-    up: Tensor
-    back: Tensor
-    kernel: Tensor
+    dft_x: Tensor
+    dft_y: Tensor
+    idft_y: Tensor
+    idft_x: Tensor
+    kernel_dft: Tensor
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, side: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
-        self._kept: tuple[tuple[int, int, bool], Tensor] | None = None
+        self._cached: tuple[tuple[int, int, bool], Tensor] | None = None
         self.side = side
-        self.period = side + kernel_size // 2  # what wraps around falls on pixels that are cut off
-        self.columns = self.period // 2 + 1  # frequencies across; the others are conjugates
+        self.period = side + kernel_size // 2  # pixels that wrap around are cut off
+        self.columns = self.period // 2 + 1  # horizontal frequencies; the others are conjugates
         step = 2 * math.pi / self.period
         kx = torch.arange(self.columns, dtype=torch.float64)
         ky = torch.arange(self.period, dtype=torch.float64)
@@ -67,49 +67,52 @@ class FourierConv2d(nn.Conv2d):
         tap = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
 
         angle = step * kx[:, None] * pixel
-        across = torch.stack([angle.cos(), -angle.sin()])  # (re | im, columns, side)
+        dft_x = torch.stack([angle.cos(), -angle.sin()])  # (re | im, columns, side)
         share = torch.where((kx == 0) | (2 * kx == self.period), 1, 2) / self.period
-        # Of the kernel the conjugate transform: nn.Conv2d does not turn it round.
+        # The kernel's transform is conjugated, because nn.Conv2d does not flip the kernel.
         angle = step * (ky[:, None, None, None] * tap[:, None] + kx[:, None, None] * tap)
         matrices = {
-            "across": across.flatten(0, 1),
-            "down": _turn(-step * ky[:, None] * pixel).transpose(2, 3).flatten(2).flatten(0, 1),
-            "up": _turn(step * pixel[:, None] * ky).transpose(0, 1).flatten(2).flatten(0, 1)
+            "dft_x": dft_x.flatten(0, 1),
+            "dft_y": _rotation(-step * ky[:, None] * pixel)
+            .transpose(2, 3)
+            .flatten(2)
+            .flatten(0, 1),
+            "idft_y": _rotation(step * pixel[:, None] * ky).transpose(0, 1).flatten(2).flatten(0, 1)
             / self.period,
-            "back": (across * share[:, None]).flatten(0, 1).T,
-            "kernel": torch.stack([angle.cos(), angle.sin()], 2).flatten(3).flatten(0, 2),
+            "idft_x": (dft_x * share[:, None]).flatten(0, 1).T,
+            "kernel_dft": torch.stack([angle.cos(), angle.sin()], 2).flatten(3).flatten(0, 2),
         }
         for name, matrix in matrices.items():
             self.register_buffer(name, matrix.float().contiguous(), persistent=False)
 
     def _response(self) -> Tensor:
-        """The kernel's transform, (period * columns, 2 * in channels, 2 * out channels); kept for
-        the many steps of a sampler, as long as the weights are the same."""
-        keeps = not torch.is_grad_enabled()
+        """The kernel's transform, (period * columns, 2 * in channels, 2 * out channels); cached
+        for the steps of a sampler, until the weights change."""
+        caches = not torch.is_grad_enabled()
         key = (self.weight._version, self.weight.data_ptr(), torch.is_autocast_enabled("cpu"))
-        if keeps and self._kept and self._kept[0] == key:
-            return self._kept[1]
+        if caches and self._cached and self._cached[0] == key:
+            return self._cached[1]
         c, o = self.in_channels, self.out_channels
-        w = self.kernel @ self.weight.permute(2, 3, 1, 0).reshape(-1, c * o)
+        w = self.kernel_dft @ self.weight.permute(2, 3, 1, 0).reshape(-1, c * o)
         re, im = w.view(-1, 2, c, o).unbind(1)
         w = torch.cat([torch.cat([re, im], 2), torch.cat([-im, re], 2)], 1)
-        self._kept = (key, w) if keeps else None
+        self._cached = (key, w) if caches else None
         return w
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or min(self.in_channels, self.out_channels) < FEWEST:
+        if x.device.type != "cpu" or min(self.in_channels, self.out_channels) < MIN_CHANNELS:
             return super().forward(x)
         n, c, o = len(x), self.in_channels, self.out_channels
         side, period, columns = self.side, self.period, self.columns
         x = x.permute(0, 2, 3, 1).reshape(n * side, side, c)
-        x = _Times.apply(self.across, x)  # (n * side, 2 * columns, c)
+        x = BatchedMatmul.apply(self.dft_x, x)  # (n * side, 2 * columns, c)
         # (n, 2 * period, columns * c)
-        x = _Times.apply(self.down, x.view(n, side * 2, columns * c))
+        x = BatchedMatmul.apply(self.dft_y, x.view(n, side * 2, columns * c))
         x = x.view(n, 2, period, columns, c).permute(2, 3, 0, 1, 4)
         x = torch.bmm(x.reshape(period * columns, n, 2 * c), self._response())
         x = x.view(period, columns, n, 2, o).permute(2, 3, 0, 1, 4)
         # (n, side * 2, columns * o)
-        x = _Times.apply(self.up, x.reshape(n, 2 * period, columns * o))
-        x = _Times.apply(self.back, x.view(n * side, 2 * columns, o))
+        x = BatchedMatmul.apply(self.idft_y, x.reshape(n, 2 * period, columns * o))
+        x = BatchedMatmul.apply(self.idft_x, x.view(n * side, 2 * columns, o))
         x = x.view(n, side, side, o)
         return (x if self.bias is None else x + self.bias.to(x.dtype)).permute(0, 3, 1, 2)

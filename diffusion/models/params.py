@@ -1,38 +1,40 @@
-"""Section `models`: one block a model. A new block is a new model; nothing else is needed."""
+"""The blocks `degradation` and `network` of a model in params.yaml."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
-from diffusion.runtime.params import Count, Rate, Section
+from diffusion.runtime.params import Count, Rate, Section, load, read, validate
+
+RESERVED = ("classifier", "real")  # keys of metrics.json next to the models
 
 
-def _is_a_name(name: str) -> str:
-    """Names become folders and files, words of a command line, and keys beside other keys."""
+def _check_name(name: str) -> str:
+    """Names become folders, arguments on a command line, and keys of metrics.json."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
         raise ValueError(
-            "is no name of a model, must be a letter, then up to 63 letters, digits, _ or -"
+            "is not a valid name of a model, must be a letter, then up to 63 letters, digits, "
+            "_ or -"
         )
-    if name in NOT_MODELS:
+    if name in RESERVED:
         raise ValueError(
-            f"is no name of a model, must be none of {', '.join(NOT_MODELS)}: "
-            "metrics.json uses them"
+            f"is not a valid name of a model, must not be {' or '.join(RESERVED)}: "
+            "metrics.json has these keys"
         )
     return name
 
 
-Name = Annotated[str, pydantic.AfterValidator(_is_a_name)]
-NOT_MODELS = ("classifier", "real")
-
-
+Name = Annotated[str, pydantic.AfterValidator(_check_name)]
 Steps = Annotated[int, pydantic.Field(ge=2)]
+Density = Annotated[float, pydantic.Field(ge=0, le=0.5)]
+Channels = Annotated[int, pydantic.Field(ge=8, multiple_of=8)]
 
 
-class Gaussian(Section):
-    """Hot diffusion, equations 1-5: beta rises linearly from beta[0] to beta[1] in T steps; or
+class GaussianParams(Section):
+    """Hot diffusion, equations 1-5: beta rises linearly from beta[0] to beta[1] in T steps, or
     the cosine schedule of Nichol and Dhariwal 2021."""
 
     kind: Literal["gaussian"]
@@ -48,18 +50,15 @@ class Gaussian(Section):
         return beta
 
     @pydantic.model_validator(mode="after")
-    def _one(self) -> Gaussian:
+    def _one_schedule(self) -> GaussianParams:
         if self.beta is None and self.schedule is None:
-            raise ValueError("beta is missing, or schedule: cosine in its place")
+            raise ValueError("beta is missing, or schedule: cosine instead of it")
         if self.beta and self.schedule:
-            raise ValueError(f"beta is {list(self.beta)}, must be absent beside schedule: cosine")
+            raise ValueError(f"beta is {list(self.beta)}, must be absent with schedule: cosine")
         return self
 
 
-Density = Annotated[float, pydantic.Field(ge=0, le=0.5)]
-
-
-class Impulse(Section):
+class ImpulseParams(Section):
     """Cold diffusion, equations 16-17: the density rises on a cosine from rho[0] to rho[1]; at
     0.5 every pixel is replaced. levels: grey levels, for a categorical prediction."""
 
@@ -78,16 +77,16 @@ class Impulse(Section):
         return rho
 
 
-class Blur(Section):
-    """Gaussian blur; the kernel's standard deviation rises evenly to std pixels."""
+class BlurParams(Section):
+    """Gaussian blur; the kernel's standard deviation rises linearly to std pixels."""
 
     kind: Literal["blur"]
     std: Annotated[float, pydantic.Field(gt=0, le=28)]
     T: Steps
 
 
-class Pixelation(Section):
-    """Squares of one grey, of these sides in pixels at steps 1, 2, ...; each divides 28."""
+class PixelationParams(Section):
+    """Squares of one grey, with these sides in pixels at steps 1, 2, ...; each divides 28."""
 
     kind: Literal["pixelation"]
     sides: tuple[int, ...]
@@ -105,108 +104,104 @@ class Pixelation(Section):
         return len(self.sides)
 
 
-class Fading(Section):
-    """A dark spot at a random place; its width rises evenly to width pixels."""
+class FadingParams(Section):
+    """A dark spot at a random position; its width rises linearly to width pixels."""
 
     kind: Literal["fading"]
     width: Annotated[float, pydantic.Field(gt=0, le=28)]
     T: Steps
 
 
-class Cnn(Section):
-    """The report's network of 7x7 convolutions, section 1.1.2."""
+Predicts = Literal["eps", "x_0", "v", "categorical"]
+
+
+class CnnParams(Section):
+    """The network of the published report with 7x7 convolutions, section 1.1.2."""
 
     kind: Literal["cnn"]
     hidden: Annotated[tuple[Count, ...], pydantic.Field(min_length=1)]
     dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.0
+    predicts: Predicts
 
 
-Channels = Annotated[int, pydantic.Field(ge=8, multiple_of=8)]
-
-
-class Unet(Section):
+class UnetParams(Section):
     """A U-Net of 3x3 convolutions; channels at 28, 14 and 7 pixels."""
 
     kind: Literal["unet"]
     channels: tuple[Channels, Channels, Channels]
+    predicts: Predicts
 
 
-class Ema(Section):
-    """The average of the weights is what is validated, kept and sampled."""
-
-    decay: Rate
-
-
-class Annealing(Section):
-    """The learning rate falls on a cosine to 0 over the budget, after a linear rise over the
-    share `warmup` of its steps."""
-
-    warmup: Annotated[float, pydantic.Field(ge=0, lt=1)]
+Degradation = Annotated[
+    GaussianParams | ImpulseParams | BlurParams | PixelationParams | FadingParams,
+    pydantic.Field(discriminator="kind"),
+]
+Network = Annotated[CnnParams | UnetParams, pydantic.Field(discriminator="kind")]
 
 
-class Plateau(Section):
-    """ReduceLROnPlateau on the validation loss; patience in epochs."""
+class DesignParams(Section):
+    """What a model is: its degradation and its network (tables 1 and 3).
 
-    factor: Rate
-    patience: Annotated[int, pydantic.Field(ge=0)]
-
-
-class Model(Section):
-    """Tables 1 and 3. The optimiser is Adam.
-
-    What follows the plateau is the recipe: each part is off where it is not named.
-    prediction: eps, x_0, v or categorical (diffusion/models/predictions.py); by default eps for
-    Gaussian noise and x_0 for everything else.
+    predicts: see `diffusion.models.model.DiffusionModel`.
     """
 
-    degradation: Annotated[
-        Gaussian | Impulse | Blur | Pixelation | Fading, pydantic.Field(discriminator="kind")
-    ]
-    network: Annotated[Cnn | Unet, pydantic.Field(discriminator="kind")]
-    learning_rate: Rate
-    plateau: Plateau | None = None
-    prediction: Literal["eps", "x_0", "v", "categorical"] | None = None
-    ema: Ema | None = None
-    annealing: Annealing | None = None
-    stratified_t: bool = False
+    degradation: Degradation
+    network: Network
+
+    def block(self) -> dict[str, Any]:
+        """The blocks as `DiffusionModel.build` takes them, without keys that are not set."""
+        return self.model_dump(mode="json", include={"degradation", "network"}, exclude_none=True)
 
     @property
-    def predicts(self) -> str:
-        """The prediction, also where it is the default."""
-        return self.prediction or ("eps" if self.degradation.kind == "gaussian" else "x_0")
+    def from_noise_alone(self) -> bool:
+        """Whether nothing of an image is left at step T."""
+        degradation = self.degradation
+        if isinstance(degradation, ImpulseParams):
+            return degradation.rho[1] == 0.5
+        return degradation.kind == "gaussian"
 
     @pydantic.model_validator(mode="after")
-    def _fits(self) -> Model:
-        kind = self.degradation.kind
-        categorical = self.prediction == "categorical"
-        known = {"gaussian": ("eps", "x_0", "v"), "impulse": ("x_0", "categorical")}
-        allowed = known.get(kind, ("x_0",))
-        if self.prediction and self.prediction not in allowed:
-            words = " or ".join(f"'{each}'" for each in allowed)
+    def _prediction_fits(self) -> DesignParams:
+        kind, predicts = self.degradation.kind, self.network.predicts
+        allowed = {"gaussian": ("eps", "x_0", "v"), "impulse": ("x_0", "categorical")}
+        words = " or ".join(f"'{each}'" for each in allowed.get(kind, ("x_0",)))
+        if predicts not in allowed.get(kind, ("x_0",)):
             raise ValueError(
-                f"prediction is {self.prediction!r}, must be {words} for {kind} degradation"
+                f"network.predicts is {predicts!r}, must be {words} for {kind} degradation"
             )
-        if isinstance(self.degradation, Impulse):
-            levels, end = self.degradation.levels, self.degradation.rho[1]
-            if categorical and not levels:
-                raise ValueError("degradation.levels is missing: a categorical prediction needs it")
-            if levels and not categorical:
-                raise ValueError(
-                    f"degradation.levels is {levels}, must be absent without "
-                    "prediction: categorical"
-                )
-            if categorical and end < 0.5:
-                raise ValueError(
-                    f"degradation.rho ends at {end}, must end at 0.5 with prediction: "
-                    "categorical, which starts from nothing of an image"
-                )
-            if categorical and self.network.kind == "cnn":
-                raise ValueError(
-                    "network.kind is 'cnn', must be 'unet' with prediction: categorical"
-                )
-        if self.plateau and self.annealing:
-            raise ValueError("annealing is there, must be absent beside plateau")
+        if isinstance(self.degradation, ImpulseParams):
+            self._levels_fit(self.degradation)
         return self
 
+    def _levels_fit(self, degradation: ImpulseParams) -> None:
+        levels, end = degradation.levels, degradation.rho[1]
+        if self.network.predicts != "categorical":
+            if levels:
+                raise ValueError(
+                    f"degradation.levels is {levels}, must be absent unless "
+                    "network.predicts is 'categorical'"
+                )
+            return
+        if not levels:
+            raise ValueError("degradation.levels is missing: a categorical prediction needs it")
+        if end < 0.5:
+            raise ValueError(
+                f"degradation.rho ends at {end}, must end at 0.5 for a categorical prediction, "
+                "whose sampler starts from noise alone"
+            )
+        if self.network.kind == "cnn":
+            raise ValueError("network.kind is 'cnn', must be 'unet' for a categorical prediction")
 
-Models = Annotated[dict[Name, Model], pydantic.Field(min_length=1)]
+
+def read_design(model: str) -> DesignParams:
+    """The degradation and the network of one model. Raises UserError for a wrong value."""
+    blocks = {
+        "degradation": read(f"models.{model}.degradation", Degradation),
+        "network": read(f"models.{model}.network", Network),
+    }
+    return validate(blocks, DesignParams, prefix=("models", model))
+
+
+def read_designs() -> dict[str, DesignParams]:
+    """The degradation and the network of every model, in the order of params.yaml."""
+    return {name: read_design(name) for name in load().get("models", {})}

@@ -1,4 +1,4 @@
-"""A small U-Net: 3x3 convolutions at 28, 14 and 7 pixels, attention over the whole image at 7.
+"""A small U-Net: 3x3 convolutions at 28, 14 and 7 pixels, attention over all positions at 7.
 
 After Ho et al. 2020, appendix B, at a fraction of its size.
 """
@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 GROUPS = 8  # of GroupNorm; every number of channels is a multiple of it
-WIDTH = 128  # of the features of time
+WIDTH = 128  # of the time embedding
 HEADS = 4
 
 
-class TimeFeatures(nn.Module):
+class TimeEmbedding(nn.Module):
     """t / T, (N,) in [0, 1] -> (N, WIDTH): sines and cosines of 1 to 1000 radians, then an MLP."""
 
     omega: Tensor
@@ -35,9 +35,10 @@ class TimeFeatures(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """(N, in_channels, H, W) and features of time -> (N, out_channels, H, W).
+    """(N, in_channels, H, W) and the time embedding -> (N, out_channels, H, W).
 
-    Twice GroupNorm, SiLU and a 3x3 convolution, with time added between them, beside a shortcut.
+    Two groups of GroupNorm, SiLU and a 3x3 convolution, with the time embedding added between
+    them, and a residual connection.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -56,61 +57,66 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every place looks at every other one: (N, C, H, W) -> the same, beside a shortcut."""
+    """Self-attention over all positions, (N, C, H, W) -> the same, with a residual connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(GROUPS, channels)
-        self.questions = nn.Conv2d(channels, 3 * channels, kernel_size=1)
-        self.answer = nn.Conv2d(channels, channels, kernel_size=1)
+        self.qkv = nn.Conv2d(channels, 3 * channels, kernel_size=1)
+        self.proj = nn.Conv2d(channels, channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, height, width = x.shape
-        parts = self.questions(self.norm(x)).reshape(n, 3, HEADS, c // HEADS, height * width)
-        query, key, value = parts.unbind(1)  # each (N, HEADS, C / HEADS, H W)
+        qkv = self.qkv(self.norm(x)).reshape(n, 3, HEADS, c // HEADS, height * width)
+        query, key, value = qkv.unbind(1)  # each (N, HEADS, C / HEADS, H W)
         weights = (query.transpose(2, 3) @ key / math.sqrt(c // HEADS)).softmax(3)
-        seen = value @ weights.transpose(2, 3)  # (N, HEADS, C / HEADS, H W)
-        return x + self.answer(seen.reshape(n, c, height, width))
+        attended = value @ weights.transpose(2, 3)  # (N, HEADS, C / HEADS, H W)
+        return x + self.proj(attended.reshape(n, c, height, width))
+
+
+class Upsample(nn.Module):
+    """(N, C, H, W) -> (N, out_channels, 2H, 2W): a 1x1 convolution, each value repeated 2 x 2."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(self.conv(x), scale_factor=2.0, mode="nearest")
 
 
 class UNet(nn.Module):
-    """(N, 1, 28, 28) and t / T of shape (N,) -> (N, outputs, 28, 28).
+    """(N, 1, 28, 28) and t / T of shape (N,) -> (N, out_channels, 28, 28).
 
-    channels: at 28, 14 and 7 pixels; multiples of 8. To the way up is added what the way
-    down has seen at the same resolution.
+    channels: at 28, 14 and 7 pixels; multiples of 8. Skip connections are added, not concatenated.
     """
 
-    def __init__(self, channels: tuple[int, int, int], outputs: int = 1) -> None:
+    def __init__(self, channels: tuple[int, int, int], out_channels: int = 1) -> None:
         super().__init__()
         fine, middle, coarse = channels
-        self.time = TimeFeatures()
-        self.first = nn.Conv2d(1, fine, kernel_size=3, padding=1)
+        self.time = TimeEmbedding()
+        self.conv_in = nn.Conv2d(1, fine, kernel_size=3, padding=1)
         self.down1 = ResidualBlock(fine, fine)
-        self.shrink1 = nn.Conv2d(fine, middle, kernel_size=3, stride=2, padding=1)
+        self.downsample1 = nn.Conv2d(fine, middle, kernel_size=3, stride=2, padding=1)
         self.down2 = ResidualBlock(middle, middle)
-        self.shrink2 = nn.Conv2d(middle, coarse, kernel_size=3, stride=2, padding=1)
+        self.downsample2 = nn.Conv2d(middle, coarse, kernel_size=3, stride=2, padding=1)
         self.down3 = ResidualBlock(coarse, coarse)
         self.attention = Attention(coarse)
         self.up3 = ResidualBlock(coarse, coarse)
-        self.grow2 = nn.Conv2d(coarse, middle, kernel_size=1)
+        self.upsample2 = Upsample(coarse, middle)
         self.up2 = ResidualBlock(middle, middle)
-        self.grow1 = nn.Conv2d(middle, fine, kernel_size=1)
+        self.upsample1 = Upsample(middle, fine)
         self.up1 = ResidualBlock(fine, fine)
         self.norm = nn.GroupNorm(GROUPS, fine)
-        self.last = nn.Conv2d(fine, outputs, kernel_size=3, padding=1)
+        self.conv_out = nn.Conv2d(fine, out_channels, kernel_size=3, padding=1)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         time = self.time(t)
         x = x_t.contiguous(memory_format=torch.channels_last)
-        fine = self.down1(self.first(x), time)  # (N, ., 28, 28)
-        middle = self.down2(self.shrink1(fine), time)  # (N, ., 14, 14)
-        coarse = self.down3(self.shrink2(middle), time)  # (N, ., 7, 7)
+        fine = self.down1(self.conv_in(x), time)  # (N, ., 28, 28)
+        middle = self.down2(self.downsample1(fine), time)  # (N, ., 14, 14)
+        coarse = self.down3(self.downsample2(middle), time)  # (N, ., 7, 7)
         coarse = self.up3(self.attention(coarse), time)
-        middle = self.up2(middle + _double(self.grow2(coarse)), time)
-        fine = self.up1(fine + _double(self.grow1(middle)), time)
-        return self.last(F.silu(self.norm(fine)))
-
-
-def _double(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C, 2H, 2W), each value four times."""
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+        middle = self.up2(middle + self.upsample2(coarse), time)
+        fine = self.up1(fine + self.upsample1(middle), time)
+        return self.conv_out(F.silu(self.norm(fine)))

@@ -1,4 +1,4 @@
-"""What a network costs, whatever algorithm computes it."""
+"""The cost of a network in multiply-adds, independent of the algorithms that compute it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from typing import Any
 import torch
 from torch import nn
 
-from diffusion.models.cnn import SIDE
 from diffusion.models.unet import Attention
+from diffusion.runtime.pixels import SIDE
 
-TRAINING = 3  # times the forward pass: backward, a layer has two products of the same size
+TRAINING = 3  # passes: the backward pass has two products as large as that of the forward pass
 
 
 @torch.no_grad()
-def multiply_adds(net: nn.Module) -> int:
-    """Multiply-adds of one image's forward pass, by the definition of a convolution, a matrix
-    product and attention; what is done once a pixel, like normalisation, is not counted."""
+def multiply_adds(network: nn.Module) -> int:
+    """Multiply-adds of the forward pass of one image.
+
+    Counted are convolutions, by their definition, linear layers and attention; operations on
+    single elements, such as normalisation, are not.
+    """
     counts = []
 
-    def count(module: nn.Module, given: Any, output: torch.Tensor) -> None:
+    def count(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
         if isinstance(module, Attention):
-            places = output.shape[2] * output.shape[3]
-            counts.append(2 * output.shape[1] * places**2)  # what to look at, and looking
+            _, channels, height, width = output.shape
+            # Two products: query with key, and weights with value.
+            counts.append(2 * channels * (height * width) ** 2)
         elif isinstance(module, nn.Conv2d | nn.Linear):
             counts.append(output[0].numel() * module.weight[0].numel())
 
-    hooks = [module.register_forward_hook(count) for module in net.modules()]
-    net(torch.zeros(1, 1, SIDE, SIDE), torch.zeros(1))
+    hooks = [module.register_forward_hook(count) for module in network.modules()]
+    network(torch.zeros(1, 1, SIDE, SIDE), torch.zeros(1))
     for hook in hooks:
         hook.remove()
     return sum(counts)

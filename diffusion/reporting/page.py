@@ -1,4 +1,4 @@
-"""The report's Markdown as one HTML page that needs nothing beside it."""
+"""The report as one HTML page without any other file."""
 
 from __future__ import annotations
 
@@ -16,18 +16,24 @@ from markupsafe import Markup
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
-def data_uri(path: Path) -> str:
-    """The file as an address that holds it."""
-    content = base64.b64encode(path.read_bytes()).decode()
-    return f"data:{TYPES[path.suffix]};base64,{content}"
+def render(text: str, folder: Path, template: jinja2.Template, metrics: dict[str, Any]) -> str:
+    """Markdown -> HTML. folder: what the links to images are relative to.
 
-
-def slug(text: str) -> str:
-    return re.sub(r"\W+", "-", text.lower()).strip("-")
+    HTML in the Markdown is escaped. Raises FileNotFoundError if an image is missing.
+    """
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    tokens = markdown.parse(text)
+    embed(tokens, folder)
+    contents = headings(tokens)
+    title = next(token.content for token in tokens if token.type == "inline")
+    body = Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 (escaped above)
+    return template.render(title=title, contents=contents, body=body, metrics=metrics)
 
 
 def embed(tokens: list[Token], folder: Path) -> None:
-    """Put images into the page, the vector form where there is one."""
+    """Embed the images in the page, as SVG if there is one."""
     for token in tokens:
         embed(token.children or [], folder)
         if token.type == "image":
@@ -37,27 +43,22 @@ def embed(tokens: list[Token], folder: Path) -> None:
             token.attrs["class"] = "lines" if vector.exists() else "pixels"
 
 
+def data_uri(path: Path) -> str:
+    """The content of a file as a URI."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f"data:{TYPES[path.suffix]};base64,{content}"
+
+
 def headings(tokens: list[Token]) -> list[dict[str, str]]:
-    """Give each second-level heading an id; the list of them, for a table of contents."""
-    found = []
+    """Give each second-level heading an id. Returns them for a table of contents."""
+    entries = []
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.tag == "h2":
             opening.attrs["id"] = slug(inline.content)
-            found.append({"id": slug(inline.content), "title": inline.content})
-    return found
+            entries.append({"id": slug(inline.content), "title": inline.content})
+    return entries
 
 
-def render(text: str, folder: Path, template: jinja2.Template, metrics: dict[str, Any]) -> str:
-    """Markdown -> HTML; `folder` is what its image links start from.
-
-    HTML in the Markdown is escaped. Raises FileNotFoundError where an image is missing.
-    """
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
-    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
-    tokens = markdown.parse(text)
-    embed(tokens, folder)
-    contents = headings(tokens)
-    title = next(t.content for t in tokens if t.type == "inline")
-    body = Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 (escaped above)
-    return template.render(title=title, contents=contents, body=body, metrics=metrics)
+def slug(text: str) -> str:
+    """A heading as an id."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-")

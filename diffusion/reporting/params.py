@@ -1,4 +1,4 @@
-"""Section `figures`: looks only; nothing here changes a number."""
+"""Section `figures`: the appearance of figures and report; nothing here changes a number."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pydantic
 from diffusion.runtime.params import Count, Section
 
 
-class Figures(Section):
-    """dpi of the PNGs; loss_scale of the y axis; examples of each digit in figure 15.
+class FiguresParams(Section):
+    """dpi: of the PNG files. loss_scale: of the y axis. examples_per_digit: in figure 15.
 
     wall_clock: show the measured times of training, without which the same results give the same
-    report to the byte.
+    report, byte for byte.
     """
 
     dpi: Annotated[int, pydantic.Field(ge=50, le=600)]

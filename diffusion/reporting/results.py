@@ -1,51 +1,83 @@
-"""What the evaluated models left in results/, read back for figures and report."""
+"""The results of the models, read from results/ for figures and report."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from diffusion.models.params import Impulse, Model
-from diffusion.runtime.errors import UserError
+import numpy as np
 
-RESULTS = Path("results")
-TIMES = Path("report/times")
+from diffusion.models.params import DesignParams
+from diffusion.runtime import paths
+from diffusion.runtime.files import read_csv, read_json
+
+Scores = dict[str, float]
+Checkpoint = dict[str, Any]  # an entry of scores.json
+
+KINDS = {  # of degradation, in the order of the report
+    "gaussian": "Gaussian",
+    "impulse": "impulse",
+    "blur": "blur",
+    "pixelation": "pixelation",
+    "fading": "fading",
+}
+SAMPLERS = {  # set of images -> the name of its sampler in figures and report
+    "ancestral": "ancestral",
+    "ddim": "DDIM",
+    "categorical": "categorical draws",
+    "naive": "naive",
+    "improved": "improved",
+}
 
 
 @dataclass(frozen=True)
 class ModelResults:
-    """What is known of one model."""
+    """The results of one model.
+
+    run: the device, precision and versions of its training.
+    history: one row for each epoch.
+    seconds: from the start of training to the end of each epoch.
+    checkpoints: those that are scored, by epoch.
+    predictions: one row for each scored image.
+    step_study: scores by number of steps and eta; empty for a model that restores.
+    """
 
     name: str
-    kind: str  # of degradation, as in params.yaml
-    run: dict[str, Any]  # device, precision and versions it was trained with
-    history: list[dict[str, float]]  # a row an epoch
-    seconds: list[float] | None  # from the start to the end of each epoch, where known
-    checkpoints: list[dict[str, Any]]  # scored ones, in order of epoch
-    predictions: list[dict[str, str]]  # of every scored image
-    steps: list[dict[str, float]]  # scores by number of strided steps and eta
-    prediction: str = "eps"  # what the network says, see diffusion.models.predictions
-    from_nothing: bool = False  # whether its x_T has nothing of an image
+    design: DesignParams
+    run: dict[str, Any]
+    history: list[dict[str, float]]
+    seconds: list[float]
+    checkpoints: list[Checkpoint]
+    predictions: list[dict[str, str]]
+    step_study: list[Scores]
 
     @property
-    def best(self) -> dict[str, Any]:
-        """The checkpoint of the smallest validation loss."""
+    def kind(self) -> str:
+        """The kind of degradation."""
+        return self.design.degradation.kind
+
+    @property
+    def predicts(self) -> str:
+        """What the network predicts."""
+        return self.design.network.predicts
+
+    @property
+    def best(self) -> Checkpoint:
+        """The checkpoint with the smallest validation loss."""
         return next(c for c in self.checkpoints if "best" in c["roles"])
 
     @property
-    def main(self) -> dict[str, float]:
-        """Scores of the best checkpoint, by the model's own sampler or the published report's."""
-        return self.best["sets"][self.best["main"]]
+    def scores(self) -> Scores:
+        """The scores of the main set of the best checkpoint."""
+        return main_scores(self.best)
 
     @property
     def generates(self) -> bool:
-        """Whether its images come from noise alone, with nothing of an image in it."""
-        noise = self.kind == "impulse" and self.best.get("start") == "noise"
-        return self.kind == "gaussian" or self.from_nothing or noise
+        """Whether its images start from noise alone, with nothing of an image left."""
+        start = self.best["sampler"].get("start")
+        from_impulses = self.kind == "impulse" and start == "noise"
+        return self.design.from_noise_alone or from_impulses
 
     @property
     def restores(self) -> bool:
@@ -54,51 +86,50 @@ class ModelResults:
 
     @property
     def best_predictions(self) -> list[dict[str, str]]:
-        """Of the images that `main` scores, in their order."""
-        best = (str(self.best["epoch"]), self.best["main"])
+        """The rows of the main set of the best checkpoint, in the order of its images."""
+        return self.predictions_of(self.best["main"])
+
+    def predictions_of(self, key: str) -> list[dict[str, str]]:
+        """The rows of one set of the best checkpoint, in the order of its images."""
+        best = (str(self.best["epoch"]), key)
         return [row for row in self.predictions if (row["epoch"], row["set"]) == best]
 
-
-def read_json(path: Path) -> Any:
-    """Raises UserError where the file is missing."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: run dvc repro") from None
+    def column(self, key: str) -> np.ndarray:
+        """A column of the history, (epochs,)."""
+        return np.array([row[key] for row in self.history])
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows by column name. Raises UserError where the file is missing."""
-    try:
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: run dvc repro") from None
-
-
-def read_times(name: str, history: Path) -> list[float] | None:
-    """Seconds at the end of each epoch, or None where those at hand are of another training."""
-    path = TIMES / f"{name}.json"
-    if not path.exists():
-        return None
-    times = read_json(path)
-    same = times["history_sha256"] == hashlib.sha256(history.read_bytes()).hexdigest()
-    return times["seconds"] if same else None
-
-
-def read_model(name: str, block: Model) -> ModelResults:
-    """The results of one model of params.yaml. Raises UserError where there are none."""
-    trained, scored = RESULTS / "models" / name, RESULTS / "scores" / name
-    history = trained / "history.csv"
+def read_model(name: str, design: DesignParams) -> ModelResults:
+    """The results of one model of params.yaml. Raises UserError if a file is missing."""
+    trained, scored = paths.MODELS / name, paths.SCORES / name
+    history = read_csv(trained / "history.csv")
     return ModelResults(
         name=name,
-        kind=block.degradation.kind,
-        history=[{k: float(v) for k, v in row.items()} for row in read_csv(history)],
-        seconds=read_times(name, history),
+        design=design,
         run=read_json(trained / "run.json"),
+        history=[{key: float(value) for key, value in row.items()} for row in history],
+        seconds=read_json(paths.TIMES / f"{name}.json")["seconds"],
         checkpoints=read_json(scored / "scores.json"),
         predictions=read_csv(scored / "predictions.csv"),
-        steps=read_json(RESULTS / "steps" / f"{name}.json"),
-        prediction=block.predicts,
-        from_nothing=isinstance(block.degradation, Impulse) and block.degradation.rho[1] == 0.5,
+        step_study=read_json(paths.STEP_STUDY / f"{name}.json"),
     )
+
+
+def main_scores(checkpoint: Checkpoint) -> Scores:
+    """The scores of the main set of a checkpoint."""
+    return checkpoint["sets"][checkpoint["main"]]
+
+
+def with_interval(scores: Sequence[Scores], key: str) -> tuple[np.ndarray, np.ndarray]:
+    """The values of a score, (n,), and how far their 95 % intervals reach down and up, (2, n);
+    0 for a score without an interval."""
+    values = np.array([each[key] for each in scores])
+    sides = [[each.get(f"{key}_{side}", 0.0) for each in scores] for side in ("below", "above")]
+    return values, np.clip(sides, 0, None)
+
+
+def by_kind(models: Iterable[ModelResults]) -> dict[str, list[ModelResults]]:
+    """The models of each kind of degradation that occurs."""
+    models = list(models)
+    groups = {kind: [m for m in models if m.kind == kind] for kind in KINDS}
+    return {kind: group for kind, group in groups.items() if group}

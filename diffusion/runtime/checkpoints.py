@@ -1,10 +1,10 @@
-"""Weights as safetensors; the metadata holds what rebuilds the network. Nothing is unpickled."""
+"""Tensors as safetensors files with a JSON description in the metadata. Nothing is unpickled."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
@@ -14,41 +14,34 @@ from diffusion.runtime.errors import UserError
 from diffusion.runtime.files import write
 
 
-def empty(folder: Path) -> Path:
-    """The folder, made and emptied: nothing of an earlier run is taken for this one's."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+    """Write tensors and a JSON description atomically.
 
-
-def save(path: Path, tensors: dict[str, Tensor], metadata: dict) -> None:
-    """Write tensors and a JSON description; the file appears whole or not at all.
-
-    The description is one entry, with sorted keys: the same content gives the same bytes.
+    The description is one entry with sorted keys: the same content gives the same bytes.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write(path, serialise(tensors, {"json": json.dumps(metadata, sort_keys=True)}))
+    write(path, serialise(tensors, {"json": json.dumps(description, sort_keys=True)}))
 
 
-def load(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Tensors (on the CPU) and description of a file written by `save`.
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors (on the CPU) and the description of a file that `save` wrote.
 
-    Raises UserError where the file is missing or damaged.
+    Raises UserError if the file is missing or damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = json.loads(file.metadata()["json"])
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+            description = json.loads(file.metadata()["json"])
+            return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run dvc repro") from None
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run dvc repro") from None
 
 
-def restore(network: nn.Module, weights: dict[str, Tensor], path: Path) -> nn.Module:
-    """Put weights into a network, in evaluation mode.
+def load_weights(network: nn.Module, weights: dict[str, Tensor], path: Path) -> nn.Module:
+    """Copy weights into a network and set evaluation mode; path: their file, for the message.
 
-    Raises UserError where they belong to another architecture.
+    Raises UserError if the weights belong to another architecture.
     """
     try:
         network.load_state_dict(weights)

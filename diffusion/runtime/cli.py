@@ -1,32 +1,39 @@
-"""The command line of a stage: at most a model's name, everything else is in params.yaml."""
+"""The command line of a stage or tool. All settings of a stage are in params.yaml."""
 
 from __future__ import annotations
 
 import argparse
 
-SETTINGS = """\
-All settings come from params.yaml. `dvc repro {stage}` runs this, after what must come before,
-where something that it depends on has changed. DEVICE=cpu|cuda|mps chooses where to compute.
+EPILOG = """\
+All settings come from params.yaml. `dvc repro {stage}` runs this stage, and the stages that it
+depends on, where one of their dependencies has changed. DEVICE=cpu|cuda|mps selects the device.
 """
 
 
-def parser(doc: str, stage: str) -> argparse.ArgumentParser:
-    """doc: of the stage's module; stage: as `dvc repro` names it."""
+def parser(module: str, doc: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
+    """A parser for `python -m <module>` with the module's docstring as its description."""
     return argparse.ArgumentParser(
-        prog=f"python -m stages.{stage.split('@')[0]}",
+        prog=f"python -m {module}",
         description=doc,
-        epilog=SETTINGS.format(stage=stage),
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-def none(doc: str, stage: str) -> None:
-    """A stage without arguments: answer --help, and refuse everything else."""
-    parser(doc, stage).parse_args()
+def add_model(options: argparse.ArgumentParser) -> None:
+    """Add the positional argument MODEL."""
+    options.add_argument(
+        "model", metavar="MODEL", help="a key of `models` in params.yaml, such as model1"
+    )
 
 
-def model(doc: str, stage: str) -> str:
-    """The name of the model that a stage is asked for."""
-    asked = parser(doc, f"{stage}@MODEL")
-    asked.add_argument("model", metavar="MODEL", help="a key of `models` in params.yaml: model1")
-    return asked.parse_args().model
+def no_arguments(stage: str, doc: str | None) -> None:
+    """Parse the command line of a stage without arguments."""
+    parser(f"stages.{stage}", doc, EPILOG.format(stage=stage)).parse_args()
+
+
+def model_argument(stage: str, doc: str | None) -> str:
+    """Parse the command line of a stage that runs once for each model; the model's name."""
+    options = parser(f"stages.{stage}", doc, EPILOG.format(stage=f"{stage}@MODEL"))
+    add_model(options)
+    return options.parse_args().model

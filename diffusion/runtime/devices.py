@@ -1,4 +1,4 @@
-"""Where to compute, and in what precision."""
+"""The device that computes, and its precision."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import platform
 
 import torch
 
-from diffusion.runtime import distributed as parallel
+from diffusion.runtime import distributed
 from diffusion.runtime.errors import UserError
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def device() -> torch.device:
-    """CUDA, else Apple's MPS, else the CPU; the environment variable DEVICE overrides it.
+    """CUDA if available, else Apple's MPS, else the CPU; the variable DEVICE overrides it.
 
-    Of several processes on one machine, each has a GPU of its own.
-    Raises UserError for a device that PyTorch does not know or find here.
+    Of several ranks on one machine, each has a GPU of its own.
+    Raises UserError for a device that PyTorch does not know or that is not available.
     """
     name = os.environ.get("DEVICE")
     if name:
@@ -25,51 +25,51 @@ def device() -> torch.device:
             torch.empty(0, device=name)
         except (RuntimeError, AssertionError, NotImplementedError):
             raise UserError(
-                f"DEVICE is '{name}', must be cpu, or a cuda or mps device that is here"
+                f"DEVICE is '{name}', must be cpu, or an available cuda or mps device"
             ) from None
-        if name != "cuda":  # which one follows
+        if name != "cuda":  # the rank decides which GPU
             return torch.device(name)
     if torch.cuda.is_available():
-        here, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-        if here >= gpus:
+        local_rank, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if local_rank >= gpus:
             raise UserError(
-                f"process {here} of this machine finds no GPU of its own: there are {gpus}; "
-                "start as many processes, or set DEVICE=cpu"
+                f"rank {local_rank} of this machine has no GPU of its own: there are {gpus}; "
+                "start as many ranks, or set DEVICE=cpu"
             )
-        return torch.device("cuda", here)
+        return torch.device("cuda", local_rank)
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
 
 
-def precision(asked: str, device: torch.device) -> torch.dtype:
-    """The dtype of matrix products; `auto` is bfloat16 where there are units for it.
+def dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The dtype of matrix products; `auto` is bfloat16 on hardware with bfloat16 units.
 
-    On a CPU without them bfloat16 is emulated and slower than float32.
+    A CPU without them emulates bfloat16, which is slower than float32.
     """
-    if asked != "auto":
-        return PRECISIONS[asked]
+    if precision != "auto":
+        return DTYPES[precision]
     if device.type == "cuda":
         has_units = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
-        found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-        has_units = bool(found.get("amx_bf16") or found.get("avx512_bf16"))
+        units = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        has_units = bool(units.get("amx_bf16") or units.get("avx512_bf16"))
     else:
         has_units = False
     return torch.bfloat16 if has_units else torch.float32
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
-    """Mixed precision: products in dtype, weights and everything else in float32."""
+    """Mixed precision: products in dtype; weights and all else in float32."""
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
 
 
 def record(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:
-    """What a result was computed with; the same on every run on one machine."""
+    """The hardware and the versions of a run; equal for every run on one machine."""
     return {
         "device": describe(device, dtype).rsplit(", ", 1)[0],
         "precision": str(dtype).removeprefix("torch."),
-        "processes": parallel.size(),
+        "processes": distributed.size(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}",
@@ -77,7 +77,7 @@ def record(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:
 
 
 def describe(device: torch.device, dtype: torch.dtype) -> str:
-    """One line for the start of a stage."""
+    """Device and precision in one line."""
     name = str(dtype).removeprefix("torch.")
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, {name}"

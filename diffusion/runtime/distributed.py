@@ -1,12 +1,12 @@
-"""One model on several processes: each works on an equal part of every batch.
+"""One model on several ranks: each rank computes an equal part of every batch.
 
-Every process draws the random numbers of the whole batch and takes its part of them, so that
-images, order and noise of a run do not depend on the number of processes. Alone, a process has
-the whole.
+Every rank draws the random numbers of the full batch and keeps its part, so the images, their order
+and the noise of a run do not depend on the number of ranks. A single rank has the full batch.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TypeVar
 
 import torch
@@ -14,33 +14,42 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-Part = TypeVar("Part")
+from diffusion.runtime.startup import LAUNCHED
+
+Value = TypeVar("Value")
 
 
 def rank() -> int:
-    """The number of this process, from 0 on."""
+    """The number of this rank, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def size() -> int:
-    """The number of processes."""
+    """The number of ranks."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def mine(batch: Tensor) -> Tensor:
-    """This process's part of a whole batch, (N, ...) -> (N / size, ...); size divides N."""
+def is_rank_zero() -> bool:
+    """Whether this rank prints and writes outputs; right before the ranks are connected, too."""
+    if dist.is_initialized() or LAUNCHED not in os.environ:
+        return rank() == 0
+    return os.environ.get("RANK", "0") == "0"
+
+
+def shard(batch: Tensor) -> Tensor:
+    """The part of a full batch that belongs to this rank, (N, ...) -> (N / size, ...)."""
     return batch.chunk(size())[rank()]
 
 
-def total(x: Tensor) -> Tensor:
-    """The sum of x over the processes, on all of them."""
+def all_reduce(x: Tensor) -> Tensor:
+    """The sum of x over the ranks, on every rank."""
     if size() > 1:
         dist.all_reduce(x)
     return x
 
 
-def from_first(value: Part) -> Part:
-    """What the first process gives, on all of them."""
+def broadcast(value: Value) -> Value:
+    """The value of rank 0, on every rank."""
     if size() == 1:
         return value
     box = [value]
@@ -48,22 +57,22 @@ def from_first(value: Part) -> Part:
     return box[0]
 
 
-def together(parts: dict[int, Part]) -> dict[int, Part]:
-    """The parts of all processes, on all of them."""
+def all_gather(parts: dict[int, Value]) -> dict[int, Value]:
+    """The entries of all ranks, on every rank."""
     if size() == 1:
         return parts
-    found: list[dict[int, Part]] = [{}] * size()
-    dist.all_gather_object(found, parts)
-    return {key: part for each in found for key, part in each.items()}
+    gathered: list[dict[int, Value]] = [{}] * size()
+    dist.all_gather_object(gathered, parts)
+    return {key: part for each in gathered for key, part in each.items()}
 
 
-def wait() -> None:
-    """Until every process has come here."""
-    together({})
+def barrier() -> None:
+    """Wait until every rank has come here."""
+    all_gather({})
 
 
-def averaging(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network, with gradients that are averaged over the processes as they are computed."""
+def wrap_ddp(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network, with gradients that are averaged over the ranks as they are computed."""
     if size() == 1:
         return network
     devices = [device.index] if device.type == "cuda" else None

@@ -1,8 +1,8 @@
 """The only reader of params.yaml: typed, frozen, validated sections.
 
-A stage reads the sections it declares in dvc.yaml and nothing else, with one call each:
-`read("training", Training)`. Every section has a module of its own, because a file is a cache
-boundary: a new figure setting must not retrain a model.
+A stage reads the keys that it declares in dvc.yaml and no others, with one call each:
+`read("training", TrainingParams)`. The schema of a section is in `params.py` of the part that it
+configures; these modules do not import PyTorch, so a wrong value is reported at once.
 """
 
 from __future__ import annotations
@@ -10,22 +10,24 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, overload
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 import pydantic
 import yaml
 
+from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
-
-FILE = Path("params.yaml")
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 Rate = Annotated[float, pydantic.Field(gt=0, lt=1)]
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+TestImages = Annotated[int, pydantic.Field(ge=4, le=10_000)]  # of the 10,000 that MNIST has
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class Section(pydantic.BaseModel):
-    """A frozen mapping that refuses unknown keys, NaN, infinity and silent type conversion."""
+    """A frozen mapping that refuses unknown keys, NaN, infinity and implicit type conversion."""
 
     model_config = pydantic.ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False
@@ -36,9 +38,9 @@ Schema = TypeVar("Schema")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars, sequences as tuples, and duplicate keys refused.
+    """YAML 1.2 scalars, sequences as tuples; refuses duplicate keys.
 
-    PyYAML follows YAML 1.1, in which `1e-05` is a string and `off` a boolean; DVC, which edits
+    PyYAML follows YAML 1.1, in which `1e-05` is a string and `off` a boolean. DVC, which edits
     the file on `dvc exp run -S`, follows YAML 1.2, in which they are a number and a string.
     """
 
@@ -47,7 +49,9 @@ class _Loader(yaml.SafeLoader):
         for key in keys:
             if keys.count(key) > 1:
                 line = node.start_mark.line + 1
-                raise UserError(f"{FILE}: the key '{key}' stands twice (block at line {line})")
+                raise UserError(
+                    f"{paths.PARAMS}: the key '{key}' occurs twice in the block at line {line}"
+                )
         return super().construct_mapping(node, deep)
 
 
@@ -70,8 +74,8 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load(path: Path = FILE) -> dict[str, Any]:
-    """The file as plain dicts, tuples, numbers and strings; not yet validated."""
+def load(path: Path = paths.PARAMS) -> dict[str, Any]:
+    """The file as plain dicts, tuples, numbers and strings; not validated."""
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
     except FileNotFoundError:
@@ -84,13 +88,13 @@ def load(path: Path = FILE) -> dict[str, Any]:
 
 
 @overload
-def read(key: str, schema: type[Schema], path: Path = FILE) -> Schema: ...
+def read(key: str, schema: type[Schema], path: Path = paths.PARAMS) -> Schema: ...
 @overload
-def read(key: str, schema: Any, path: Path = FILE) -> Any: ...  # of an Annotated or a union
-def read(key: str, schema: Any, path: Path = FILE) -> Any:
+def read(key: str, schema: Any, path: Path = paths.PARAMS) -> Any: ...  # of an Annotated or a union
+def read(key: str, schema: Any, path: Path = paths.PARAMS) -> Any:
     """The value at a dotted key, validated against its schema.
 
-    Raises UserError with a line for each fault: the key's path, the value, what is allowed.
+    Raises UserError with one line for each fault: the key, its value, what is allowed.
     """
     value: Any = load(path)
     for depth, part in enumerate(key.split("."), start=1):
@@ -104,14 +108,16 @@ def read(key: str, schema: Any, path: Path = FILE) -> Any:
 
 @overload
 def validate(
-    value: Any, schema: type[Schema], path: Path = FILE, prefix: tuple[str, ...] = ()
+    value: Any, schema: type[Schema], path: Path = paths.PARAMS, prefix: tuple[str, ...] = ()
 ) -> Schema: ...
 @overload
 def validate(
-    value: Any, schema: Any, path: Path = FILE, prefix: tuple[str, ...] = ()
+    value: Any, schema: Any, path: Path = paths.PARAMS, prefix: tuple[str, ...] = ()
 ) -> Any: ...  # of an Annotated or a union
-def validate(value: Any, schema: Any, path: Path = FILE, prefix: tuple[str, ...] = ()) -> Any:
-    """Check plain values against a schema; `prefix` is where in the file they stand."""
+def validate(
+    value: Any, schema: Any, path: Path = paths.PARAMS, prefix: tuple[str, ...] = ()
+) -> Any:
+    """Validate plain values against a schema; prefix: their key in the file, part by part."""
     adapter = pydantic.TypeAdapter(schema)
     try:
         return adapter.validate_python(value)
@@ -122,8 +128,8 @@ def validate(value: Any, schema: Any, path: Path = FILE, prefix: tuple[str, ...]
 
 
 def _keys(schema: Any, root: Any, path: list[str], value: Any) -> set[str]:
-    """The keys that a JSON schema allows at a path, in any of its alternatives; where one key of
-    the value at hand says which alternative is meant, in that one."""
+    """The keys that a JSON schema allows at a path, in any of its alternatives, or only in the one
+    that the value selects by its discriminator."""
     while "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
     if "discriminator" in schema and isinstance(value, dict):
@@ -142,7 +148,7 @@ def _keys(schema: Any, root: Any, path: list[str], value: Any) -> set[str]:
 
 
 def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> str:
-    """One fault in words. Pydantic puts a union's tag into the location; the file has none."""
+    """One fault as a sentence. Pydantic adds the tag of a union to the location; it is left out."""
     location, here = list(prefix), value
     for part in fault["loc"]:
         inside = isinstance(here, dict) and part in here
@@ -165,10 +171,10 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
     if kind == "extra_forbidden":
         allowed = _keys(schema, schema, location[len(prefix) : -1], value)
         known = sorted(allowed - {location[-1]})
-        hint = nearest(location[-1], known) or f" (known here: {', '.join(known)})"
+        hint = nearest(location[-1], known) or f" (allowed keys: {', '.join(known)})"
         return f"{where} is {here!r}: not a known key{hint}"
     message = fault["msg"].removeprefix("Value error, ")
-    if kind == "value_error":  # of a section, it begins with a key: data.held_out is ...
+    if kind == "value_error":  # that of a section starts with a key: data.held_out is ...
         if not isinstance(fault["input"], dict):
             return f"{where} {message}"
         return ".".join([*location, message])
@@ -176,6 +182,6 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
 
 
 def nearest(word: str, known: Any) -> str:
-    """A hint at the known word that was probably meant, or nothing."""
+    """A hint at the most similar known word, or an empty string."""
     near = difflib.get_close_matches(word, [str(k) for k in known], n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""

@@ -1,4 +1,4 @@
-"""Progress with time left: a bar on a terminal, an occasional line elsewhere."""
+"""Progress with the time that remains: a bar on a terminal, an occasional line elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from diffusion.runtime.errors import speaks
+from diffusion.runtime.distributed import is_rank_zero
 
 SECONDS_BETWEEN_LINES = 20
 
@@ -17,10 +17,10 @@ class Progress:
     """with Progress("train model1", total) as bar: ... bar.advance(); bar.note("epoch 3 ...")."""
 
     def __init__(self, label: str, total: int, unit: str = "step", done: int = 0) -> None:
-        """done: steps of an earlier process, which say nothing about the speed of this one."""
-        terminal = sys.stderr.isatty() and speaks()
+        """done: steps of an earlier run, which do not count for the speed of this one."""
+        terminal = sys.stderr.isatty() and is_rank_zero()
         self.label, self.total, self.done, self.before = label, total, done, done
-        self.start = self.said = time.monotonic()
+        self.start = self.printed = time.monotonic()
         self.bar = (
             tqdm(total=total, initial=done, desc=label, unit=unit, dynamic_ncols=True, leave=False)
             if terminal
@@ -31,9 +31,9 @@ class Progress:
         self.done += steps
         if self.bar:
             self.bar.update(steps)
-        elif time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
-            self.said = time.monotonic()
-            pace = (self.said - self.start) / (self.done - self.before)
+        elif time.monotonic() - self.printed > SECONDS_BETWEEN_LINES:
+            self.printed = time.monotonic()
+            pace = (self.printed - self.start) / (self.done - self.before)
             left = pace * (self.total - self.done)
             print(
                 f"{self.label}: {self.done} of {self.total}, {tqdm.format_interval(left)} left",
@@ -41,7 +41,7 @@ class Progress:
             )
 
     def note(self, text: str) -> None:
-        """A line of result that stays."""
+        """Print a line that remains above the bar."""
         tqdm.write(text) if self.bar else print(text, flush=True)
 
     def __enter__(self) -> Progress:

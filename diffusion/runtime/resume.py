@@ -1,9 +1,9 @@
-"""Work that goes on after an interruption, from its last finished part.
+"""Runs that continue after an interruption, from their last saved part.
 
-DVC deletes the outputs of a stage before it runs the stage again. So the state lives outside
-them, in scratch/resume/<stage>-<name>-<key> under the repository's root, and so do the outputs
-until they are complete. The key is a hash of all that the result depends on: the state of
-another configuration is never found.
+DVC deletes the outputs of a stage before it runs the stage again. So the state is kept outside of
+them, in scratch/resume/<stage>-<name>-<key> under the root of the repository, and so are the
+outputs until they are complete. The key is a hash of everything that the result depends on: the
+state of another configuration is never used.
 """
 
 from __future__ import annotations
@@ -22,61 +22,58 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from diffusion.runtime import checkpoints
-from diffusion.runtime import distributed as parallel
-from diffusion.runtime.errors import UserError, orphaned
+from diffusion.runtime import checkpoints, distributed, paths
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.startup import is_orphaned
 
-FOLDER = Path("scratch/resume")
-PROJECT = ("diffusion.", "stages.", "__main__.")  # the stage itself runs as the main module
+PROJECT = ("diffusion.", "stages.", "__main__.")  # the stage itself is the main module
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def key(settings: dict[str, Any], *given: Tensor | Path) -> str:
-    """A name for the result of this code with these settings on this data.
+def key(settings: dict[str, Any], *data: Tensor | Path) -> str:
+    """A name for the result of this code with these settings and data.
 
-    settings: whatever JSON can hold. given: tensors on the CPU, and files. The code is every
-    module of the stages that is imported; PyTorch's build, with the instructions it uses here,
-    counts as well, because it changes how numbers are rounded.
+    settings: whatever JSON can hold. data: tensors on the CPU, and files. The code is every
+    imported module of the project. PyTorch's build and instruction set are part of the key,
+    because they change the rounding.
     """
-    package = Path(__file__).parents[2]
-    loaded = [m for name, m in sys.modules.items() if f"{name}.".startswith(PROJECT)]
-    files = {Path(getattr(module, "__file__", None) or "") for module in loaded}
-    code = sorted(path for path in files if package in path.parents)
+    modules = [m for name, m in sys.modules.items() if f"{name}.".startswith(PROJECT)]
+    files = {Path(getattr(module, "__file__", None) or "").resolve() for module in modules}
+    code = sorted(path for path in files if ROOT in path.parents)
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(torch.__config__.show().encode())
-    for item in (*code, *given):
+    for item in (*code, *data):
         content = item.read_bytes() if isinstance(item, Path) else item.contiguous().numpy().data
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:16]
 
 
-class Work:
-    """with Work("train", "model1", key) as work: ... work.publish(folder)
+class ResumableRun:
+    """with ResumableRun("train", "model1", key) as run: ... run.commit({run.outputs: folder})
 
-    One run at a time: a second one with the same work says so and waits. Of several processes
-    of a run, all may keep parts, each on its machine; the first one writes outputs.
-    work.files is a folder for outputs; `publish` puts it in its place and forgets the state.
+    Two runs with the same key do not run at the same time: the second one waits. On several ranks,
+    every rank may save parts, each on its machine; rank 0 writes the outputs.
+    `outputs` is a folder for the outputs; `commit` moves it to its place and deletes the state.
     """
 
     def __init__(self, stage: str, name: str, key: str) -> None:
         self.label = f"{stage} {name}"
         # In a temporary experiment of DVC this is the repository, not the experiment's folder.
         root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
-        self.folder = root / FOLDER / f"{stage}-{name}-{key}"
-        self.files = self.folder / "files"
+        self.folder = root / paths.RESUME / f"{stage}-{name}-{key}"
+        self.outputs = self.folder / "files"
         self.lock = FileLock(self.folder.with_name(self.folder.name + ".lock"))
 
-    def __enter__(self) -> Work:
+    def __enter__(self) -> ResumableRun:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        if parallel.rank() == 0:
+        if distributed.is_rank_zero():
             try:
                 self.lock.acquire(timeout=0)
             except Timeout:
-                print(
-                    f"{self.label}: another process does the same work; waiting for it", flush=True
-                )
+                print(f"{self.label}: waiting for another run of the same work", flush=True)
                 self.lock.acquire()
-        parallel.wait()
-        self.files.mkdir(parents=True, exist_ok=True)
+        distributed.barrier()
+        self.outputs.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(
@@ -86,18 +83,18 @@ class Work:
         trace: TracebackType | None,
     ) -> None:
         if any(self.folder.glob("*.safetensors")):
-            print(f"{self.label}: what is finished is kept in {self.folder}", flush=True)
-        elif parallel.rank() == 0:
+            print(f"{self.label}: the finished part is kept in {self.folder}", flush=True)
+        elif distributed.is_rank_zero():
             shutil.rmtree(self.folder, ignore_errors=True)
             Path(self.lock.lock_file).unlink(missing_ok=True)
         self.lock.release()
 
-    def save(self, part: str, tensors: dict[str, Tensor], description: dict) -> None:
-        """Keep tensors and what JSON can hold, under a name; replaces what it named before."""
+    def save(self, part: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+        """Save tensors, and what JSON can hold, under a name; replaces an earlier part."""
         checkpoints.save(self.folder / f"{part}.safetensors", tensors, description)
 
-    def load(self, part: str) -> tuple[dict[str, Tensor], dict] | None:
-        """What an earlier process saved under this name; None if nothing whole is there."""
+    def load(self, part: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The part that an earlier run saved under this name; None if there is no intact one."""
         path = self.folder / f"{part}.safetensors"
         if not path.exists():
             return None
@@ -108,37 +105,48 @@ class Work:
             path.unlink()
             return None
 
-    def once(self, part: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """The tensors that an earlier process made of this part, or else those of `make`, kept."""
-        found = self.load(part)
-        if found:
-            tensors, description = found
+    def cached(self, part: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """The tensors that an earlier run saved as this part, or else those of `compute`, saved."""
+        saved = self.load(part)
+        if saved:
+            tensors, description = saved
             return {name: tensors[name] for name in description["order"]}
-        made = make()
-        self.save(part, made, {"order": list(made)})  # a file of tensors has an order of its own
-        return made
+        computed = compute()
+        self.save(part, computed, {"order": list(computed)})  # safetensors sorts its tensors
+        return computed
 
-    def count(self, beginning: str) -> int:
-        """How many parts with such a name are kept."""
-        return len(list(self.folder.glob(f"{beginning}*.safetensors")))
+    def count(self, prefix: str) -> int:
+        """The number of saved parts whose names start with a prefix."""
+        return len(list(self.folder.glob(f"{prefix}*.safetensors")))
 
-    def publish(self, target: Path) -> None:
-        """Put the complete outputs in their place, and forget the state.
+    def commit(self, outputs: dict[Path, Path]) -> None:
+        """Move the complete outputs to their places, and delete the state.
 
-        Raises UserError, and keeps everything for the next run, where the DVC that asked for
-        the outputs is gone: by now another run may have written its own there.
+        outputs: file or folder under `self.outputs`, or that folder -> its place.
+        Raises UserError, and keeps everything for the next run, if the dvc that started this run
+        has ended: another run may have written its own outputs since.
         """
-        if orphaned():
+        if is_orphaned():
             raise UserError(
                 f"{self.label} is finished, but the dvc that started it has ended: "
-                "run dvc repro, which takes what is kept"
+                "run dvc repro, which takes the finished result"
             )
-        if parallel.rank() == 0:
-            partial = target.with_name(target.name + ".partial")
-            for folder in (partial, target):
-                shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(self.files, partial)  # perhaps to another file system
-            partial.replace(target)
-        parallel.wait()
+        if distributed.is_rank_zero():
+            for source, target in outputs.items():
+                replace(source, target)
+        distributed.barrier()
         for path in self.folder.glob("*.safetensors"):
             path.unlink(missing_ok=True)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Copy a file or folder, perhaps to another file system, in place of an earlier one."""
+    partial = target.with_name(target.name + ".partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for path in (partial, target):
+        path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+    if source.is_dir():
+        shutil.copytree(source, partial)
+    else:
+        shutil.copy2(source, partial)
+    partial.replace(target)

@@ -1,9 +1,9 @@
-"""Randomness as an argument: every stream of random numbers has a name, and its seed follows."""
+"""Random numbers as an argument: every stream has a name, from which its seed follows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,23 +14,34 @@ Draw = Callable[[Tensor], Tensor]  # a tensor -> random numbers of its shape, dt
 
 
 def derive(seed: int, *name: str | int) -> int:
-    """A seed in [0, 2^63) for the stream called `name`; streams of other names are unrelated."""
+    """A seed in [0, 2^63) for the stream `name`; streams of different names are independent."""
     text = "/".join(map(str, (seed, *name)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def generator(device: torch.device | str, seed: int, *name: str | int) -> torch.Generator:
-    """A generator on `device` for the stream called `name`."""
+    """A generator on `device` for the stream `name`."""
     return torch.Generator(device).manual_seed(derive(seed, *name))
 
 
-class Chunked:
-    """Random numbers for a batch of whole chunks, each chunk with a generator of its own.
+class Stream:
+    """A stream of random numbers: a seed and a name."""
 
-    Images then do not depend on how many chunks are worked on at once.
+    def __init__(self, seed: int, *name: str | int) -> None:
+        self.seed, self.name = seed, name
+
+    def generator(self, device: torch.device | str, chunk: int) -> torch.Generator:
+        """The generator of a chunk of images, counted from 0."""
+        return generator(device, self.seed, *self.name, chunk)
+
+
+class ChunkedNoise:
+    """Random numbers for a batch of chunks of images, with one generator for each chunk.
+
+    The images therefore do not depend on the number of chunks in a batch.
     """
 
-    def __init__(self, sizes: list[int], generators: list[torch.Generator]) -> None:
+    def __init__(self, sizes: Sequence[int], generators: Sequence[torch.Generator]) -> None:
         self.sizes, self.generators = sizes, generators
 
     def normal(self, like: Tensor) -> Tensor:

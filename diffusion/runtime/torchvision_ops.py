@@ -1,9 +1,9 @@
 """Import this before torchvision or torchmetrics, on any machine.
 
-A torchvision built for CUDA, as the package index has it for Linux, cannot load its operators
-beside a CPU build of PyTorch, and then its import fails when it refers to `torchvision::nms`.
-Declaring the two operators lets datasets, transforms and utils work. Where torchvision can load
-them, nothing is changed.
+A torchvision that was built for CUDA, which is what the package index offers for Linux, cannot load
+its operators with a CPU build of PyTorch, and its import fails because it refers to
+`torchvision::nms`. Declaring the two operators makes datasets, transforms and utils work. Where
+torchvision can load them, nothing changes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ SCHEMAS = {
 
 
 def declare_missing() -> list[torch.library.Library]:
-    """Declare the operators that torchvision cannot load itself; the declarations live as long
-    as what is returned."""
+    """Declare the operators that torchvision cannot load; they exist as long as the result."""
     spec = find_spec("torchvision")
     if spec is None or spec.origin is None:
         return []

@@ -1,67 +1,97 @@
-"""Section `sampling`: how many images, of which checkpoints, by which reverse process."""
+"""Sections `sampling` and `step_study`, and the block `sampler` of one model."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from diffusion.runtime.params import Count, Section
-
-Share = Annotated[float, pydantic.Field(ge=0, le=1)]
-Start = Literal["validation", "train", "noise"]
+from diffusion.runtime.params import Count, Section, Share
 
 
 class Ancestral(Section):
-    """Algorithm 2, of a Gaussian model."""
+    """Algorithm 2, for a Gaussian process, over all T steps."""
 
+    main_set: ClassVar[str] = "ancestral"
     kind: Literal["ancestral"] = "ancestral"
 
+    def steps_of(self, T: int) -> int:
+        """Evaluations of the network for one image."""
+        return T
 
-class Strided(Section):
-    """DDIM of a Gaussian model; eta 0 is deterministic."""
 
-    kind: Literal["strided"] = "strided"
+class DDIM(Section):
+    """DDIM on a subset of the steps, for a Gaussian process; eta 0 is deterministic."""
+
+    main_set: ClassVar[str] = "ddim"
+    kind: Literal["ddim"] = "ddim"
     steps: Count
     eta: Share = 0.0
 
+    def steps_of(self, T: int) -> int:
+        """Evaluations of the network for one image."""
+        return self.steps
 
-class Posterior(Section):
-    """Draws of grey levels, of a categorical model; eta is the share of pixels that are degraded
-    anew in each step."""
 
-    kind: Literal["posterior"] = "posterior"
+class Categorical(Section):
+    """Draws of grey levels on a subset of the steps, for a categorical prediction; eta is the
+    share of pixels that are degraded again in each step."""
+
+    main_set: ClassVar[str] = "categorical"
+    kind: Literal["categorical"] = "categorical"
     steps: Count
     eta: Share = 0.0
+
+    def steps_of(self, T: int) -> int:
+        """Evaluations of the network for one image."""
+        return self.steps
 
 
 class Cold(Section):
-    """Algorithm 4 and Algorithm 2 of Bansal et al., of any other cold model."""
+    """Algorithm 4 and Algorithm 2 of Bansal et al., for any other cold process.
 
+    Both start from the same degraded images. start: these are held-out images (`validation`),
+    images that the model was trained on (`train`), or, for impulse noise only, `noise`: every
+    pixel is replaced by an impulse, so that nothing of an image is left.
+    main_set: the images of Algorithm 4, the sampler of the published report.
+    """
+
+    main_set: ClassVar[str] = "naive"
     kind: Literal["cold"] = "cold"
-    start: Start
+    start: Literal["validation", "train", "noise"]
+
+    def steps_of(self, T: int) -> int:
+        """Evaluations of the network for one image, by both samplers."""
+        return 2 * T
 
 
-OfOneModel = Annotated[Ancestral | Strided | Posterior, pydantic.Field(discriminator="kind")]
-Sampler = Annotated[Ancestral | Strided | Posterior | Cold, pydantic.Field(discriminator="kind")]
+AnySampler = Ancestral | DDIM | Categorical | Cold
+Sampler = Annotated[AnySampler, pydantic.Field(discriminator="kind")]
 
 
-class Sampling(Section):
-    """images: a checkpoint, for the scores; progress_images: at each earlier checkpoint.
+def samplers_for(degradation: str, predicts: str) -> tuple[str, ...]:
+    """The kinds of sampler that a model can use."""
+    if degradation == "gaussian":
+        return ("ancestral", "ddim")
+    return ("categorical",) if predicts == "categorical" else ("cold",)
 
-    epoch: scored beside `best` and `last` (the nearest that the budget has).
-    sampler, steps, eta: Gaussian models; steps and eta belong to `strided`.
-    samplers: of single models, by name, in place of those three.
-    start: what an impulse model restores, see stages.sample.
-    batch_size: memory and speed only; results do not depend on it.
+
+class SamplingParams(Section):
+    """images: of a checkpoint that is scored; progress_images: of each other checkpoint.
+
+    epoch: its checkpoint is scored as well as `best` and `last`; if there is none, the nearest.
+    batch_size: affects memory and speed only.
     """
 
     images: Annotated[int, pydantic.Field(ge=4)]
     progress_images: Count
     batch_size: Count
     epoch: Count
-    sampler: Literal["ancestral", "strided"]
-    steps: Count
-    eta: Share
-    samplers: dict[str, OfOneModel]
-    start: Start
+
+
+class StepStudyParams(Section):
+    """Every number of steps with every eta, each with as many images as `sampling.images`,
+    because scores compare only at the same N."""
+
+    steps: Annotated[tuple[Count, ...], pydantic.Field(min_length=1)]
+    etas: Annotated[tuple[Share, ...], pydantic.Field(min_length=1)]

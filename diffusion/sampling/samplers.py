@@ -1,7 +1,7 @@
-"""Reverse processes as functions of any network.
+"""Reverse processes as functions of any predictor.
 
-`predict(x_t, t)` takes the step number t in 1..T as an int: a test can pass an oracle.
-`watch(t, x_t)`, where given, sees every state from t = T down to 0.
+`predict(x_t, t)` is `DiffusionModel.predict`, or an oracle in a test: t is an int in 1..T.
+`watch(t, x_t)` is called with every state from t = T down to 0.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from diffusion.models.degradations import Cold, Gaussian, GreyImpulse, Impulse, Process
+from diffusion.models.degradations import Cold, Gaussian, GreyImpulse, Impulse
 from diffusion.runtime.rng import Draw
+from diffusion.sampling.params import DDIM, Categorical
 
-Network = Callable[[Tensor, Tensor], Tensor]  # (x_t, t / T) -> what it was trained to say
 Predict = Callable[[Tensor, int], Tensor]
 Watch = Callable[[int, Tensor], None]
 
@@ -41,21 +41,20 @@ def sample_ancestral(
     return x
 
 
-def strided_steps(T: int, steps: int) -> list[int]:
-    """`steps` step numbers from T down, evenly spaced over 1..T, then 0; T // steps apart or one
-    more. Raises ValueError unless 1 <= steps <= T."""
+def subset_of_steps(T: int, steps: int) -> list[int]:
+    """`steps` step numbers from T down, evenly spaced over 1..T, then 0; consecutive ones differ
+    by T // steps or one more. Raises ValueError unless 1 <= steps <= T."""
     if not 1 <= steps <= T:
         raise ValueError(f"steps is {steps}, must be in 1..{T}")
     return [round(T * k / steps) for k in range(steps, -1, -1)]
 
 
-def sample_strided(
+def sample_ddim(
     predict: Predict,
     process: Gaussian,
     x_T: Tensor,
     normal: Draw,
-    steps: int,
-    eta: float = 0.0,
+    sampler: DDIM,
     watch: Watch = _ignore,
 ) -> Tensor:
     """DDIM (Song et al. 2020, equations 12 and 16) on a subset of the steps.
@@ -63,13 +62,13 @@ def sample_strided(
     eta = 0 is deterministic; eta = 1 is ancestral sampling with the posterior's variance.
     """
     alpha_bar = process.alpha_bar.tolist()
-    x, path = x_T, strided_steps(process.T, steps)
+    x, path = x_T, subset_of_steps(process.T, sampler.steps)
     watch(process.T, x)
     for t, s in pairwise(path):
         eps_hat = predict(x, t)
         x_0_hat = (x - (1 - alpha_bar[t]) ** 0.5 * eps_hat) / alpha_bar[t] ** 0.5
         ratio = (1 - alpha_bar[s]) / (1 - alpha_bar[t]) * (1 - alpha_bar[t] / alpha_bar[s])
-        reverse_std = eta * ratio**0.5
+        reverse_std = sampler.eta * ratio**0.5
         x = alpha_bar[s] ** 0.5 * x_0_hat + (1 - alpha_bar[s] - reverse_std**2) ** 0.5 * eps_hat
         if reverse_std > 0:
             x = x + reverse_std * normal(x)
@@ -81,38 +80,38 @@ def sample_cold_naive(
     restore: Predict,
     process: Cold,
     x_T: Tensor,
-    u: Tensor,
+    noise: Tensor,
     uniform: Draw,
     watch: Watch = _ignore,
 ) -> Tensor:
-    """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, degrade again.
+    """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, then degrade to the next step.
 
-    Impulse noise is drawn anew in each step. What else is random, where a dark spot lies, belongs
-    to the image: u, the field that made x_T, is kept.
+    Impulse noise is drawn anew in each step. The position of a dark spot belongs to the image, so
+    other processes keep `noise`, the noise of x_T.
     """
     x = x_T
     watch(process.T, x)
     for s in range(process.T, 0, -1):
         x_0_hat = restore(x, s)
-        field = uniform(x) if isinstance(process, Impulse) else u
-        x = process.degrade(x_0_hat, field, s - 1)
+        u = uniform(x) if isinstance(process, Impulse) else noise
+        x = process.degrade(x_0_hat, u, s - 1)
         watch(s - 1, x)
     return x
 
 
 def sample_cold_improved(
-    restore: Predict, process: Cold, x_T: Tensor, u: Tensor, watch: Watch = _ignore
+    restore: Predict, process: Cold, x_T: Tensor, noise: Tensor, watch: Watch = _ignore
 ) -> Tensor:
     """Algorithm 2 of Bansal et al.: x_{s-1} = x_s - D(x_0_hat, s) + D(x_0_hat, s - 1).
 
-    u: the field that made x_T, kept for all steps, so that the masks nest and an error of the
-    restoration cancels where the pixel is not revealed in this step.
+    noise: that of x_T, used in all steps, so that the masks nest and an error of the restoration
+    cancels in every pixel that this step does not reveal.
     """
     x = x_T
     watch(process.T, x)
     for s in range(process.T, 0, -1):
         x_0_hat = restore(x, s)
-        x = x - process.degrade(x_0_hat, u, s) + process.degrade(x_0_hat, u, s - 1)
+        x = x - process.degrade(x_0_hat, noise, s) + process.degrade(x_0_hat, noise, s - 1)
         watch(s - 1, x)
     return x
 
@@ -122,81 +121,51 @@ def sample_categorical(
     process: GreyImpulse,
     x_T: Tensor,
     uniform: Draw,
-    steps: int,
-    eta: float = 0.0,
+    sampler: Categorical,
     watch: Watch = _ignore,
 ) -> Tensor:
-    """Impulse noise undone by draws of grey levels, x_s ~ p(x_s | x_t), on a subset of the steps.
+    """The reverse of impulse noise by draws of grey levels, x_s ~ p(x_s | x_t), on a subset of
+    the steps.
 
-    predict gives p(x_0 | x_t), (N, levels, H, W). Of one pixel, with one field u that makes the
-    masks nest: at s < t it is salt by noise with probability rho_s; it is still x_0 at s and
-    salt by noise at t with probability rho_t - rho_s; and it is x_0 at both with 1 - 2 rho_t.
-    So where x_t is neither salt nor pepper, x_t is x_0 and x_s too. Where x_t is salt,
+    predict gives p(x_0 | x_t), (N, levels, H, W). Consider one pixel, with one noise u, so that
+    the masks nest. At s < t it is noisy salt with probability rho_s; it is x_0 at s and noisy salt
+    at t with probability rho_t - rho_s; and it is x_0 at both with probability 1 - 2 rho_t. So
+    where x_t is neither salt nor pepper, x_t = x_0 = x_s. Where x_t is salt,
 
         q(x_s | x_t, x_0) = r [x_s = salt] + (1 - r) [x_s = x_0],   r = rho_s / rho_t;
 
-    for x_0 = salt both terms say the same, whether the pixel is noise or not. Pepper likewise.
+    for x_0 = salt both terms agree, whether the pixel is noisy or not. The same holds for pepper.
     The sum over x_0, weighted by p(x_0 | x_t), as in D3PM (Austin et al. 2021, equation 4), is
 
         p(x_s | x_t) = r [x_s = x_t] + (1 - r) p(x_0 = x_s | x_t):
 
-    a pixel that may be noise stays with probability r, and is else drawn from the prediction. It
-    holds for any s < t. At s = 0, where rho counts as 0, every pixel that may be noise is drawn.
+    a pixel that may be noisy stays with probability r and is otherwise drawn from the prediction.
+    This holds for any s < t. At s = 0, where rho counts as 0, every such pixel is drawn.
 
-    eta: the probability that a pixel takes no part in that and is degraded anew from its draw of
-    x_0, with a fresh field. The distribution of x_s stays the same, as in DDIM, but a wrong grey
-    pixel, which no step of the posterior would touch, can be put right. eta = 1 is Algorithm 4
-    with a draw in the place of the mean.
+    sampler.eta: the probability that a pixel is instead degraded again from its draw of x_0, with
+    new noise. This keeps the distribution of x_s of each pixel, as in DDIM, and corrects a wrong
+    grey pixel, which no step of the posterior would change. eta = 1 is Algorithm 4 with a draw
+    instead of the mean.
     """
     density = [0.0, *process.density.tolist()[1:]]
-    x, path = x_T, strided_steps(process.T, steps)
+    x, path = x_T, subset_of_steps(process.T, sampler.steps)
     watch(process.T, x)
     for t, s in pairwise(path):
-        noise = (x == process.low) | (x == process.high)
-        x_0_hat = torch.where(noise, process.grey(draw(predict(x, t), uniform(x))).to(x.dtype), x)
-        stays = noise & (uniform(x) < density[s] / density[t])
+        noisy = (x == process.low) | (x == process.high)
+        level = draw_category(predict(x, t), uniform(x))
+        x_0_hat = torch.where(noisy, process.dequantise(level).to(x.dtype), x)
+        stays = noisy & (uniform(x) < density[s] / density[t])
         posterior = torch.where(stays, x, x_0_hat)
-        if eta > 0:
-            anew = process.degrade(x_0_hat, uniform(x), s)
-            posterior = torch.where(uniform(x) < eta, anew, posterior)
+        if sampler.eta > 0:
+            again = process.degrade(x_0_hat, uniform(x), s)
+            posterior = torch.where(uniform(x) < sampler.eta, again, posterior)
         x = posterior
         watch(s, x)
     return x
 
 
-def draw(probabilities: Tensor, place: Tensor) -> Tensor:
+def draw_category(probabilities: Tensor, u: Tensor) -> Tensor:
     """One category for each pixel, (N, 1, H, W) int64, from probabilities (N, C, H, W), by the
-    inverse of their sums at `place`, (N, 1, H, W), uniform in [0, 1)."""
+    inverse of the cumulative distribution at u, (N, 1, H, W), uniform in [0, 1)."""
     cumulative = probabilities.double().cumsum(1)
-    return (cumulative <= place * cumulative[:, -1:]).sum(1, keepdim=True)
-
-
-def predictor(network: Network, T: int) -> Predict:
-    """A network of (x_t, t / T) as a function of (x_t, t), its output in the dtype of x_t."""
-
-    def predict(x_t: Tensor, t: int) -> Tensor:
-        scaled = torch.full((len(x_t),), t / T, device=x_t.device, dtype=x_t.dtype)
-        return network(x_t, scaled).to(x_t.dtype)
-
-    return predict
-
-
-def answers(network: Network, process: Process, prediction: str) -> Predict:
-    """A network as the function of (x_t, t) that the samplers of its process ask: eps_hat of a
-    Gaussian one, x_0_hat of a cold one, and of a categorical prediction the probabilities of the
-    grey levels of every pixel of x_0, (N, levels, H, W). See diffusion.models.predictions.
-    """
-    said = predictor(network, process.T)
-    if isinstance(process, GreyImpulse):
-        return lambda x_t, t: said(x_t, t).softmax(1)
-    if prediction == "eps" or not isinstance(process, Gaussian):
-        return said
-    alpha_bar = process.alpha_bar.tolist()
-
-    def eps_hat(x_t: Tensor, t: int) -> Tensor:
-        signal, noise = alpha_bar[t] ** 0.5, (1 - alpha_bar[t]) ** 0.5
-        if prediction == "v":
-            return signal * said(x_t, t) + noise * x_t
-        return (x_t - signal * said(x_t, t)) / noise
-
-    return eps_hat
+    return (cumulative <= u * cumulative[:, -1:]).sum(1, keepdim=True)

@@ -3,114 +3,120 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from diffusion import mnist as data
-from diffusion.models.degradations import Process
-from diffusion.runtime import distributed as parallel
+from diffusion.models.model import DiffusionModel
+from diffusion.runtime import distributed
 from diffusion.runtime.devices import autocast
 from diffusion.runtime.errors import UserError
+from diffusion.runtime.pixels import to_pixels
 from diffusion.runtime.rng import derive, generator
 from diffusion.training.loss import loss
 
-VALIDATION_BATCH = 500  # fixes the order in which the validation noise is drawn
+VALIDATION_BATCH = 500  # defines the order in which the validation noise is drawn
+
+Batch = tuple[Tensor, Tensor, Tensor]  # x_0 (N, 1, 28, 28), t (N,), noise
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """What all epochs share. stratified_t: see `draw_steps`; dtype: of matrix products."""
+
+    batch_size: int
+    seed: int
+    dtype: torch.dtype = torch.float32
+    stratified_t: bool = False
+
+
+def draw_steps(count: int, T: int, g: torch.Generator, stratified: bool) -> Tensor:
+    """t of a batch, (count,): each uniform on 1..T; if stratified, one from each of `count` equal
+    parts of that range, so that every batch covers it (Kingma et al. 2021, appendix I)."""
+    if not stratified:
+        return torch.randint(1, T + 1, (count,), generator=g, device=g.device)
+    position = torch.rand(count, generator=g, device=g.device)
+    position = (torch.arange(count, device=g.device) + position) / count
+    return (position * T).long().clamp(max=T - 1) + 1
+
+
+def draw_batches(
+    model: DiffusionModel, images: Tensor, settings: LoopSettings, epoch: int
+) -> Iterator[Batch]:
+    """The batches of an epoch, of which each rank gets its part.
+
+    The order of the images, t and the noise follow from (seed, epoch) alone and are the same for
+    every model; the last incomplete batch is dropped.
+    """
+    device, size = images.device, settings.batch_size
+    g = generator(device, settings.seed, "train", epoch)
+    order = torch.randperm(len(images), generator=g, device=device)
+    for indices in order[: len(images) // size * size].split(size):
+        x_0 = to_pixels(images[indices])
+        t = draw_steps(size, model.process.T, g, settings.stratified_t)
+        noise = model.process.draw_noise(x_0, g)
+        yield distributed.shard(x_0), distributed.shard(t), distributed.shard(noise)
 
 
 def train_epoch(
-    network: nn.Module,
+    model: DiffusionModel,
     optimizer: torch.optim.Optimizer,
-    process: Process,
     images: Tensor,
-    batch_size: int,
-    seed: int,
+    settings: LoopSettings,
     epoch: int,
-    dtype: torch.dtype,
-    advance: Callable[[], None],
-    prediction: str | None = None,
-    stratified: bool = False,
+    advance: Callable[[], None] = lambda: None,
 ) -> float:
-    """One pass over images, (N, 1, 28, 28) uint8; the mean loss of its batches, of which each
-    process does its part.
+    """Train for one pass over images, (N, 1, 28, 28) uint8; the mean loss of its batches.
 
-    The order of images, t (uniform on 1..T), noise and dropout follow from (seed, epoch) alone,
-    the same for every model; the last incomplete batch is dropped. `advance` is called after
-    each step. prediction: see diffusion.models.predictions; stratified: see `_steps`.
-    Raises UserError where the loss is not finite.
+    Dropout follows from (seed, epoch), like the batches. `advance` is called after each step.
+    Raises UserError if the loss is not finite.
     """
-    network.train()
-    device = images.device
-    g = generator(device, seed, "train", epoch)
-    torch.manual_seed(derive(seed, "dropout", epoch))
-    order = torch.randperm(len(images), generator=g, device=device)
-    steps = len(images) // batch_size
-    losses = []  # read once an epoch: no waiting for the device
-    for indices in order[: steps * batch_size].split(batch_size):
-        x_0 = data.to_pixels(images[indices])
-        t = _steps(len(x_0), process.T, g, stratified)
-        field = process.field(x_0, g)
-        x_0, t, field = (parallel.mine(whole) for whole in (x_0, t, field))
-        with autocast(device, dtype):
-            batch_loss = loss(network, process, x_0, t, field, prediction)
+    model.module.train()
+    torch.manual_seed(derive(settings.seed, "dropout", epoch))
+    losses = []  # read once an epoch, so that no step waits for the device
+    for x_0, t, noise in draw_batches(model, images, settings, epoch):
+        with autocast(images.device, settings.dtype):
+            batch_loss = loss(model, x_0, t, noise)
         optimizer.zero_grad(set_to_none=True)
         batch_loss.backward()
         optimizer.step()
         losses.append(batch_loss.detach())
         advance()
-    found = parallel.total(torch.stack(losses)) / parallel.size()
-    wrong = found.isfinite().logical_not().nonzero().flatten().tolist()
-    where = f" from step {wrong[0] + 1} on" if wrong else ""
-    return _finite(found.mean().item(), "training", epoch, where)
-
-
-def _steps(count: int, T: int, g: torch.Generator, stratified: bool) -> Tensor:
-    """t of a batch, (count,): each uniform on 1..T; if stratified, one from each of `count` equal
-    parts of that range, so that every batch has seen all of it (Kingma et al. 2021, appendix I)."""
-    if not stratified:
-        return torch.randint(1, T + 1, (count,), generator=g, device=g.device)
-    place = torch.rand(count, generator=g, device=g.device)
-    place = (torch.arange(count, device=g.device) + place) / count
-    return (place * T).long().clamp(max=T - 1) + 1
+    means = distributed.all_reduce(torch.stack(losses)) / distributed.size()
+    bad = means.isfinite().logical_not().nonzero().flatten().tolist()
+    where = f" from step {bad[0] + 1} on" if bad else ""
+    return _check_finite(means.mean().item(), "training", epoch, where)
 
 
 @torch.no_grad()
-def validate(
-    network: nn.Module,
-    process: Process,
-    images: Tensor,
-    seed: int,
-    epoch: int,
-    dtype: torch.dtype,
-    prediction: str | None = None,
-) -> float:
-    """Mean loss over images, (N, 1, 28, 28) uint8, on one fixed bank of (t, noise); the processes
-    take its batches in turn.
+def validate(model: DiffusionModel, images: Tensor, settings: LoopSettings, epoch: int) -> float:
+    """The mean loss over images, (N, 1, 28, 28) uint8, on a fixed set of (t, noise).
 
-    The bank is the same in each epoch and for all models of a kind: the same noise, and for
-    every image the same t / T up to rounding to a step.
+    The set is the same in each epoch and for all models of one kind of process: the same noise,
+    and for every image the same t / T up to rounding to a step. The ranks share its batches.
     """
-    network.eval()
-    device = images.device
-    g = generator(device, seed, "validation", type(process).__name__)
+    model.module.eval()
+    device, process = images.device, model.process
+    g = generator(device, settings.seed, "validation", type(process).__name__)
     position = torch.rand(len(images), generator=g, device=device)
     steps = (position * process.T).long().clamp(max=process.T - 1) + 1
     total = torch.zeros((), device=device)
     batches = torch.arange(len(images), device=device).split(VALIDATION_BATCH)
     for number, indices in enumerate(batches):
-        x_0, t = data.to_pixels(images[indices]), steps[indices]
-        field = process.field(x_0, g)
-        if number % parallel.size() == parallel.rank():
-            with autocast(device, dtype):
-                total += loss(network, process, x_0, t, field, prediction) * len(x_0)
-    return _finite(parallel.total(total).item() / len(images), "validation", epoch)
+        x_0, t = to_pixels(images[indices]), steps[indices]
+        noise = process.draw_noise(x_0, g)
+        if number % distributed.size() == distributed.rank():
+            with autocast(device, settings.dtype):
+                total += loss(model, x_0, t, noise) * len(x_0)
+    return _check_finite(distributed.all_reduce(total).item() / len(images), "validation", epoch)
 
 
-def _finite(value: float, kind: str, epoch: int, where: str = "") -> float:
+def _check_finite(value: float, kind: str, epoch: int, where: str = "") -> float:
     if not math.isfinite(value):
         raise UserError(
             f"the {kind} loss of epoch {epoch} is {value}{where}: "
-            "lower the model's learning_rate, or set training.precision to float32"
+            "lower the model's learning_rate, or set precision to float32"
         )
     return value

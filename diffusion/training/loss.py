@@ -1,35 +1,23 @@
-"""Training losses: Algorithm 1 (predict eps), Algorithm 3 (predict x_0), v, and cross-entropy."""
+"""Training losses: Algorithm 1 (eps), Algorithm 3 (x_0), v, and cross-entropy of grey levels."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffusion.models import predictions
-from diffusion.models.degradations import GreyImpulse, Process
-
-Network = Callable[[Tensor, Tensor], Tensor]  # (x_t, t / T) -> see diffusion.models.predictions
+from diffusion.models.model import DiffusionModel
 
 
-def loss(
-    network: Network,
-    process: Process,
-    x_0: Tensor,
-    t: Tensor,
-    field: Tensor,
-    prediction: str | None = None,
-) -> Tensor:
-    """Mean squared error over the batch and all pixels, a scalar in float32; for grey levels, which
-    are predicted as categories, the cross-entropy in nats a pixel.
+def loss(model: DiffusionModel, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    """Mean squared error over the batch and all pixels, a scalar in float32; for a categorical
+    prediction the cross-entropy in nats a pixel.
 
-    x_0: (N, 1, 28, 28) in [-0.5, 0.5]; t: (N,) in 1..T; field: as `process.field` draws it.
-    The target is by default eps for a Gaussian process (equation 11) and x_0 for a cold one.
+    x_0: (N, 1, 28, 28) in [-0.5, 0.5]; t: (N,) in 1..T; noise: as `process.draw_noise` draws it.
+    The target of equation 11 is eps, that of Algorithm 3 is x_0.
     """
-    x_t = process.degrade(x_0, field, t)
-    said = network(x_t, t.to(x_t.dtype) / process.T).float()
-    if isinstance(process, GreyImpulse):
-        return F.cross_entropy(said, process.level(x_0)[:, 0])
-    prediction = predictions.of(process, {"prediction": prediction})
-    return F.mse_loss(said, predictions.target(process, prediction, x_0, field, t))
+    x_t = model.process.degrade(x_0, noise, t)
+    output = model.network(x_t, t.to(x_t.dtype) / model.process.T).float()
+    target = model.target(x_0, t, noise)
+    if model.predicts == "categorical":
+        return F.cross_entropy(output, target)
+    return F.mse_loss(output, target)

@@ -1,21 +1,20 @@
-"""Section `training`: the budget, and the arithmetic it is spent in."""
+"""Section `training`, the budget of all models, and the block `training` of one model."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
-from diffusion.runtime.params import Count, Section
-
-Precision = Literal["auto", "float32", "bfloat16"]
+from diffusion.runtime.params import Count, Rate, Section
 
 
-class Training(Section):
+class TrainingParams(Section):
     """images, validation_images: how many of each part of the split are used.
 
-    checkpoints: epochs whose weights are kept, as far as the budget reaches them.
-    weights: the type that kept weights are rounded to; training itself goes on in float32.
+    epochs: of every model whose block has none of its own.
+    checkpoints: epochs whose weights are kept, as far as the budget reaches.
+    weights: the dtype that kept weights are rounded to; training itself is in float32.
     """
 
     epochs: Count
@@ -24,19 +23,48 @@ class Training(Section):
     validation_images: Count
     checkpoints: tuple[Count, ...]
     weights: Literal["float16", "float32"]
-    precision: Precision
 
     @pydantic.field_validator("checkpoints")
     @classmethod
     def _once(cls, checkpoints: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(checkpoints)) < len(checkpoints):
-            raise ValueError(f"is {list(checkpoints)}, must name each epoch once")
+            raise ValueError(f"is {list(checkpoints)}, must contain each epoch once")
         return checkpoints
 
     @pydantic.model_validator(mode="after")
-    def _batch(self) -> Training:
+    def _batch(self) -> TrainingParams:
         if self.batch_size > self.images:
             raise ValueError(
                 f"batch_size is {self.batch_size}, must not exceed training.images, {self.images}"
             )
+        return self
+
+
+class PlateauParams(Section):
+    """ReduceLROnPlateau on the validation loss; patience in epochs."""
+
+    factor: Rate
+    patience: Annotated[int, pydantic.Field(ge=0)]
+
+
+class RecipeParams(Section):
+    """The training of one model by Adam. Every part but the learning rate is off if absent.
+
+    epochs: instead of training.epochs. plateau: lower the rate when the validation loss stalls.
+    ema: decay of an exponential moving average of the weights, which is then what is validated,
+    kept and sampled. warmup: share of the steps in which the learning rate rises linearly; it
+    then falls to 0 on a cosine. stratified_t: see `diffusion.training.loop.draw_steps`.
+    """
+
+    learning_rate: Rate
+    epochs: Count | None = None
+    plateau: PlateauParams | None = None
+    ema: Rate | None = None
+    warmup: Annotated[float, pydantic.Field(ge=0, lt=1)] | None = None
+    stratified_t: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _one_schedule(self) -> RecipeParams:
+        if self.plateau and self.warmup is not None:
+            raise ValueError(f"warmup is {self.warmup}, must be absent with plateau")
         return self

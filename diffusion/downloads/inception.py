@@ -1,0 +1,36 @@
+"""The Inception-v3 weights for the FID of the literature, 96 MB."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import diffusion.runtime.torchvision_ops  # noqa: F401  (before torch_fidelity)
+from diffusion.downloads.fetch import FetchError, fetch, sha256
+from diffusion.runtime import paths
+
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+NAME = paths.INCEPTION_WEIGHTS.name
+HOW = (
+    f"To use them, get {NAME} from the releases of torch-fidelity, set inception.weights in "
+    "params.yaml to its path, and run dvc repro."
+)
+
+
+def get_weights(path: str | None) -> bytes:
+    """The content of the weights file: of `path`, of PyTorch's hub cache, or over the network.
+
+    Raises FetchError.
+    """
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / NAME
+    source = Path(path) if path else cached
+    if path and not source.is_file():
+        raise FetchError(f"inception.weights: there is no file {path}")
+    content = source.read_bytes() if source.is_file() else fetch(URL_INCEPTION_V3)
+    if sha256(content) != SHA256:
+        origin = source if source.is_file() else "the download"
+        raise FetchError(f"{origin} does not have the SHA-256 of the genuine file")
+    return content

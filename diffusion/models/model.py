@@ -1,0 +1,130 @@
+"""A diffusion model as one object: its network, its forward process, and what it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from diffusion.models import degradations
+from diffusion.models.cnn import Cnn
+from diffusion.models.degradations import Gaussian, GreyImpulse, Process, per_image
+from diffusion.models.unet import UNet
+from diffusion.runtime import checkpoints
+
+Network = Callable[[Tensor, Tensor], Tensor]  # (x_t, t / T) -> its prediction
+
+
+@dataclass
+class DiffusionModel:
+    """A forward process, and a network that predicts something of x_0 or of the noise from x_t.
+
+    predicts:
+    - eps: the noise of a Gaussian process, equation 11;
+    - x_0: the clean image, Algorithm 3;
+    - v: sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 of a Gaussian process (Salimans and Ho
+      2022), which has the same scale at every t and is informative where x_t is pure noise;
+    - categorical: for each pixel of x_0, one logit for each grey level of an impulse process.
+
+    description: the blocks `degradation` and `network` of params.yaml, and what else the file of
+    weights records, such as `epoch` and `validation_loss`.
+    """
+
+    network: Network
+    process: Process
+    predicts: str
+    description: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, block: dict[str, Any]) -> DiffusionModel:
+        """A model with random weights from the blocks `degradation` and `network`."""
+        network, degradation = block["network"], block["degradation"]
+        return cls(
+            build_network(network, out_channels=degradation.get("levels") or 1),
+            degradations.build(degradation),
+            network["predicts"],
+            dict(block),
+        )
+
+    @classmethod
+    def load(cls, path: Path | str, device: torch.device | str = "cpu") -> DiffusionModel:
+        """A model from a file that `save` wrote, in evaluation mode.
+
+        Raises UserError if the file is missing, damaged or of another architecture.
+        """
+        path = Path(path)
+        weights, description = checkpoints.load(path)
+        model = cls.build(description)
+        checkpoints.load_weights(model.module, weights, path).to(device)
+        return model
+
+    def save(self, path: Path, dtype: torch.dtype, **record: Any) -> None:
+        """Write the weights, rounded to dtype, and the description with further entries."""
+        weights = {name: x.to(dtype) for name, x in self.module.state_dict().items()}
+        checkpoints.save(path, weights, self.description | record)
+
+    @property
+    def module(self) -> nn.Module:
+        """The network as a module with parameters. Raises TypeError if it is a plain function."""
+        if not isinstance(self.network, nn.Module):
+            raise TypeError(f"the network is {self.network!r}, not a module")
+        return self.network
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.module.parameters()).device
+
+    @property
+    def restores(self) -> bool:
+        """Whether sampling starts from a degraded image, not from noise alone."""
+        return degradations.restores(self.process)
+
+    def target(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """What the network is trained to predict at step t: (N, 1, H, W), or for `categorical`
+        the grey levels, (N, H, W) int64.
+
+        x_0, noise: (N, 1, H, W); t: (N,) in 1..T.
+        """
+        process = self.process
+        if isinstance(process, GreyImpulse):
+            return process.quantise(x_0)[:, 0]
+        if self.predicts == "x_0" or not isinstance(process, Gaussian):
+            return x_0
+        if self.predicts == "eps":
+            return noise
+        signal = per_image(process.sqrt_alpha_bar, t, x_0)
+        return signal * noise - per_image(process.sqrt_one_minus_alpha_bar, t, x_0) * x_0
+
+    def predict(self, x_t: Tensor, t: int) -> Tensor:
+        """What the samplers of the process use: eps_hat of a Gaussian process, x_0_hat of a cold
+        one, (N, 1, H, W) in the dtype of x_t; or for `categorical` the probabilities of the grey
+        levels, p(x_0 | x_t), (N, levels, H, W).
+
+        x_t: (N, 1, H, W); t: in 1..T.
+        """
+        process = self.process
+        scaled = torch.full((len(x_t),), t / process.T, device=x_t.device, dtype=x_t.dtype)
+        output = self.network(x_t, scaled).to(x_t.dtype)
+        if isinstance(process, GreyImpulse):
+            return output.softmax(1)
+        if self.predicts == "eps" or not isinstance(process, Gaussian):
+            return output
+        alpha_bar = float(process.alpha_bar[t])
+        signal, noise = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
+        if self.predicts == "v":
+            return signal * output + noise * x_t
+        return (x_t - signal * output) / noise
+
+
+def build_network(block: dict[str, Any], out_channels: int = 1) -> nn.Module:
+    """The network of a `network` block of params.yaml. Raises ValueError for an unknown kind."""
+    if block["kind"] == "unet":
+        return UNet(tuple(block["channels"]), out_channels)
+    if block["kind"] == "cnn":
+        return Cnn(tuple(block["hidden"]), block.get("dropout", 0.0))
+    raise ValueError(f"network.kind is {block['kind']!r}, must be 'cnn' or 'unet'")

@@ -1,0 +1,55 @@
+"""The budget of training and sampling, compared with that of the published report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diffusion.reporting.formatting import names, number
+from diffusion.reporting.published import Published
+
+# A ranking requires the training of the first published checkpoint, 10 epochs of 48,000 images,
+# and the number of images from which the published scores are reported to come.
+CONCLUSIVE_IMAGES, CONCLUSIVE_SAMPLES = 480_000, 1000
+
+
+@dataclass(frozen=True)
+class Budget:
+    """epochs: of each model. images: of an epoch. samples: scored images of a checkpoint."""
+
+    epochs: Mapping[str, int]
+    images: int
+    samples: int
+    published: Published
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the results of all models suffice for a ranking."""
+        return self._reaches(CONCLUSIVE_IMAGES, CONCLUSIVE_SAMPLES)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all models have at least the published budget."""
+        published = self.published
+        return self._reaches(published["epochs"] * published["images"], published["samples"])
+
+    def _reaches(self, images: int, samples: int) -> bool:
+        return min(self.epochs.values()) * self.images >= images and self.samples >= samples
+
+    @property
+    def share(self) -> str:
+        """The training images that the models have seen, relative to the published number."""
+        published = self.published["epochs"] * self.published["images"]
+        shares = {epochs * self.images / published for epochs in self.epochs.values()}
+        return " to ".join(f"{number(100 * share)} %" for share in sorted(shares))
+
+    @property
+    def words(self) -> str:
+        """The epochs of all models, such as `10 epochs`, or those of each model."""
+        by_epochs: dict[int, list[str]] = {}
+        for model, epochs in self.epochs.items():
+            by_epochs.setdefault(epochs, []).append(model)
+        if len(by_epochs) == 1:
+            return f"{next(iter(by_epochs))} epochs"
+        parts = [f"{epochs} ({names(models)})" for epochs, models in sorted(by_epochs.items())]
+        return f"{' or '.join(parts)} epochs"

@@ -1,0 +1,44 @@
+"""Numbers, durations and intervals as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from diffusion.reporting.results import Scores
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with `digits` significant digits; a dash for None or NaN."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """A time in seconds, minutes or hours."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{number(seconds / size, 2)} {unit}"
+    return f"{number(seconds, 2)} s"
+
+
+def bounds(scores: Scores, key: str) -> tuple[float, float]:
+    """The 95 % interval of a score."""
+    return scores[key] - scores[f"{key}_below"], scores[key] + scores[f"{key}_above"]
+
+
+def interval(scores: Scores, key: str) -> str:
+    """A score with its 95 % interval: 3.05 [2.53, 3.75]."""
+    low, high = bounds(scores, key)
+    return f"{number(scores[key])} [{number(low)}, {number(high)}]"
+
+
+def overlap(a: Scores, b: Scores, key: str) -> bool:
+    """Whether the 95 % intervals of a score overlap."""
+    (low_a, high_a), (low_b, high_b) = bounds(a, key), bounds(b, key)
+    return low_a <= high_b and low_b <= high_a
+
+
+def names(items: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

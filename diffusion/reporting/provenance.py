@@ -1,0 +1,45 @@
+"""Where the results come from: hardware, versions and commit."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from diffusion.reporting.results import ModelResults
+
+PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "matplotlib", "dvc")
+SOURCES = ("diffusion", "stages", "params.yaml", "dvc.yaml")
+
+
+def trained_on(models: Iterable[ModelResults]) -> dict[str, list[str]]:
+    """Device, precision and versions in words -> the models trained with them."""
+    groups: dict[str, list[str]] = {}
+    for model in models:
+        run = model.run
+        ranks = f"{run['processes']} × " if run["processes"] > 1 else ""
+        versions = f"Python {run['python']}, torch {run['torch']}"
+        words = f"{ranks}{run['device']}, {run['precision']}, {run['system']}, {versions}"
+        groups.setdefault(words, []).append(model.name)
+    return groups
+
+
+def commit() -> str:
+    """The last commit that changed code or parameters, and whether they have changed since."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments, "--", *SOURCES]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain")
+        last = git("log", "-1", "--format=%H")[:10] or "none yet"
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return "none: not a git repository"
+    return f"{last} with uncommitted changes" if changed else last
+
+
+def packages() -> dict[str, str]:
+    """The versions with which the report is written."""
+    return {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}

@@ -1,0 +1,55 @@
+"""The numbers of the published report: for comparison only, never a result of this repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import yaml
+
+from diffusion.runtime import paths
+from diffusion.runtime.files import read_csv
+
+Published = dict[str, Any]
+Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, validation loss
+
+
+def read_published() -> Published:
+    """All of scores.yaml."""
+    return yaml.safe_load((paths.PUBLISHED / "scores.yaml").read_text(encoding="utf-8"))
+
+
+def published_fids(
+    published: Published, model: str, roles: Iterable[str]
+) -> list[tuple[int, float]]:
+    """(epoch, FID) of the published checkpoint of each role; none if no FID of the model is known.
+
+    roles: `early`, `best` or `last`.
+    """
+    entry = published["models"].get(model, {})
+    if "fid" not in entry:
+        return []
+    by_role = {
+        "early": published["early_epoch"],
+        "best": entry["best_epoch"],
+        "last": published["epochs"],
+    }
+    return [(by_role[role], entry["fid"][by_role[role]]) for role in roles]
+
+
+def published_losses(published: Published) -> dict[str, Losses]:
+    """The published losses by model, as far as they are known; NaN where one is not."""
+    known: dict[str, Losses] = {}
+    for name, entry in published["models"].items():
+        points = {}
+        if "first_epoch" in entry:
+            points[1] = entry["first_epoch"]
+        if "validation_loss" in entry:
+            points[entry["best_epoch"]] = [np.nan, entry["validation_loss"]]
+        if points:
+            training, validation = np.array(list(points.values())).T
+            known[name] = (np.array(list(points)), training, validation)
+    rows = read_csv(paths.PUBLISHED / "losses_model3.csv")
+    epoch, training, validation = np.array([[float(v) for v in row.values()] for row in rows]).T
+    return known | {"model3": (epoch, training, validation)}

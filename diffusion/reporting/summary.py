@@ -1,0 +1,63 @@
+"""metrics.json: the scores that `dvc metrics` compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from diffusion.reporting.results import ModelResults, Scores
+from diffusion.runtime import paths
+from diffusion.runtime.files import read_csv
+
+HEADLINE = (
+    "is",
+    "is_std",
+    "is_published_definition",
+    "is_published_definition_std",
+    "fid",
+    "inception_fid",
+    "kid",
+    "kid_std",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "class_distance",
+    "nearest_training_distance",
+)
+RESTORATION = ("psnr", "ssim", "rmse", "is", "fid")  # of each set of a model that restores
+
+
+def metrics(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dict[str, Any]:
+    """<model>.<metric> of the best checkpoint, `real` at the same N, and `classifier`.
+
+    A model that restores also has <model>.restoration.<set>.<metric>: of each sampler, of one
+    step, of the median filter, and of the degraded images themselves.
+    """
+    entries: dict[str, Any] = {
+        "classifier": {"accuracy": accuracy},
+        "real": select(real, HEADLINE),
+    }
+    for model in models:
+        entry: dict[str, Any] = {
+            "best_epoch": model.best["epoch"],
+            "validation_loss": min(row["validation_loss"] for row in model.history),
+        }
+        entry |= select(model.scores, HEADLINE)
+        if model.restores:
+            entry["restoration"] = {
+                key: select(scores, RESTORATION) for key, scores in model.best["sets"].items()
+            }
+        entries[model.name] = entry
+    return entries
+
+
+def select(scores: Scores, keys: Iterable[str]) -> Scores:
+    """Those of the scores that there are, in the order of keys."""
+    return {key: scores[key] for key in keys if key in scores}
+
+
+def training_compute(models: Iterable[ModelResults]) -> dict[str, float]:
+    """Multiply-adds of training up to the best checkpoint, by model, from the table of figures."""
+    spent = {(row["model"], int(row["epoch"])): row for row in read_csv(paths.COMPUTE)}
+    return {m.name: float(spent[m.name, m.best["epoch"]]["multiply_adds"]) for m in models}

@@ -1,0 +1,46 @@
+"""Where every input and result is, relative to the root of the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+MNIST = Path("data/mnist")
+INCEPTION = Path("data/inception")
+INCEPTION_WEIGHTS = INCEPTION / "weights-inception-2015-12-05-6726825d.pth"
+INCEPTION_NOTE = INCEPTION / "README.txt"
+
+RESULTS = Path("results")
+PARAMS_CHECKED = RESULTS / "params_checked.txt"
+CLASSIFIER = RESULTS / "classifier"
+CLASSIFIER_WEIGHTS = CLASSIFIER / "classifier.safetensors"
+CLASSIFIER_SCORES = CLASSIFIER / "scores.json"
+REAL = RESULTS / "real"
+REAL_FEATURES = REAL / "features.safetensors"
+REAL_INCEPTION = REAL / "inception.safetensors"
+REAL_SCORES = REAL / "scores.json"
+MODELS = RESULTS / "models"
+TIMES = RESULTS / "times"
+SAMPLES = RESULTS / "samples"
+SCORES = RESULTS / "scores"
+STEP_STUDY = RESULTS / "step_study"
+
+REPORT = Path("report")
+FIGURES = REPORT / "figures"
+PLOTS = REPORT / "plots"
+COMPUTE = PLOTS / "compute.csv"
+PUBLISHED = REPORT / "published"
+STYLE = REPORT / "style.mplstyle"
+TEMPLATES = REPORT / "templates"
+
+RESUME = Path("scratch/resume")
+
+
+def weights(model: str, checkpoint: str = "best") -> Path:
+    """The weights of a model; checkpoint: best, last or epoch_<number>."""
+    return MODELS / model / f"{checkpoint}.safetensors"
+
+
+def samples(model: str, epoch: int) -> Path:
+    """The images of a model that were drawn from the checkpoint of an epoch."""
+    return SAMPLES / model / f"epoch_{epoch:03d}.npz"

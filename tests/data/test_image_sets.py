@@ -1,0 +1,40 @@
+"""Sets of images on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion import image_sets
+from diffusion.runtime.errors import UserError
+
+
+def test_saved_sets_are_loaded_and_equal_sets_give_equal_bytes(
+    tmp_path: Path, rng: torch.Generator
+) -> None:
+    sets = {
+        name: torch.randint(0, 256, (3, 1, 28, 28), generator=rng, dtype=torch.uint8)
+        for name in ("naive", "improved")
+    }
+    for name in ("a.npz", "b.npz"):
+        image_sets.save(tmp_path / name, sets, {"z": [1], "epoch": 3})
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    loaded, description = image_sets.load(tmp_path / "a.npz")
+    assert description == {"z": [1], "epoch": 3}
+    assert list(loaded) == ["naive", "improved"]
+    assert all(torch.equal(loaded[name], sets[name]) for name in sets)
+    assert (np.load(tmp_path / "a.npz")["naive"] == sets["naive"].numpy()).all()
+
+
+@pytest.mark.parametrize("size", [0, 10, 2000, -5])
+def test_missing_or_damaged_file_is_refused(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.npz"
+    with pytest.raises(UserError, match=r"a\.npz is missing: run dvc repro"):
+        image_sets.load(path)
+    image_sets.save(path, {"naive": torch.randint(0, 256, (9, 1, 28, 28), dtype=torch.uint8)}, {})
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UserError, match=r"a\.npz is damaged"):
+        image_sets.load(path)

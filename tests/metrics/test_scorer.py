@@ -1,0 +1,111 @@
+"""All scores of a set of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from diffusion.classifier.network import Classifier
+from diffusion.metrics.generation import frechet_distance
+from diffusion.metrics.params import EvaluationParams
+from diffusion.metrics.scorer import Scorer
+from diffusion.runtime import checkpoints, paths
+from diffusion.runtime.errors import UserError
+
+PARAMS = EvaluationParams(seed=1, splits=5, reference=40, neighbours=3, bootstrap=3)
+INTERVALS = {f"{score}_{side}" for score in ("is", "fid", "kid") for side in ("below", "above")}
+SCORES = {
+    "images",
+    "is",
+    "is_std",
+    "is_published_definition",
+    "is_published_definition_std",
+    "fid",
+    "kid",
+    "kid_std",
+    "class_distance",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+}
+
+
+def random_images(count: int, seed: int) -> Tensor:
+    g = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 1, 28, 28), generator=g, dtype=torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    """With an untrained classifier and 40 random images as the real ones."""
+    torch.manual_seed(0)
+    classifier = Classifier()
+    outputs = classifier.classify(random_images(40, seed=1))
+    real = {
+        "features": outputs.features,
+        "frequencies": outputs.logits.argmax(1).bincount(minlength=10).double() / 40,
+    }
+    return Scorer(classifier, real, PARAMS)
+
+
+def test_scores_are_complete_finite_and_reproducible(scorer: Scorer) -> None:
+    images = random_images(30, seed=2)
+    scores = scorer(images)
+    assert scores.keys() == SCORES | INTERVALS
+    assert all(torch.tensor(value).isfinite() for value in scores.values())
+    assert scores["images"] == 30
+    assert scorer(images) == scores
+    assert scorer(images, scorer.classify(images)) == scores
+
+
+def test_real_images_have_distance_0_from_themselves(scorer: Scorer) -> None:
+    real = random_images(40, seed=1)
+    scores = scorer(real)
+    assert scores["fid"] == pytest.approx(0, abs=1e-4)
+    assert scorer.frechet(real) == scores["fid"]
+    assert scores["class_distance"] == pytest.approx(0)
+    assert scores["precision"] == scores["recall"] == scores["coverage"] == 1
+
+
+@pytest.mark.parametrize(("splits", "minimum"), [(5, 5), (2, 4)])
+def test_fewer_images_than_splits_or_than_four_are_refused(
+    scorer: Scorer, splits: int, minimum: int
+) -> None:
+    params = PARAMS.model_copy(update={"splits": splits})
+    strict = Scorer(scorer.classifier, scorer.real, params)
+    images = random_images(minimum, seed=2)
+    sentence = (
+        f"there are {minimum - 1} images to score, must be at least {minimum}: "
+        f"evaluation.splits is {splits}"
+    )
+    with pytest.raises(UserError, match=sentence):
+        strict(images[:-1])
+    assert strict(images)["images"] == minimum
+
+
+def test_inception_features_add_one_score_and_change_no_other(scorer: Scorer) -> None:
+    def features(images: Tensor) -> Tensor:
+        return images.flatten(1)[:, :6].float() / 255
+
+    real = scorer.real | {"inception": features(random_images(40, seed=1))}
+    images = random_images(30, seed=2)
+    scores = Scorer(scorer.classifier, real, PARAMS, features)(images)
+    expected = frechet_distance(real["inception"], features(images))
+    assert scores.pop("inception_fid") == pytest.approx(expected)
+    assert scores == scorer(images)
+
+
+def test_scorer_is_loaded_from_the_results(
+    scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"classifier\.safetensors is missing: run dvc repro"):
+        Scorer.load(PARAMS)
+    checkpoints.save(paths.CLASSIFIER_WEIGHTS, scorer.classifier.state_dict(), {})
+    checkpoints.save(paths.REAL_FEATURES, scorer.real, {})
+    images = random_images(30, seed=2)
+    assert Scorer.load(PARAMS)(images) == scorer(images)

@@ -1,0 +1,90 @@
+"""FourierConv2d computes the same as nn.Conv2d."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from diffusion.models.fourier_conv import MIN_CHANNELS, FourierConv2d
+
+
+def both(
+    channels: tuple[int, int], kernel_size: int, side: int, dtype: torch.dtype = torch.float32
+) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """(result, gradients of images, weight and bias) of FourierConv2d and of nn.Conv2d."""
+    torch.manual_seed(0)
+    ours = FourierConv2d(*channels, kernel_size, side)
+    plain = nn.Conv2d(*channels, kernel_size, padding=kernel_size // 2)
+    plain.load_state_dict(ours.state_dict())  # the same names and shapes
+    x, upstream = torch.randn(3, channels[0], side, side), torch.randn(3, channels[1], side, side)
+    results = []
+    for layer in (ours, plain):
+        images = x.clone().requires_grad_()
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            result = layer(images)
+        result.backward(upstream.to(result.dtype))
+        assert images.grad is not None
+        gradients = (images.grad, layer.weight.grad, layer.bias.grad)
+        results.append((result.detach(), *gradients))
+    return results
+
+
+@pytest.mark.parametrize("side", [28, 9, 12])  # periods of both kinds: odd and even
+@pytest.mark.parametrize("kernel_size", [3, 5, 7])
+def test_result_and_gradients_equal_those_of_conv2d(kernel_size: int, side: int) -> None:
+    ours, plain = both((MIN_CHANNELS, MIN_CHANNELS + 3), kernel_size, side)
+    for a, b in zip(ours, plain, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4 * b.abs().max().item())
+
+
+def test_bfloat16_error_is_close_to_that_of_conv2d() -> None:
+    exact = both((16, 16), 7, 28)[1]
+    ours, plain = both((16, 16), 7, 28, torch.bfloat16)
+    for a, b, c in zip(ours, plain, exact, strict=True):
+        assert (a - c).norm() < 3 * max((b - c).norm(), 2**-9 * c.norm())
+        assert (a - c).norm() < 0.01 * c.norm()
+
+
+def test_no_value_wraps_around_an_edge() -> None:
+    layer = FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, 7, 28)
+    nn.init.ones_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    x = torch.zeros(1, MIN_CHANNELS, 28, 28)
+    x[0, 0, 27, 0] = 1  # a corner
+    expected = torch.zeros(28, 28)
+    expected[24:, :4] = 1
+    torch.testing.assert_close(layer(x)[0, 0], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [(1, MIN_CHANNELS), (MIN_CHANNELS, MIN_CHANNELS - 1)])
+def test_few_channels_use_the_direct_convolution(channels: tuple[int, int]) -> None:
+    ours, plain = both(channels, 7, 28)
+    for a, b in zip(ours, plain, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_convolution_of_an_image_does_not_depend_on_its_batch() -> None:
+    torch.manual_seed(0)
+    layer, x = (
+        FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, 7, 28),
+        torch.randn(5, MIN_CHANNELS, 28, 28),
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x)[3:4], layer(x[3:4]), rtol=0, atol=1e-6)
+
+
+@torch.no_grad()
+def test_cached_transform_of_the_kernel_follows_the_weights() -> None:
+    torch.manual_seed(0)
+    layer, x = (
+        FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, 7, 28),
+        torch.randn(2, MIN_CHANNELS, 28, 28),
+    )
+    layer(x)
+    layer.weight.mul_(2)
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(x)
+    plain = nn.Conv2d(MIN_CHANNELS, MIN_CHANNELS, 7, padding=3)
+    plain.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(x), plain(x), rtol=1e-4, atol=1e-4)

@@ -1,0 +1,47 @@
+"""The degradation and the network of a model in params.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from diffusion.models.model import DiffusionModel
+from diffusion.models.params import read_design, read_designs
+from diffusion.runtime.errors import UserError
+
+
+def test_every_committed_design_is_built_without_reading_other_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("learning_rate:", "unknown_key:"))
+    monkeypatch.chdir(tmp_path)
+    designs = read_designs()
+    assert list(designs) == [f"model{k}" for k in range(1, 8)]
+    assert [name for name, d in designs.items() if d.from_noise_alone] == [
+        "model1",
+        "model2",
+        "model5",
+        "model6",
+        "model7",
+    ]
+    for design in designs.values():
+        model = DiffusionModel.build(design.block())
+        assert model.predicts == design.network.predicts
+        assert model.process.T == design.degradation.T
+
+
+def test_prediction_that_does_not_fit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("predicts: v", "predicts: categorical"))
+    monkeypatch.chdir(tmp_path)
+    sentence = (
+        r"^params\.yaml: models\.model5\.network\.predicts is 'categorical', must be 'eps' or "
+        r"'x_0' or 'v' for gaussian degradation$"
+    )
+    with pytest.raises(UserError, match=sentence):
+        read_design("model5")

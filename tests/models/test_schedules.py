@@ -1,0 +1,85 @@
+"""Schedules in closed form: equations 2, 4 and 17, and the cosine schedule."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from diffusion.models.schedules import (
+    beta_from,
+    cosine_alpha_bar,
+    cosine_density,
+    linear_alpha_bar,
+)
+
+# t -> value, as printed under the published figures 1 (model1) and 8 (model3)
+FIGURE_1 = {50: "0.96998", 100: "0.89523", 250: "0.52175", 500: "0.07799", 750: "0.003319"}
+FIGURE_8 = {
+    0: "0.050",
+    25: "0.063",
+    50: "0.100",
+    75: "0.150",
+    100: "0.200",
+    125: "0.237",
+    149: "0.250",
+}
+
+
+def decimals(printed: str) -> int:
+    return len(printed.split(".")[1])
+
+
+@pytest.mark.parametrize(("t", "printed"), FIGURE_1.items())
+def test_alpha_bar_has_the_values_printed_in_figure_1(t: int, printed: str) -> None:
+    value = linear_alpha_bar(1e-4, 0.02, 1000)[t].item()
+    assert f"{value:.{decimals(printed)}f}" == printed
+
+
+def test_alpha_bar_at_both_ends() -> None:
+    alpha_bar = linear_alpha_bar(1e-4, 0.02, 1000)
+    assert len(alpha_bar) == 1001
+    assert alpha_bar[0] == 1
+    assert f"{alpha_bar[999]:.4e}" == "4.0767e-05"
+
+
+@pytest.mark.parametrize(("t", "printed"), FIGURE_8.items())
+def test_density_has_the_values_printed_in_figure_8(t: int, printed: str) -> None:
+    value = cosine_density(0.05, 0.25, 150)[t].item()
+    assert f"{value:.{decimals(printed)}f}" == printed
+
+
+def test_density_at_both_ends_agrees_with_equation_17() -> None:
+    density = cosine_density(0.05, 0.25, 150)
+    assert len(density) == 151
+    assert density[0].item() == pytest.approx(0.05)
+    assert density[150].item() == pytest.approx(0.25)
+    assert (density.diff() > 0).all()
+
+
+def test_share_of_replaced_pixels_is_a_squared_sine() -> None:
+    t = torch.arange(151, dtype=torch.float64)
+    torch.testing.assert_close(2 * cosine_density(0.0, 0.5, 150), (math.pi * t / 300).sin() ** 2)
+
+
+def test_beta_is_linear_and_its_product_is_alpha_bar() -> None:
+    T, beta1, beta2 = 1200, 1e-4, 0.05
+    alpha_bar = linear_alpha_bar(beta1, beta2, T)
+    beta = beta_from(alpha_bar)
+    expected = beta1 + (beta2 - beta1) * torch.arange(T + 1, dtype=torch.float64) / T
+    torch.testing.assert_close(beta[2:], expected[2:])
+    # The first step contains the published beta_0 and beta_1.
+    assert 1 - beta[1].item() == pytest.approx((1 - expected[0].item()) * (1 - expected[1].item()))
+    torch.testing.assert_close((1 - beta).cumprod(0), alpha_bar)
+
+
+def test_cosine_schedule_has_the_values_of_its_formula() -> None:
+    alpha_bar = cosine_alpha_bar(1000)
+    assert alpha_bar[0] == 1
+    for t in (1, 250, 500, 900):
+        angles = [(k / 1000 + 0.008) / 1.008 * math.pi / 2 for k in (t, 0)]
+        expected = (math.cos(angles[0]) / math.cos(angles[1])) ** 2
+        assert alpha_bar[t].item() == pytest.approx(expected)
+    assert 0 < alpha_bar[1000] < 1e-8
+    assert (alpha_bar.diff() < 0).all()

@@ -1,0 +1,22 @@
+"""The U-Net."""
+
+from __future__ import annotations
+
+import torch
+
+from diffusion.models.model import build_network
+from diffusion.models.unet import UNet
+
+
+def test_unet_predicts_every_channel_of_every_pixel() -> None:
+    net = build_network({"kind": "unet", "channels": (32, 64, 64)}, out_channels=16)
+    assert net(torch.zeros(2, 1, 28, 28), torch.zeros(2)).shape == (2, 16, 28, 28)
+    assert 450_000 < sum(p.numel() for p in net.parameters()) < 550_000
+
+
+def test_unet_output_depends_on_image_and_time_but_not_on_the_batch() -> None:
+    torch.manual_seed(0)
+    net, x = UNet((8, 16, 16)).eval(), torch.rand(3, 1, 28, 28)
+    batch = net(x, torch.tensor([0.1, 0.5, 0.9]))
+    assert not torch.allclose(net(x[:1], torch.tensor([0.2])), batch[:1])
+    torch.testing.assert_close(net(x[1:2], torch.tensor([0.5])), batch[1:2])

@@ -1,0 +1,461 @@
+"""dvc.yaml says the truth, and DVC runs what has changed and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise, product
+from pathlib import Path
+
+import networkx
+import pytest
+import yaml
+from conftest import ROOT, TINY, write_fake_mnist
+
+from tools.copy_project import copy_project
+from tools.mend_dvc import mend
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PER_MODEL = [name for name, stage in STAGES.items() if "matrix" in stage]
+MODEL = "${item.model}"
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """Modules of the project that a module imports, at any depth of its code."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            candidate = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+            if candidate.exists():
+                yield candidate
+
+
+def closure(path: Path, seen: set[Path]) -> set[Path]:
+    if path not in seen:
+        seen.add(path)
+        for other in imported(path):
+            closure(other, seen)
+    return seen
+
+
+def part(path: Path) -> str:
+    """The dependency that contains a module: a stage's own file, a part of the library, or all of
+    the library for a module that is above its parts."""
+    package, *rest = path.relative_to(ROOT).parts
+    if package != "diffusion":
+        return str(path.relative_to(ROOT))
+    return "diffusion" if rest == ["params.py"] else f"diffusion/{rest[0]}"
+
+
+def code_dependencies(name: str) -> set[str]:
+    return {dep for dep in STAGES[name]["deps"] if dep.split("/")[0] in ("diffusion", "stages")}
+
+
+def declared_params(name: str) -> set[str]:
+    """Of params.yaml; all of it where a stage names the file."""
+    params = STAGES[name].get("params", [])
+    if params == [{"params.yaml": None}]:
+        return {"params.yaml"}
+    return set(params)
+
+
+def constant(node: ast.expr) -> str:
+    """A key of params.yaml in a call, with the name of the model as dvc.yaml writes it."""
+    if isinstance(node, ast.JoinedStr):
+        return re.sub(r"\{\w+\}", MODEL, ast.unparse(node)[2:-1])
+    return ast.literal_eval(node)
+
+
+def read_keys(path: Path) -> set[str]:
+    """The keys that a stage reads, by its calls of the functions that read params.yaml."""
+    keys = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id == "read":
+            keys.add(constant(node.args[0]))
+        elif node.func.id == "read_design":
+            keys |= {f"models.{MODEL}.degradation", f"models.{MODEL}.network"}
+        elif node.func.id == "read_designs":
+            keys.add("models")
+        elif node.func.id == "load":
+            keys.add("params.yaml")
+    return keys
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_code_dependencies_are_the_parts_that_a_stage_imports(name: str) -> None:
+    parts = {part(path) for path in closure(ROOT / "stages" / f"{name}.py", set())}
+    own = f"stages/{name}.py"
+    assert code_dependencies(name) == ({own, "diffusion"} if "diffusion" in parts else parts)
+    assert len(code_dependencies(name)) <= 6
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_params_are_those_that_are_read(name: str) -> None:
+    keys = read_keys(ROOT / "stages" / f"{name}.py")
+    if name == "check_params":
+        assert keys == {"params.yaml"}
+        assert "params.yaml" in STAGES[name]["deps"]
+    else:
+        assert declared_params(name) == keys
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stages_run_as_modules(name: str) -> None:
+    suffix = f" {MODEL}" if name in PER_MODEL else ""
+    assert STAGES[name]["cmd"] == f"python -m stages.{name}{suffix}"
+
+
+def test_expensive_stages_have_cached_outputs_only() -> None:
+    """One uncached output disables the run cache of its stage."""
+    for name, stage in STAGES.items():
+        uncached = [out for out in stage["outs"] if isinstance(out, dict) and "cache" in str(out)]
+        assert bool(uncached) == (name in ("figures", "report"))
+
+
+def folder_of(path: str) -> str:
+    """results/models for results/models/${item.model}; results/real for a file in it."""
+    return "/".join(path.split("/")[:2])
+
+
+def test_the_readme_draws_the_stages_as_they_depend_on_each_other() -> None:
+    """No more arrows than needed: what follows from two arrows has none of its own."""
+    made_by = {}
+    for name, stage in STAGES.items():
+        for out in stage["outs"] + stage.get("metrics", []):
+            path = next(iter(out)) if isinstance(out, dict) else out
+            made_by[folder_of(path)] = name
+    needed = networkx.DiGraph(
+        (made_by[folder_of(dep)], name)
+        for name, stage in STAGES.items()
+        for dep in stage["deps"]
+        if folder_of(dep) in made_by
+    )
+    drawn = set()
+    chart = (ROOT / "README.md").read_text().split("flowchart LR\n")[1].split("```")[0]
+    for line in chart.strip().splitlines():
+        groups = [group.split(" & ") for group in line.strip().split(" --> ")]
+        drawn |= {edge for a, b in pairwise(groups) for edge in product(a, b)}
+    assert drawn == set(networkx.transitive_reduction(needed).edges)
+
+
+class Workspace:
+    """A copy of the project at a tiny budget, in which dvc runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DEVICE": "cpu",
+            # A network that is gone: none of these tests may notice.
+            "http_proxy": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
+        }
+
+    def dvc(self, *arguments: str, succeeds: bool = True) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) == succeeds, output
+        return output
+
+    def repro(self, *arguments: str) -> set[str]:
+        """The stages that ran."""
+        return set(re.findall(r"Running stage '(.*)'", self.dvc("repro", *arguments)))
+
+    def edit(self, old: str, new: str, file: str = "params.yaml") -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def json(self, path: str) -> dict:
+        return json.loads((self.folder / path).read_text())
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """After one whole run, on images of the layout of MNIST in place of the download."""
+    folder = tmp_path_factory.mktemp("dvc") / "project"
+    copy_project(folder, TINY)
+    workspace = Workspace(folder)
+    write_fake_mnist(folder / "data" / "mnist")
+    assert workspace.repro("check_params") == {"check_params"}
+    workspace.dvc("commit", "--force", "download")
+    ran = workspace.repro()
+    per_model = {f"{s}@{m}" for s in PER_MODEL for m in ("model2", "model4")}
+    assert ran == per_model | {
+        "download_inception",
+        "train_classifier",
+        "evaluate_real",
+        "figures",
+        "report",
+    }
+    return workspace
+
+
+def test_a_second_run_runs_nothing(workspace: Workspace) -> None:
+    assert workspace.repro() == set()
+    assert "up to date" in workspace.dvc("status")
+
+
+def test_the_same_seed_gives_the_same_bytes(workspace: Workspace) -> None:
+    lock = (workspace.folder / "dvc.lock").read_text()
+    stages = ("train_classifier", "train@model4", "sample@model2", "sample@model4")
+    ran = workspace.repro("--force", "--single-item", *stages)
+    assert ran == set(stages)
+    assert (workspace.folder / "dvc.lock").read_text() == lock
+    # The report shows how long the training took, which is never the same.
+    assert workspace.repro() <= {"figures", "report"}
+
+
+def read_if_file(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
+
+
+@pytest.mark.parametrize(
+    ("place", "content", "said"),
+    [
+        (".dvc/tmp/rwlock", "", "Unable to read RWLock-file"),
+        (".dvc/cache/runs", "cmd: python -m stages.check_params\n", "'outs'"),
+    ],
+)
+def test_what_an_ended_dvc_left_half_written_can_be_mended(
+    workspace: Workspace, place: str, content: str, said: str
+) -> None:
+    path = workspace.folder / place
+    if path.is_dir():
+        record = next(p for p in path.rglob("*") if "stages.train model2" in read_if_file(p))
+        path = record.with_name(".half.tmp")
+    path.write_text(content)
+    lock = workspace.folder / "dvc.lock"
+    values = yaml.safe_load(lock.read_text())
+    recorded = values["stages"].pop("train@model2")  # it had not come to that
+    lock.write_text(yaml.safe_dump(values))
+    assert said in workspace.dvc("repro", "--single-item", "train@model2", succeeds=False)
+    assert mend(workspace.folder) == [path]
+    workspace.dvc("repro", "--single-item", "train@model2")
+    assert yaml.safe_load(lock.read_text())["stages"]["train@model2"] == recorded
+
+
+def test_outputs_are_where_they_belong(workspace: Workspace) -> None:
+    folder = workspace.folder
+    assert {p.name for p in (folder / "results/models/model2").iterdir()} >= {
+        "best.safetensors",
+        "epoch_001.safetensors",
+        "history.csv",
+        "last.safetensors",
+    }
+    metrics = workspace.json("report/metrics.json")
+    assert set(metrics) == {"classifier", "real", "model2", "model4"}
+    ways = {"degraded", "median_filter", "one_step", "naive", "improved"}
+    assert set(metrics["model4"]["restoration"]) == ways
+    assert all(scores["psnr"] > 0 for scores in metrics["model4"]["restoration"].values())
+    shown = workspace.dvc("metrics", "show")
+    assert "model2.fid" in shown
+    assert not list(folder.rglob("*.partial"))
+    assert not list((folder / "results").rglob(".gitignore"))
+
+
+def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
+    workspace: Workspace,
+) -> None:
+    text = (workspace.folder / "report/report.md").read_text()
+    linked = set(re.findall(r"\]\(figures/(.+?)\)", text))
+    assert linked == {p.name for p in (workspace.folder / "report/figures").glob("*.png")}
+    assert "Small budget: no conclusions" in text
+    assert "Not requested: inception.use is 'off'" in text
+    assert "restores" in text
+
+
+def test_a_learning_rate_touches_its_model_alone(workspace: Workspace) -> None:
+    before = workspace.json("report/metrics.json")
+    workspace.edit("learning_rate: 0.001", "learning_rate: 1e-02")  # as exp run writes it
+    changed = {f"{stage}@model2" for stage in PER_MODEL}
+    assert workspace.repro() == {"check_params", "figures", "report"} | changed
+    after = workspace.json("report/metrics.json")
+    assert after["model4"] == before["model4"]
+    assert after["model2"] != before["model2"]
+    # Back to what was run before: everything comes from the run cache, with the same numbers.
+    workspace.edit("learning_rate: 1e-02", "learning_rate: 0.001")
+    assert not workspace.repro() & changed
+    assert workspace.json("report/metrics.json") == before
+
+
+def test_a_figure_setting_redraws_and_nothing_more(workspace: Workspace) -> None:
+    workspace.edit("loss_scale: log", "loss_scale: linear")
+    assert workspace.repro() == {"check_params", "figures", "report"}
+
+
+def changed_stages(workspace: Workspace) -> set[str]:
+    """Stages that DVC finds changed themselves; what depends on them would follow."""
+    return set(json.loads(workspace.dvc("status", "--json")))
+
+
+def of_each(*stages: str) -> set[str]:
+    """The stages of both models."""
+    return {f"{stage}@{model}" for stage in stages for model in ("model2", "model4")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("bootstrap: 3", "bootstrap: 4", of_each("evaluate", "step_study") | {"evaluate_real"}),
+        ("dropout: 0.15", "dropout: 0.2", {"train@model4", "figures"}),
+        ("images: 512", "images: 513", {"train_classifier"}),
+        ("use: 'off'", "use: auto", {"download_inception"}),
+        ("  weights: null", "  weights: a.pth", {"download_inception"}),
+        ("reference: 500", "reference: 400", {"evaluate_real"}),
+        (
+            "precision: auto",
+            "precision: float32",
+            of_each("train", "sample", "step_study") | {"train_classifier"},
+        ),
+        ("epochs: 2", "epochs: 3", of_each("train")),
+        ("kind: ancestral", "kind: ddim\n      steps: 2", {"sample@model2", "figures"}),
+        ("start: validation", "start: train", {"sample@model4", "figures"}),
+        ("factor: 0.5", "factor: 0.4", {"train@model4", "figures"}),
+    ],
+)
+def test_parameters_change_the_stages_that_read_them(
+    workspace: Workspace, old: str, new: str, expected: set[str]
+) -> None:
+    workspace.edit(old, new)
+    try:
+        assert changed_stages(workspace) == expected | {"check_params", "report"}
+    finally:
+        workspace.edit(new, old)
+
+
+EDITS = {
+    "diffusion/reporting/style.py": {"figures"},
+    "diffusion/image_sets.py": of_each("sample", "evaluate") | {"figures"},
+    "diffusion/sampling/samplers.py": of_each("sample", "step_study"),
+    "diffusion/sampling/params.py": of_each("sample", "step_study"),
+    "diffusion/training/loop.py": of_each("train"),
+    "diffusion/metrics/restoration.py": of_each("evaluate", "step_study") | {"evaluate_real"},
+    "diffusion/downloads/mnist.py": {"download", "download_inception"},
+    "stages/train.py": of_each("train"),
+    "stages/sample.py": of_each("sample"),
+    # A module that no list names.
+    "diffusion/training/new_module.py": of_each("train"),
+}
+
+
+@pytest.mark.parametrize("module", EDITS)
+def test_an_edit_of_a_module_changes_the_stages_of_its_part(
+    workspace: Workspace, module: str
+) -> None:
+    path = workspace.folder / module
+    text = path.read_text() if path.exists() else None
+    path.write_text(f"{text or ''}# edited\n")
+    library = {"check_params", "report"} if module.startswith("diffusion") else set()
+    try:
+        assert changed_stages(workspace) == EDITS[module] | library
+    finally:
+        path.write_text(text) if text is not None else path.unlink()
+
+
+def test_a_bad_parameter_stops_dvc_before_any_work(workspace: Workspace) -> None:
+    made = list((workspace.folder / "results").rglob("*.*"))
+    made.remove(workspace.folder / "results/params_checked.txt")  # of the check itself
+    before = [p.stat().st_mtime_ns for p in made]
+    workspace.edit("T: 5", "T: 0")
+    try:
+        output = workspace.dvc("repro", succeeds=False)
+    finally:
+        workspace.edit("T: 0", "T: 5")
+    assert "models.model4.degradation.T is 0: input should be greater than or equal to 2" in output
+    assert "Traceback" not in output
+    assert [p.stat().st_mtime_ns for p in made] == before
+    workspace.repro("check_params")
+
+
+def test_another_sampler_draws_and_scores_again_and_trains_nothing(workspace: Workspace) -> None:
+    workspace.edit("start: validation", "start: train")
+    ran = workspace.repro()
+    assert ran == {"check_params", "sample@model4", "evaluate@model4", "figures", "report"}
+    workspace.edit("start: train", "start: validation")
+    workspace.repro()
+
+
+def test_a_block_in_params_is_a_new_model_and_removing_it_leaves_no_trace(
+    workspace: Workspace,
+) -> None:
+    path = workspace.folder / "params.yaml"
+    text = path.read_text()
+    values = yaml.safe_load(text)
+    values["models"]["model5"] = values["models"]["model2"] | {"training": {"learning_rate": 3e-3}}
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    new = {f"{stage}@model5" for stage in PER_MODEL}
+    assert workspace.repro() == new | {"check_params", "figures", "report"}
+    assert "model5" in workspace.json("report/metrics.json")
+    report = workspace.folder / "report"
+    assert (report / "figures/progress_model5.png").exists()
+    assert "model5" in (report / "report.md").read_text()
+
+    path.write_text(text)
+    assert workspace.repro() <= {"check_params", "figures", "report"}
+    assert "model5" not in workspace.json("report/metrics.json")
+    assert "model5" not in (report / "report.md").read_text()
+    assert not list((report / "figures").glob("*model5*"))
+
+
+EXP_RUN_BAD = {
+    "training.epochs=0": "training.epochs is 0: input should be greater than or equal to 1",
+    "models.model4.degradation.rho=[0.1,0.6]": "rho.1 is 0.6: input should be less than or equal",
+    "models.model2.training.learning_rate=nan": "learning_rate is nan: input should be a finite",
+    "models.model2.sampler.kind=euler": "sampler.kind is 'euler': input should be 'ancestral'",
+}
+
+
+def test_bad_parameters_of_an_experiment_are_refused_before_any_work(tmp_path: Path) -> None:
+    """`dvc exp run --temp -S`, which needs git; the workspace stays as it was."""
+    folder = tmp_path / "project"
+    copy_project(folder, TINY)
+    (folder / ".dvc/config.local").unlink()
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
+        subprocess.run([*git, *command], cwd=folder, check=True)
+    experiment = Workspace(folder)
+    overrides = [word for key in EXP_RUN_BAD for word in ("-S", key)]
+    output = experiment.dvc("exp", "run", "--temp", *overrides, succeeds=False)
+    for sentence in EXP_RUN_BAD.values():
+        assert sentence in output
+    assert "Traceback" not in output
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    assert status.stdout == ""
+    assert not (folder / "results").exists()
+    unknown = experiment.dvc("exp", "run", "--temp", "-S", "training.epoch=3", succeeds=False)
+    assert "training.epoch" in unknown
+
+
+def test_a_tree_without_git_gets_a_sentence_and_a_setting_that_helps(tmp_path: Path) -> None:
+    """As in a downloaded archive; `make` makes the setting itself."""
+    folder = tmp_path / "project"
+    copy_project(folder, TINY)
+    (folder / ".dvc/config.local").unlink()
+    archive = Workspace(folder)
+    assert "not a git repository" in archive.dvc("repro", "check_params", succeeds=False)
+    setting = "dvc config --local core.no_scm true"
+    assert setting in (ROOT / "Makefile").read_text()
+    assert setting in (ROOT / "README.md").read_text()
+    archive.dvc(*setting.split()[1:])
+    assert archive.repro("check_params") == {"check_params"}

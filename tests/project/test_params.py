@@ -1,0 +1,456 @@
+"""params.yaml: its values, and the sentences with which wrong values are refused."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diffusion.params import Params
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.params import load, validate
+from tools.copy_project import QUICK, set_key
+
+VALID = load(ROOT / "params.yaml")
+
+
+def check(values: dict[str, Any]) -> Params:
+    return validate(values, Params, Path("params.yaml"))
+
+
+def test_committed_file_is_valid_and_its_values_are_frozen() -> None:
+    params = check(VALID)
+    with pytest.raises(Exception, match="frozen"):
+        params.training.epochs = 3
+
+
+def test_models_of_tables_1_and_3() -> None:
+    models = check(VALID).models
+    published = ["model1", "model2", "model3", "model4"]
+    assert list(models)[:4] == published
+    hot = {m: (models[m].degradation.beta, models[m].degradation.T) for m in ("model1", "model2")}
+    assert hot == {"model1": ((1e-4, 0.02), 1000), "model2": ((1e-4, 0.05), 1200)}
+    assert [models[m].training.learning_rate for m in published] == [2e-4, 1e-3, 2e-4, 2e-4]
+    assert models["model1"].network.hidden == (16, 32, 32, 16)
+    for name in ("model2", "model3", "model4"):
+        assert models[name].network.hidden == (32, 64, 128, 64, 32)
+    for name in ("model3", "model4"):
+        assert (models[name].degradation.rho, models[name].degradation.T) == ((0.05, 0.25), 150)
+    assert [models[m].network.dropout for m in published] == [0, 0, 0, 0.15]
+    plateaus = [models[m].training.plateau for m in published]
+    assert plateaus[:3] == [None] * 3
+    assert (plateaus[3].factor, plateaus[3].patience) == (0.5, 3)
+    assert [models[m].network.predicts for m in published] == ["eps"] * 2 + ["x_0"] * 2
+    recipe = {"epochs", "ema", "warmup", "stratified_t"}
+    assert not any(models[m].training.model_fields_set & recipe for m in published)
+    assert [models[m].sampler.kind for m in published] == ["ancestral"] * 2 + ["cold"] * 2
+
+
+def test_quick_budget_is_valid() -> None:
+    values = copy.deepcopy(VALID)
+    for key, value in QUICK.items():
+        set_key(values, key, value)
+    check(values)
+
+
+def test_make_paper_has_the_published_budget() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    overrides = re.search(r"^PAPER := (.*?[^\\])$", makefile, re.MULTILINE | re.DOTALL).group(1)
+    values = copy.deepcopy(VALID)
+    for item in overrides.replace("\\\n", " ").split():
+        key, value = item.split("=")
+        set_key(values, key, yaml.safe_load(value))
+    params = check(values)
+    assert (params.training.epochs, params.training.images) == (75, 48_000)
+    assert (params.training.validation_images, params.sampling.images) == (12_000, 1000)
+    assert params.inception.use == "auto"
+
+
+REMOVE = object()
+NAN, INFINITY = float("nan"), float("inf")
+ONE_MORE = "input should be greater than or equal to 1"
+INTEGER, NUMBER = "input should be a valid integer", "input should be a valid number"
+BETWEEN = "input should be greater than 0"
+NAME = "is not a valid name of a model, must be a letter, then up to 63 letters, digits, _ or -"
+BAD = [  # key, value, and what the sentence contains after the key's path and the value
+    ("seed", REMOVE, "is missing"),
+    ("seed", -1, "input should be greater than or equal to 0"),
+    ("seed", None, INTEGER),
+    ("seed", NAN, INTEGER),
+    ("seed", 2**63, "input should be less than 9223372036854775808"),
+    ("precision", REMOVE, "is missing"),
+    ("precision", "float16", "input should be 'auto', 'float32' or 'bfloat16'"),
+    ("data", REMOVE, "is missing"),
+    ("data.held_out", REMOVE, "is missing"),
+    ("data.held_out", 0, ONE_MORE),
+    ("data.held_out", 20_000, "must not exceed data.validation, 12000"),
+    ("data.split_seed", "42", INTEGER),
+    ("classifier", None, "input should be a valid dictionary"),
+    ("classifier.epochs", REMOVE, "is missing"),
+    ("classifier.epochs", 0, ONE_MORE),
+    ("classifier.images", 60_000, "must not exceed 60000 - data.held_out, 50000"),
+    ("classifier.batch_size", 60_000, "must not exceed classifier.images, 50000"),
+    ("classifier.learning_rate", 0.0, BETWEEN),
+    ("classifier.learning_rate", 1.0, "input should be less than 1"),
+    ("training", [], "input should be a valid dictionary"),
+    ("training.weights", "bfloat16", "input should be 'float16' or 'float32'"),
+    ("training.epochs", REMOVE, "is missing"),
+    ("training.epochs", 0, ONE_MORE),
+    ("training.epochs", "5", INTEGER),
+    ("training.epochs", 5.0, INTEGER),
+    ("training.epochs", True, INTEGER),
+    ("training.epochs", NAN, INTEGER),
+    ("training.epoch", 5, "not a known key (did you mean 'epochs'?)"),
+    ("training.batchsize", 5, "not a known key (did you mean 'batch_size'?)"),
+    ("training.zzz", 5, "not a known key (allowed keys: batch_size, checkpoints, epochs, imag"),
+    ("training.batch_size", -128, ONE_MORE),
+    ("training.batch_size", 50_000, "must not exceed training.images, 48000"),
+    ("training.images", 50_000, "must not exceed data.train, 48000"),
+    ("training.validation_images", 12_001, "must not exceed data.validation, 12000"),
+    ("training.checkpoints", 5, "input should be a valid tuple"),
+    ("training.checkpoints", (1, 1), "must contain each epoch once"),
+    ("models", REMOVE, "is missing"),
+    ("models", {}, "dictionary should have at least 1 item"),
+    ("models.model1", None, "input should be a valid dictionary"),
+    ("models.model1.training", REMOVE, "is missing"),
+    ("models.model1.training.learning_rate", REMOVE, "is missing"),
+    ("models.model1.training.learning_rate", NAN, "input should be a finite number"),
+    ("models.model1.training.learning_rate", INFINITY, "input should be a finite number"),
+    ("models.model1.training.learning_rate", 0, BETWEEN),
+    ("models.model1.training.learning_rate", -1e-3, BETWEEN),
+    ("models.model1.training.learning_rate", "fast", NUMBER),
+    ("models.model1.training.learningrate", 1e-3, "not a known key (did you mean 'learning_rate'"),
+    ("models.model1.training.epochs", 0, ONE_MORE),
+    ("models.model1.degradation", "gaussian", "input should be a valid dictionary"),
+    ("models.model1.degradation.T", REMOVE, "is missing"),
+    ("models.model1.degradation.T", 0, "input should be greater than or equal to 2"),
+    ("models.model1.degradation.T", 1e3, INTEGER),
+    ("models.model1.degradation.beta", (0.02, 1e-4), "must be [beta1, beta2] with beta1 <= beta2"),
+    ("models.model1.degradation.beta", 0.02, "input should be a valid tuple"),
+    (
+        "models.model1.degradation.rho",
+        (0.1, 0.2),
+        "not a known key (allowed keys: T, beta, kind, schedule)",
+    ),
+    ("models.model3.degradation.kind", "snow", "input should be 'gaussian', 'impulse', 'blur'"),
+    ("models.model3.degradation.kind", REMOVE, "is missing"),
+    ("models.model3.degradation.rho", (0.2, 0.1), "must be [rho_start, rho_end] with rho_start <="),
+    ("models.model1.network.kind", "vit", "input should be 'cnn', 'unet'"),
+    ("models.model1.network.hidden", (), "tuple should have at least 1 item"),
+    ("models.model1.network.hidden", 16, "input should be a valid tuple"),
+    ("models.model4.network.dropout", 1.0, "input should be less than 1"),
+    ("models.model4.network.dropout", -0.1, "input should be greater than or equal to 0"),
+    ("models.model4.training.plateau.factor", 1.5, "input should be less than 1"),
+    ("models.model4.training.plateau.patience", -1, "input should be greater than or equal to 0"),
+    ("models.model5.degradation.schedule", "linear", "input should be 'cosine'"),
+    ("models.model5.degradation.beta", (0.1, 0.2), "must be absent with schedule: cosine"),
+    (
+        "models.model5.network.hidden",
+        (32,),
+        "not a known key (allowed keys: channels, kind, predicts)",
+    ),
+    ("models.model5.network.predicts", REMOVE, "is missing"),
+    ("models.model5.network.predicts", "noise", "should be 'eps', 'x_0', 'v' or 'categorical'"),
+    ("models.model5.network.predicts", "categorical", "must be 'eps' or 'x_0' or 'v' for gaussian"),
+    ("models.model3.network.predicts", "eps", "must be 'x_0' or 'categorical' for impulse degrad"),
+    ("models.model5.training.ema", 1.0, "input should be less than 1"),
+    ("models.model5.training.warmup", 1.0, "input should be less than 1"),
+    ("models.model5.training.stratified_t", "yes", "input should be a valid boolean"),
+    ("models.model1.sampler", REMOVE, "is missing"),
+    ("models.model1.sampler", "ddim", "input should be a valid dictionary"),
+    ("models.model1.sampler.kind", REMOVE, "is missing"),
+    ("models.model1.sampler.steps", 5, "not a known key (allowed keys: kind)"),
+    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'ddim', 'categorical', 'cold'"),
+    ("models.model5.sampler.steps", REMOVE, "is missing"),
+    ("models.model5.sampler.steps", 0, ONE_MORE),
+    ("models.model5.sampler.steps", 1001, "must not exceed degradation.T, 1000"),
+    ("models.model5.sampler.eta", 2.0, "input should be less than or equal to 1"),
+    ("models.model5.sampler.eta", NAN, "input should be a finite number"),
+    ("models.model6.sampler.eta", 1.5, "input should be less than or equal to 1"),
+    ("models.model6.sampler.steps", 151, "must not exceed degradation.T, 150"),
+    ("models.model3.sampler.start", "middle", "input should be 'validation', 'train' or 'noise'"),
+    ("models.model6.degradation.levels", 1, "input should be greater than or equal to 2"),
+    ("sampling.images", 3, "input should be greater than or equal to 4"),
+    ("sampling.images", 11_000, "must not exceed data.held_out, 10000"),
+    ("sampling.epoch", -1, ONE_MORE),
+    ("sampling.sampler", "ddim", "not a known key (allowed keys: batch_size, epoch, images, prog"),
+    ("step_study.steps", (), "tuple should have at least 1 item"),
+    ("evaluation.reference", 10_001, "input should be less than or equal to 10000"),
+    ("evaluation.bootstrap", 1, "input should be greater than or equal to 2"),
+    ("evaluation.splits", 1001, "must not exceed sampling.images, 1000"),
+    ("evaluation.neighbours", 0, ONE_MORE),
+    ("inception.use", "maybe", "input should be 'auto', 'required' or 'off'"),
+    ("inception.weights", 3, "input should be a valid string"),
+    ("inception.reference", 10_001, "input should be less than or equal to 10000"),
+    ("figures.dpi", 3000, "input should be less than or equal to 600"),
+    ("figures.loss_scale", "cubic", "input should be 'linear' or 'log'"),
+    ("figures.colour", "red", "not a known key (allowed keys: dpi, "),
+    ("plots", {}, "not a known key (allowed keys: classifier, data, evaluation, figures, inc"),
+]
+
+
+def changed(key: str, value: Any, values: dict[str, Any] = VALID) -> dict[str, Any]:
+    """A copy of the values with another one at a dotted key, or without it."""
+    values = copy.deepcopy(values)
+    *parents, last = key.split(".")
+    block = values
+    for part in parents:
+        block = block[part]
+    block[last] = value
+    if value is REMOVE:
+        del block[last]
+    return values
+
+
+def refusal(values: dict[str, Any]) -> str:
+    with pytest.raises(UserError) as error:
+        check(values)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    BAD,
+    ids=[f"{k}={'missing' if v is REMOVE else v}" for k, v, _ in BAD],
+)
+def test_bad_value_is_refused_with_its_key_and_the_allowed_values(
+    key: str, value: Any, allowed: str
+) -> None:
+    message = refusal(changed(key, value))
+    shown = (
+        ""
+        if value is REMOVE
+        else f"is {list(value) if 'must ' in allowed and isinstance(value, tuple) else value!r}"
+    )
+    assert message.startswith(f"params.yaml: {key} {shown}")
+    assert allowed in message
+    assert "\n" not in message
+
+
+BLUR, SIDES = {"kind": "blur", "std": 2.0, "T": 9}, {"kind": "pixelation", "sides": (2, 3)}
+COMBINATIONS = [  # of a model's block: what differs from the committed file, and the sentence
+    ("model1", {"degradation": {"kind": "gaussian", "T": 9}}, "degradation.beta is missing"),
+    (
+        "model1",
+        {"degradation": BLUR, "network.predicts": "v"},
+        "network.predicts is 'v', must be 'x_0' for blur",
+    ),
+    ("model1", {"degradation": BLUR | {"std": 0.0}}, "degradation.std is 0.0: input should be gre"),
+    ("model1", {"degradation": SIDES}, "degradation.sides is [2, 3], must be two or more of 2, 4"),
+    ("model4", {"training.warmup": 0.1}, "training.warmup is 0.1, must be absent with plateau"),
+    (
+        "model6",
+        {"network.predicts": "x_0"},
+        "degradation.levels is 16, must be absent unless network.predicts is 'categorical'",
+    ),
+    (
+        "model7",
+        {"network.predicts": "categorical"},
+        "degradation.levels is missing: a categorical",
+    ),
+    (
+        "model6",
+        {"degradation": {"kind": "impulse", "rho": (0.0, 0.4), "T": 150, "levels": 16}},
+        "degradation.rho ends at 0.4, must end at 0.5 for a categorical prediction",
+    ),
+    (
+        "model6",
+        {"network": {"kind": "cnn", "hidden": (8,), "predicts": "categorical"}},
+        "network.kind is 'cnn', must be 'unet' for a categorical prediction",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "update", "sentence"), COMBINATIONS)
+def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
+    name: str, update: dict[str, Any], sentence: str
+) -> None:
+    values = VALID
+    for key, value in update.items():
+        values = changed(f"models.{name}.{key}", value, values)
+    message = refusal(values)
+    assert message.startswith(f"params.yaml: models.{name}.")
+    assert sentence in message
+    assert "\n" not in message
+
+
+ANCESTRAL, COLD = {"kind": "ancestral"}, {"kind": "cold", "start": "validation"}
+DDIM, CATEGORICAL = {"kind": "ddim", "steps": 5}, {"kind": "categorical", "steps": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler", "allowed"),
+    [
+        ("model1", CATEGORICAL, "'ancestral' or 'ddim' for gaussian degradation that predicts eps"),
+        ("model5", COLD, "'ancestral' or 'ddim' for gaussian degradation that predicts v"),
+        ("model3", ANCESTRAL, "'cold' for impulse degradation that predicts x_0"),
+        ("model3", DDIM, "'cold' for impulse degradation that predicts x_0"),
+        ("model7", CATEGORICAL, "'cold' for impulse degradation that predicts x_0"),
+        ("model6", ANCESTRAL, "'categorical' for impulse degradation that predicts categorical"),
+        ("model6", DDIM, "'categorical' for impulse degradation that predicts categorical"),
+        ("model6", COLD, "'categorical' for impulse degradation that predicts categorical"),
+    ],
+)
+def test_sampler_that_does_not_fit_its_model_is_refused_in_one_sentence(
+    name: str, sampler: dict[str, Any], allowed: str
+) -> None:
+    message = refusal(changed(f"models.{name}.sampler", sampler))
+    assert message == (
+        f"params.yaml: models.{name}.sampler.kind is '{sampler['kind']}', must be {allowed}"
+    )
+
+
+def test_each_model_has_its_own_sampler_and_eta_is_0_by_default() -> None:
+    values = changed("models.model2.sampler", {"kind": "ddim", "steps": 1100})
+    values["models"]["model4"]["sampler"]["start"] = "train"
+    params = check(values)  # T of model1 is 1000, which does not limit the steps of model2
+    samplers = {name: model.sampler.model_dump() for name, model in params.models.items()}
+    assert samplers["model1"] == {"kind": "ancestral"}
+    assert samplers["model2"] == {"kind": "ddim", "steps": 1100, "eta": 0.0}
+    assert samplers["model3"] == {"kind": "cold", "start": "validation"}
+    assert samplers["model4"] == {"kind": "cold", "start": "train"}
+    for name in ("model5", "model6"):
+        assert samplers[name] == VALID["models"][name]["sampler"]
+    message = refusal(changed("models.model2.sampler", {"kind": "ddim", "steps": 1201}))
+    assert "models.model2.sampler.steps is 1201, must not exceed degradation.T, 1200" in message
+
+
+def test_epochs_of_a_model_replace_those_of_all_models() -> None:
+    params = check(changed("models.model5.training.epochs", 3))
+    assert params.epochs("model1") == params.training.epochs == 10
+    assert params.epochs("model5") == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "place", "allowed"),
+    [
+        ("training.checkpoints", (1, 0), "1 is 0", ONE_MORE),
+        ("models.model1.degradation.beta", (1e-4, 2.0), "1 is 2.0", "input should be less than 1"),
+        ("models.model1.degradation.beta", (0, 0.5), "0 is 0", BETWEEN),
+        ("models.model1.degradation.beta", (0.1, NAN), "1 is nan", "should be a finite number"),
+        ("models.model5.network.channels", (32, 64), "2 is missing", "is missing"),
+        ("models.model5.network.channels", (32, 64, 60), "2 is 60", "a multiple of 8"),
+        ("models.model1.degradation.beta", (0.1,), "1 is missing", "is missing"),
+        ("models.model3.degradation.rho", (0.05, 0.6), "1 is 0.6", "less than or equal to 0.5"),
+        ("models.model3.degradation.rho", (-0.1, 0.2), "0 is -0.1", "than or equal to 0"),
+        ("models.model1.network.hidden", (16, 0), "1 is 0", ONE_MORE),
+        ("models.model1.network.hidden", (16, "32"), "1 is '32'", INTEGER),
+        ("step_study.etas", (0.0, 2.0), "1 is 2.0", "input should be less than or equal to 1"),
+        ("step_study.steps", (9, 0), "1 is 0", ONE_MORE),
+    ],
+)
+def test_bad_value_in_a_list_is_reported_with_its_index(
+    key: str, value: Any, place: str, allowed: str
+) -> None:
+    message = refusal(changed(key, value))
+    assert message.startswith(f"params.yaml: {key}.{place}")
+    assert allowed in message
+
+
+def test_parts_of_the_split_must_add_up_to_mnist() -> None:
+    message = refusal(changed("data.train", 40_000))
+    assert message.startswith("params.yaml: data.train + data.validation is 52000, must be 60000")
+
+
+def test_step_study_must_not_exceed_the_steps_of_a_model() -> None:
+    message = refusal(changed("step_study.steps", (9, 1100)))
+    assert (
+        message == "params.yaml: step_study.steps contains 1100, must not exceed T of model1, 1000"
+    )
+
+
+def test_every_fault_gets_a_line() -> None:
+    values = changed("training.epochs", 0)
+    values["figures"]["dpi"] = 1
+    assert len(refusal(values).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("../model", NAME),
+        ("a/b", NAME),
+        ("a model", NAME),
+        ("", NAME),
+        ("1st", NAME),
+        (".hidden", NAME),
+        ("x" * 65, NAME),
+        ("real", "must not be classifier or real: metrics.json has these keys"),
+    ],
+)
+def test_name_of_a_model_must_be_a_valid_file_name(name: str, allowed: str) -> None:
+    values = copy.deepcopy(VALID)
+    values["models"][name] = values["models"]["model1"]
+    message = refusal(values)
+    assert message.startswith(f"params.yaml: models.{name} is not a valid name of a model")
+    assert allowed in message
+
+
+def test_checkpoints_beyond_the_budget_are_allowed() -> None:
+    """One list serves every number of epochs: the last epoch is always kept."""
+    assert check(changed("training.checkpoints", (1, 75))).training.checkpoints == (1, 75)
+
+
+def test_misspelt_key_gets_a_suggestion() -> None:
+    values = copy.deepcopy(VALID)
+    values["training"]["epoch"] = values["training"].pop("epochs")
+    with pytest.raises(
+        UserError, match=r"training\.epoch is 10: not a known key \(did you mean 'epochs"
+    ):
+        check(values)
+
+
+def keys_of(values: dict[str, Any], prefix: str = "") -> list[str]:
+    """The dotted key of every value in params.yaml."""
+    keys = []
+    for key, value in values.items():
+        keys += keys_of(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return keys
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.tuples(st.floats(), st.floats()),
+    st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
+)
+
+
+@given(st.sampled_from(keys_of(VALID)), ANYTHING)
+@settings(max_examples=100)
+def test_any_value_is_taken_as_it_is_or_refused_in_one_sentence(key: str, value: Any) -> None:
+    values = copy.deepcopy(VALID)
+    set_key(values, key, value)
+    try:
+        params: Any = validate(values, Params)
+    except UserError as error:
+        assert str(error).startswith("params.yaml: ")
+        assert key.split(".")[-1] in str(error)
+        return
+    for part in key.split("."):
+        params = params[part] if isinstance(params, dict) else getattr(params, part)
+    assert params == value
+    assert type(params) is type(value) or {type(params), type(value)} == {int, float}
+
+
+@given(st.text(max_size=70))
+def test_any_name_of_a_model_is_one_file_name_or_refused(name: str) -> None:
+    values = copy.deepcopy(VALID)
+    values["models"] = {name: values["models"]["model1"]}
+    try:
+        validate(values, Params)
+    except UserError as error:
+        assert "is not a valid name of a model" in str(error)
+    else:
+        assert Path(name).name == name
+        assert name.isascii()

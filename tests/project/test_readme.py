@@ -1,0 +1,336 @@
+"""Every command of README.md: those in blocks run one after another, in a clone at a tiny budget;
+for each command in the text, a table names the check that runs it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, TINY, prepare, run_stage
+from PIL import Image
+
+from diffusion.data import mnist
+from stages import evaluate_real, train, train_classifier
+from tools.copy_project import copy_project
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    re.sub(r"\s{2,}# .*", "", line) for block in BLOCKS for line in block.strip().splitlines()
+]
+(PYTHON,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PIP = "pip install -r requirements.txt"
+PROGRAMS = r"(?:make|dvc|python|pip-audit|sbatch|docker|conda) [^`]+"
+IN_TEXT = {
+    re.sub(r"\s+", " ", code) for code in re.findall(rf"`((?:[A-Z]+=\w+ )?{PROGRAMS})`", README)
+}
+ELSEWHERE = {  # command -> (a file, and what there runs it)
+    "make quick": (".ci/run", "make quick"),
+    "make test": (".ci/run", "make test"),
+    "make bench": ("tests/tools/test_benchmarks.py", "speed.sampling("),
+    "make paper": ("tests/project/test_params.py", "PAPER"),
+    "make repro JOBS=2": ("tests/tools/test_run_jobs.py", 'jobs(project, "2")'),
+    "make clean": ("Makefile", "rm -rf $(VENV) scratch"),
+    "make help": ("Makefile", "help:"),
+    "DEVICE=cpu dvc repro": ("tests/project/test_dag.py", '"DEVICE": "cpu"'),
+    "dvc repro": ("tests/project/test_dag.py", "def repro("),
+    "dvc plots show": ("tests/reporting/test_report.py", "plots"),
+    "dvc repro download": ("tools/train.sbatch", "dvc repro download"),
+    "dvc config --local core.no_scm true": ("tests/project/test_dag.py", "core.no_scm true"),
+    "python -m tools.mend_dvc": ("tests/project/test_dag.py", "mend(workspace.folder)"),
+    "python -m stages.<stage> [<model>]": ("tests/project/test_dag.py", "stages_run_as_modules"),
+    "python -m tools.benchmarks.published_losses model1=2 model3=5": (
+        "tests/tools/test_benchmarks.py",
+        "published_losses.main()",
+    ),
+    "sbatch tools/train.sbatch model1": ("tests/project/test_readme.py", 'run("sbatch'),
+    "dvc exp push origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp push'),
+    "dvc exp pull origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp pull'),
+    "dvc exp run -S training.epochs=75 evaluate@model2": (
+        "tests/project/test_readme.py",
+        'run("dvc exp run -S training.epochs=3 evaluate@model1")',
+    ),
+    "dvc exp list --all-commits": ("tests/project/test_readme.py", "dvc exp list --all-commits"),
+    "dvc exp push origin --rev HEAD": ("tests/project/test_readme.py", "--rev HEAD"),
+    "dvc remote modify store endpointurl https://<server>": (
+        "tests/project/test_sharing.py",
+        "endpointurl",
+    ),
+    'make ablate BUDGET="training.epochs=5 training.images=9600"': (
+        "tests/tools/test_tools.py",
+        "ablate.overrides(",
+    ),
+    "pip-audit --no-deps -r constraints.txt": ("README.md", "the tests don't run it"),
+    'make sweep SET="models.model1.training.learning_rate=1e-4,1e-3" JOBS=2': (
+        "tests/project/test_readme.py",
+        "run('make sweep",
+    ),
+}
+
+
+def test_the_python_block_draws_and_scores_images_in_five_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(tmp_path)
+    for stage, *names in ((train_classifier,), (evaluate_real,), (train, "model2")):
+        run_stage(tmp_path, stage, *names)
+    assert len([line for line in PYTHON.splitlines() if line]) <= 5
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", PYTHON.replace("model5", "model2").replace("steps=50", "steps=3")],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    scores = ast.literal_eval(done.stdout)
+    assert scores["images"] == 16
+    assert {"fid", "fid_below", "is", "kid", "precision"} <= set(scores)
+
+
+@pytest.mark.parametrize("command", sorted(IN_TEXT))
+def test_a_command_in_the_text_is_run_by_some_check(command: str) -> None:
+    file, words = ELSEWHERE[command]
+    text = (ROOT / file).read_text()
+    assert words in text.rpartition("ELSEWHERE[command]")[2]  # in this file, below its table
+
+
+class Shell:
+    """Runs commands as a reader would whose environment is activated."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+
+    def start(self, command: str) -> subprocess.Popen:
+        print(f"$ {command}", flush=True)
+        return subprocess.Popen(
+            ["bash", "-euc", command],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def end(self, process: subprocess.Popen) -> str:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        return output
+
+    def run(self, command: str) -> str:
+        return self.end(self.start(command))
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """In a folder with a repository to clone, `hub`, that has a tiny budget, and fakes of SLURM."""
+    model1 = TINY["models"]["model2"] | {
+        "training": {"learning_rate": 2e-4},
+        "sampler": {"kind": "ddim", "steps": 3, "eta": 1.0},
+    }
+    models = {"model1": model1, "model3": TINY["models"]["model4"]}
+    copy_project(tmp_path / "hub", TINY | {"models": models})
+    (tmp_path / "hub/.dvc/config.local").unlink()
+    for name, code in SLURM.items():
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).write_text(f"#!/usr/bin/env bash\n{code}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    environment = os.environ | {
+        "DEVICE": "cpu",
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), str(tmp_path / "bin"), os.environ["PATH"]]
+        ),
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "user.name",
+        "GIT_CONFIG_VALUE_0": "reader",
+        "GIT_CONFIG_KEY_1": "user.email",
+        "GIT_CONFIG_VALUE_1": "reader@example.org",
+    }
+    shell = Shell(tmp_path, environment)
+    shell.run("git init -q -b main hub && cd hub && git add -A && git commit -q -m start")
+    shell.run("cd hub && git config receive.denyCurrentBranch ignore")
+    return shell
+
+
+SLURM = {  # two nodes, both here
+    "sbatch": 'SLURM_JOB_NODELIST=nodes exec bash "$@"',
+    "scontrol": "echo 127.0.0.1; sleep 0.2; echo 127.0.0.1",  # whoever reads one line ends it
+    "srun": """
+export SLURM_NNODES=2
+SLURM_NODEID=1 "$@" & other=$!
+SLURM_NODEID=0 "$@"
+wait $other
+""",
+}
+
+
+def clone(shell: Shell, name: str) -> None:
+    """Clone the hub, with the environment of these tests as its .venv; go there."""
+    shell.folder = shell.folder.parent if (shell.folder / ".git").exists() else shell.folder
+    shell.run(f"git clone -q hub {name}")
+    shell.folder /= name
+    (shell.folder / ".venv").symlink_to(sys.prefix)
+    (Path(sys.prefix) / ".installed").touch()
+    for file in ("requirements.txt", "constraints.txt"):
+        os.utime(shell.folder / file, (0, 0))  # not newer than the environment
+    shell.run("git update-index -q --refresh")  # a checkout of unchanged files leaves the time
+
+
+def names(shell: Shell) -> list[str]:
+    return shell.run("dvc exp list --all-commits --name-only").split()
+
+
+def new_rate(shell: Shell, rate: str) -> None:
+    """Something that the training of model1 has to be run again for."""
+    path = shell.folder / "params.yaml"
+    text, count = re.subn(
+        r"(model1:(?:\n    .*)*?\n +learning_rate:) \S+", rf"\1 {rate}", path.read_text()
+    )
+    assert count == 1
+    path.write_text(text)
+
+
+def ranks(shell: Shell) -> int:
+    return json.loads((shell.folder / "results/models/model1/run.json").read_text())["processes"]
+
+
+@pytest.mark.readme
+def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
+    left = list(COMMANDS)
+
+    def after(beginning: str, **placeholders: str) -> str:
+        """The next command of the README, which begins so, with words for its placeholders."""
+        command = left.pop(0)
+        assert command.startswith(beginning)
+        for placeholder, word in placeholders.items():
+            command = command.replace(f"<{placeholder.replace('_', ' ')}>", word)
+        assert "<" not in command
+        return command
+
+    def run(beginning: str, **placeholders: str) -> str:
+        return shell.run(after(beginning, **placeholders))
+
+    # Start. The environment is that of these tests; .ci/run builds it by make.
+    assert left.pop(0) == "git clone <this repository> && cd <its folder>"
+    clone(shell, "mine")
+    assert left[1:3] == ["python3 -m venv .venv && . .venv/bin/activate", PIP]
+    assert "report/report.html" in run("make")
+    del left[:2]
+    run("python -m tools.offline_plots")
+    assert "up to date" in run("dvc repro --pull")
+    shell.run("git add -A && git commit -q -m results")
+
+    # Use a model in Python.
+    code = PYTHON.replace("model5", "model1").replace("steps=50", "steps=3")
+    (shell.folder / "block.py").write_text(code)
+    assert "'fid'" in shell.run("python block.py")
+    (shell.folder / "block.py").unlink()
+    assert "receptive field" in run("python -m tools.describe model1")
+    assert "64 images of model1" in run("python -m tools.generate model1")
+    digit = mnist.images("train", shell.folder / "data/mnist")[0, 0].numpy()
+    Image.fromarray(digit).save(shell.folder / "digit.png")
+    assert "restored.png: start, one step, naive, improved" in run("python -m tools.restore")
+    assert "dvc repro sample@MODEL" in run("python -m stages.sample")
+
+    # Change a hyperparameter.
+    left[0] = left[0].replace("model5", "model1")
+    ran = run("dvc exp run -S models.model1.sampler.eta=0.0")
+    assert "Running stage 'sample@model1'" in ran
+    assert "Running stage 'train@" not in ran
+    assert "Running stage 'sample@model3'" not in ran
+    ran = run("dvc exp run -S models.model1.training.learning_rate=1e-3")
+    assert "Running stage 'train@model1'" in ran
+    assert "Running stage 'train@model3'" not in ran
+    assert "Running stage 'download'" not in ran
+    assert "models.model1.training.learning_rate" in run("dvc params diff")
+    assert "model1.validation_loss" in run("dvc metrics diff")
+    assert "index.html" in run("dvc plots show")
+    shell.run("git checkout -q . && dvc checkout -q")
+    assert "Running stage 'train@blur'" in run("dvc exp run --temp")
+
+    # Sweep.
+    run("dvc exp run --queue")
+    run("dvc queue start")
+    end = time.monotonic() + 600
+    while re.search("Queued|Running", shell.run(left[0])):
+        assert time.monotonic() < end
+        time.sleep(2)
+    assert run("dvc queue status").count("Success") == 4
+    table = run("make table")
+    assert "models.model1.network.hidden" in table
+    assert "model1.fid" in table
+    assert "model3.fid" not in table  # it does not differ
+    run("for i in 1 2; do dvc exp run --queue")
+    run("dvc exp run --run-all")
+    assert "experiments" in run("python -m tools.plot_sweep")
+    assert (shell.folder / "sweep.png").stat().st_size > 10_000
+    one, another = names(shell)[:2]
+    assert "model1" in run("dvc exp diff", one_experiment=one, another=another)
+    run("dvc exp apply", one_experiment=one)
+    assert "up to date" in shell.run("dvc status")
+    shell.run("git checkout -q . && dvc checkout -q")
+    assert left[0].endswith("SEEDS=1,2,3")
+    left[0] = left[0].replace("1,2,3", "1")
+    assert "standard deviation" in run("make seeds")
+
+    # What the DVC extension of VS Code asks for.
+    for question in ("exp show --json", "params diff --json", "plots diff --json --split -o p"):
+        assert '"error": {' not in shell.run(f"dvc {question} 2> said")
+
+    # Share.
+    store = str(shell.folder.parent / "store")
+    run("dvc remote add", **{"a_folder,_or_s3://bucket/folder": store})
+    run("dvc push")
+    run("git commit")
+    shell.run("git push -q origin main")
+    shell.run(f"dvc exp push origin {one}")
+    clone(shell, "colleague")
+    run("dvc pull")
+    assert (shell.folder / "results/models/model1/best.safetensors").exists()
+    assert not (shell.folder / "data/mnist").exists()
+    ran = run("dvc repro --pull")
+    assert "Running stage" not in ran
+    assert "up to date" in ran
+    shell.run(f"dvc exp pull origin {one}")
+    assert names(shell) == [one]
+
+    # Grow.
+    new_rate(shell, "0.003")
+    ran = run("TORCHRUN=")
+    assert "Running stage 'train@model1'" in ran
+    assert ranks(shell) == 2
+    assert "up to date" in shell.run("dvc status train@model1")  # for one process, too
+    new_rate(shell, "0.004")
+    shutil.copy(shell.folder / "params.yaml", shell.folder.parent / "mine/params.yaml")
+    place = {"first": "127.0.0.1"}
+    commands = [after("TORCHRUN=", **place).replace("node=4", "node=1") for _ in range(2)]
+    first = shell.start(commands[0])
+    mine = Shell(shell.folder.parent / "mine", shell.environment)
+    mine.run(commands[1])
+    assert "Running stage 'train@model1'" in shell.end(first)
+    assert ranks(shell) == 2
+    assert left == []
+
+    # In the text of the README.
+    new_rate(shell, "0.005")
+    assert "Running stage 'train@model1'" in shell.run("sbatch tools/train.sbatch model1")
+    assert ranks(shell) == 2
+    assert "is up to date" in shell.run("sbatch tools/train.sbatch model1")
+    shell.run("git checkout -q . && dvc checkout -q --allow-missing")
+    ran = shell.run("dvc exp run -S training.epochs=3 evaluate@model1")
+    assert "Running stage 'train@model1'" in ran
+    assert "Running stage 'evaluate@model1'" in ran
+    assert "@model3" not in ran
+    assert "'figures'" not in ran
+    shell.run("git checkout -q . && dvc checkout -q --allow-missing")
+    table = shell.run('make sweep SET="models.model1.training.learning_rate=1e-4,2e-3" JOBS=2')
+    assert table.count("Success") >= 2
+    shell.run("dvc exp push origin --rev HEAD")

@@ -1,0 +1,135 @@
+"""Results travel through a remote, a folder or S3, and whoever has them computes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from conftest import ROOT, TINY
+from moto.server import ThreadedMotoServer
+
+from tools.copy_project import copy_project
+
+Dvc = Callable[..., str]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+DOWNLOADED = {"data/mnist", "data/inception"}
+
+
+def outputs() -> Iterator[str]:
+    """Every output of the workflow."""
+    for stage in STAGES.values():
+        for out in stage["outs"] + stage.get("metrics", []):
+            path = next(iter(out)) if isinstance(out, dict) else out
+            for model in TINY["models"] if "matrix" in stage else [""]:
+                yield path.replace("${item.model}", model)
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """path -> MD5 of every file in the outputs."""
+    found = {}
+    for output in outputs():
+        path = folder / output
+        for file in [path] if path.is_file() else path.rglob("*"):
+            name = str(file.relative_to(folder))
+            found[name] = hashlib.md5(file.read_bytes()).hexdigest()  # noqa: S324
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """With an output of its own for every stage, as if it had run."""
+    folder = tmp_path / "project"
+    copy_project(folder, TINY)
+    for output in outputs():
+        path = folder / output
+        if not path.suffix:
+            path /= "file.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"what {output} holds\n")
+    dvc(folder, "commit", "--force")
+    return folder
+
+
+@pytest.fixture(params=["folder", "s3"])
+def remote(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Callable[[Path], None], Callable[[], set[str]]]]:
+    """How to name it to a project, and the MD5 of all that it holds."""
+
+    def named(path: str) -> str:
+        return re.sub(r".*files/md5/(..)/", r"\1", path).removesuffix(".dir")
+
+    if request.param == "folder":
+        store = tmp_path / "store"
+        yield (
+            lambda project: print(dvc(project, "remote", "add", "--default", "store", str(store))),
+            lambda: {named(str(path)) for path in store.rglob("*") if path.is_file()},
+        )
+        return
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "anybody")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    client = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
+    client.create_bucket(Bucket="diffusion")
+
+    def add(project: Path) -> None:
+        dvc(project, "remote", "add", "--default", "store", "s3://diffusion/results")
+        dvc(project, "remote", "modify", "store", "endpointurl", address)
+
+    def held() -> set[str]:
+        listed = client.list_objects_v2(Bucket="diffusion")["Contents"]
+        return {named(item["Key"]) for item in listed}
+
+    yield add, held
+    server.stop()
+
+
+def test_a_colleague_gets_the_results_and_computes_nothing(
+    project: Path, tmp_path: Path, remote: tuple[Callable[[Path], None], Callable[[], set[str]]]
+) -> None:
+    add, held = remote
+    add(project)
+    dvc(project, "push")
+    results = digests(project)
+    in_git = {name for name in results if name.startswith("report/")}
+    public = {name for name in results if str(Path(name).parent) in DOWNLOADED}
+    pushed = {name for name in results if results[name] in held()}
+    assert pushed == set(results) - in_git - public
+
+    clone = tmp_path / "clone"  # what git would bring
+    hidden = shutil.ignore_patterns("results", "mnist", "inception", "cache", "tmp")
+    shutil.copytree(project, clone, ignore=hidden)
+    dvc(clone, "pull", "--allow-missing")
+    assert digests(clone) == {k: v for k, v in results.items() if k not in public}
+    said = dvc(clone, "repro", "--pull", "--allow-missing")
+    assert "Running stage" not in said
+    assert "up to date" in said
+
+    # Who then works on, downloads what is public; only what a change touches is computed.
+    for name in public:
+        (clone / name).parent.mkdir()
+        shutil.copy(project / name, clone / name)
+    params = clone / "params.yaml"
+    params.write_text(params.read_text().replace("dropout: 0.15", "dropout: 0.2"))
+    planned = set(re.findall("Running stage '(.*)'", dvc(clone, "repro", "--dry")))
+    assert "train@model4" in planned
+    assert not any("model2" in stage or "classifier" in stage for stage in planned)

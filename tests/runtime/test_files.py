@@ -1,0 +1,53 @@
+"""Writing and reading of files, also on a disk that fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from diffusion.runtime import errors, files
+from diffusion.runtime.errors import UserError
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_full_or_read_only_disk_keeps_the_old_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    path = tmp_path / "file"
+    files.write(path, b"good")
+
+    def fail(number: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(SystemExit) as end:
+        errors.run(lambda: files.write(path, b"half of it"))
+    assert str(end.value).startswith(f"error: {path} could not be written or read: ")
+    assert str(end.value).endswith("; correct that and run dvc repro")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"file": b"good"}
+
+
+def test_other_errors_of_files_are_not_hidden() -> None:
+    with pytest.raises(FileNotFoundError):
+        errors.run(lambda: Path("nowhere").read_text())
+
+
+def test_json_and_tables_are_read_as_they_were_written(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "a.json", {"α": [1, 2.5, None]})
+    assert files.read_json(tmp_path / "a.json") == {"α": [1, 2.5, None]}
+    files.write_csv(tmp_path / "a.csv", ("epoch", "loss"), [(1, "0.5"), (2, "0.25")])
+    assert (tmp_path / "a.csv").read_bytes() == b"epoch,loss\n1,0.5\n2,0.25\n"
+    assert files.read_csv(tmp_path / "a.csv")[1] == {"epoch": "2", "loss": "0.25"}
+    for read in (files.read_json, files.read_csv):
+        with pytest.raises(UserError, match="nothing is missing: run dvc repro"):
+            read(tmp_path / "nothing")
+
+
+def test_folder_is_emptied(tmp_path: Path) -> None:
+    for _ in range(2):
+        folder = files.empty_folder(tmp_path / "a/b")
+        assert list(folder.iterdir()) == []
+        (folder / "file").write_text("of an earlier run")

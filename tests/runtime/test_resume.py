@@ -1,0 +1,96 @@
+"""The state of interrupted runs: its key, its lock, and its parts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT
+
+from diffusion.runtime import resume
+from diffusion.runtime.resume import ResumableRun
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return tmp_path
+
+
+def test_key_depends_on_settings_data_code_and_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import stages.train  # noqa: F401  (a module whose code belongs to the key)
+
+    x, path = torch.arange(4), tmp_path / "file"
+    path.write_text("1")
+    keys = [resume.key({"a": 1}, x, path), resume.key({"a": 2}, x, path)]
+    assert resume.key({"a": 1}, x, path) == keys[0]
+    keys.append(resume.key({"a": 1}, x + 1, path))
+    path.write_text("2")
+    keys.append(resume.key({"a": 1}, x, path))
+    monkeypatch.setattr(torch.__config__, "show", lambda: "another build")
+    keys.append(resume.key({"a": 1}, x, path))
+    monkeypatch.delitem(sys.modules, "stages.train")  # as if the code had changed
+    keys.append(resume.key({"a": 1}, x, path))
+    assert len(set(keys)) == len(keys) == 6
+
+
+def test_second_run_with_the_same_key_prints_that_it_waits() -> None:
+    program = (
+        "from diffusion.runtime.resume import ResumableRun\n"
+        "with ResumableRun('train', 'm', 'k') as run:\n"
+        "    run.save('state', {}, {}); print('entered', flush=True)"
+    )
+    with ResumableRun("train", "m", "k") as run:
+        other = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert other.stdout is not None
+        assert "waiting for another run of the same work" in other.stdout.readline()
+        assert run.load("state") is None
+        assert other.poll() is None
+    assert "entered" in other.communicate(timeout=60)[0]
+    assert other.returncode == 0
+
+
+def test_cached_part_is_computed_once_and_keeps_its_order() -> None:
+    calls = []
+
+    def compute() -> dict[str, torch.Tensor]:
+        calls.append(1)
+        return {"z": torch.zeros(1), "a": torch.ones(1)}
+
+    for _ in range(2):
+        with ResumableRun("sample", "m", "k") as run:
+            sets = run.cached("part_0", compute)
+            assert list(sets) == ["z", "a"]
+            assert run.count("part_") == 1
+    assert calls == [1]
+
+
+def test_commit_moves_files_and_folders_and_deletes_the_state(folder: Path) -> None:
+    (folder / "models").mkdir()
+    (folder / "models/old").write_text("of an earlier run")
+    with ResumableRun("train", "m", "k") as run:
+        run.save("state", {"x": torch.ones(1)}, {})
+        (run.outputs / "weights").mkdir()
+        (run.outputs / "weights/new").write_text("1")
+        (run.outputs / "times.json").write_text("2")
+        run.commit(
+            {
+                run.outputs / "weights": folder / "models",
+                run.outputs / "times.json": folder / "times/m.json",
+            }
+        )
+    assert [p.name for p in (folder / "models").iterdir()] == ["new"]
+    assert (folder / "times/m.json").read_text() == "2"
+    assert list((folder / "scratch/resume").iterdir()) == []

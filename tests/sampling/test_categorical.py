@@ -1,0 +1,165 @@
+"""The sampler of categorical models, against the distribution of all paths of one pixel."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from diffusion.models.degradations import GreyImpulse
+from diffusion.models.schedules import cosine_density
+from diffusion.sampling.params import Categorical
+from diffusion.sampling.samplers import sample_categorical, subset_of_steps
+
+GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
+PRIOR = [0.5, 0.3, 0.2]  # of the three grey levels of `tiny`
+
+
+def tiny(levels: int = 3, T: int = 4) -> GreyImpulse:
+    return GreyImpulse(cosine_density(0.0, 0.5, T), levels=levels)
+
+
+def path_probabilities(process: GreyImpulse, x_0: int) -> dict[tuple[int, ...], float]:
+    """Every path of the levels x_0, x_1, ..., x_T of one pixel, and its probability.
+
+    The chain of (level, replaced or not): a pixel that is not replaced becomes pepper or salt with
+    probability (rho_t - rho_{t-1}) / (1 - 2 rho_{t-1}) each, and a replaced pixel stays.
+    """
+    rho = [0.0, *process.density.tolist()[1:]]
+    chain = {((x_0,), False): 1.0}
+    for t in range(1, process.T + 1):
+        turns = (rho[t] - rho[t - 1]) / (1 - 2 * rho[t - 1])
+        after: dict[Any, float] = {}
+        for (path, replaced), p in chain.items():
+            transitions = [(path[-1], True, 1.0)] if replaced else [
+                (path[-1], False, 1 - 2 * turns),
+                (0, True, turns),
+                (process.levels - 1, True, turns),
+            ]  # fmt: skip
+            for level, now, q in transitions:
+                key = ((*path, level), now)
+                after[key] = after.get(key, 0.0) + p * q
+        chain = after
+    probabilities: dict[tuple[int, ...], float] = {}
+    for (path, _), p in chain.items():
+        probabilities[path] = probabilities.get(path, 0.0) + p
+    return probabilities
+
+
+def posterior(process: GreyImpulse, prior: list[float], t: int) -> Tensor:
+    """p(x_0 | x_t), (levels of x_t, levels of x_0), by Bayes' rule over all paths."""
+    joint = torch.zeros(process.levels, process.levels, dtype=torch.float64)
+    for x_0, share in enumerate(prior):
+        for path, p in path_probabilities(process, x_0).items():
+            joint[path[t], x_0] += share * p
+    return joint / joint.sum(1, keepdim=True).clamp(min=1e-300)
+
+
+@pytest.mark.parametrize(("t", "s"), [(t, s) for t in range(1, 5) for s in range(t)])
+def test_step_draws_from_the_posterior_of_all_paths(t: int, s: int) -> None:
+    """p(x_s | x_t) of the sampler, from the known p(x_0 | x_t), is that of all paths, for every
+    state of one pixel and every pair of steps."""
+    process = tiny()
+    expected = torch.zeros(3, 3, dtype=torch.float64)  # x_t, x_s
+    for x_0, share in enumerate(PRIOR):
+        for path, p in path_probabilities(process, x_0).items():
+            expected[path[t], path[s]] += share * p
+    known, side = posterior(process, PRIOR, t), 300
+    n = side**2
+    part = GreyImpulse(process.density[[0, *([s] if s else []), t]], levels=3)
+    grid = (torch.arange(side) + 0.5) / side  # each part of [0, 1) equally often
+    pairs = torch.cartesian_prod(grid, grid).T.view(2, n, 1, 1, 1)
+    for x_t in expected.sum(1).nonzero().flatten().tolist():
+        states: dict[int, Tensor] = {}
+        remaining = itertools.cycle(pairs)
+        sample_categorical(
+            lambda x, _, x_t=x_t: known[x_t].view(1, 3, 1, 1).expand(len(x), 3, 1, 1),
+            part,
+            process.dequantise(torch.full((n, 1, 1, 1), x_t)),
+            lambda x, remaining=remaining: next(remaining),
+            Categorical(steps=part.T),
+            watch=states.__setitem__,
+        )
+        drawn = process.quantise(states[part.T - 1]).flatten().bincount(minlength=3) / n
+        torch.testing.assert_close(
+            drawn.double(), expected[x_t] / expected[x_t].sum(), rtol=0, atol=2.5 / side
+        )
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_draws_from_pure_noise_have_the_distribution_of_the_data(
+    steps: int, eta: float, rng: torch.Generator
+) -> None:
+    process, n = tiny(), 200_000
+    known = {t: posterior(process, PRIOR, t) for t in range(1, 5)}
+
+    def predict(x_t: Tensor, t: int) -> Tensor:
+        return known[t][process.quantise(x_t)[:, 0]].movedim(-1, 1)
+
+    def uniform(x: Tensor) -> Tensor:
+        return torch.rand(x.shape, generator=rng)
+
+    x_T = process.degrade(torch.zeros(n, 1, 1, 1), uniform(torch.zeros(n, 1, 1, 1)), 4)
+    sampler = Categorical(steps=steps, eta=eta)
+    x_0 = sample_categorical(predict, process, x_T, uniform, sampler)
+    shares = process.quantise(x_0).flatten().bincount(minlength=3) / n
+    for share, p in zip(shares.tolist(), PRIOR, strict=True):
+        assert share == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / n))
+
+
+def test_wrong_grey_pixel_stays_unless_pixels_are_degraded_again(rng: torch.Generator) -> None:
+    """The prediction is right except in one early step, where it is grey everywhere."""
+    black = nn.functional.one_hot(torch.zeros(4, 28, 28, dtype=torch.long), 16).movedim(-1, 1)
+    grey = black.roll(8, 1)
+    uniform = lambda x: torch.rand(x.shape, generator=rng)  # noqa: E731
+    wrong = []
+    for eta in (0.0, 1.0):
+        x_T = GREY.degrade(torch.zeros(4, 1, 28, 28), uniform(torch.zeros(4, 1, 28, 28)), 150)
+        drawn = sample_categorical(
+            lambda x, t: (grey if t == 135 else black).float(),
+            GREY,
+            x_T,
+            uniform,
+            Categorical(steps=50, eta=eta),
+        )
+        wrong.append((drawn != GREY.low).double().mean().item())
+    assert wrong[0] > 0.01
+    assert wrong[1] < wrong[0] / 10
+
+
+def test_last_state_is_half_salt_and_half_pepper_for_every_x_0() -> None:
+    """Exactly, by enumeration of q(x_T | x_0)."""
+    process = tiny()
+    for x_0 in range(3):
+        last: dict[int, float] = {}
+        for path, p in path_probabilities(process, x_0).items():
+            last[path[-1]] = last.get(path[-1], 0.0) + p
+        assert {level: p for level, p in last.items() if p > 1e-12} == pytest.approx(
+            {0: 0.5, 2: 0.5}
+        )
+
+
+def test_grey_pixels_stay_and_a_certain_prediction_is_drawn(rng: torch.Generator) -> None:
+    x_0 = GREY.dequantise(torch.randint(16, (2, 1, 28, 28), generator=rng))
+    certain = nn.functional.one_hot(GREY.quantise(x_0)[:, 0], 16).movedim(-1, 1).float()
+    states: dict[int, Tensor] = {}
+    x_T = GREY.degrade(x_0, GREY.draw_noise(x_0, rng), GREY.T)
+    uniform = lambda x: torch.rand(x.shape, generator=rng)  # noqa: E731
+    drawn = sample_categorical(
+        lambda x, t: certain,
+        GREY,
+        x_T,
+        uniform,
+        Categorical(steps=10),
+        watch=states.__setitem__,
+    )
+    torch.testing.assert_close(drawn, x_0)
+    assert list(states) == subset_of_steps(150, 10)
+    for before, after in itertools.pairwise(states.values()):
+        grey = before.abs() < 0.49
+        assert torch.equal(before[grey], after[grey])

@@ -1,0 +1,168 @@
+"""Images of a model, whatever the batch size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from diffusion.models.degradations import Gaussian
+from diffusion.models.model import DiffusionModel
+from diffusion.models.schedules import linear_alpha_bar
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.rng import ChunkedNoise, Stream
+from diffusion.sampling.draw import DrawOptions, draw, sample
+from diffusion.sampling.params import DDIM, Ancestral, AnySampler, Categorical, Cold
+from diffusion.sampling.samplers import sample_ancestral
+
+GAUSSIAN = {"kind": "gaussian", "beta": (0.01, 0.5), "T": 4}
+IMPULSE = {"kind": "impulse", "rho": (0.05, 0.25), "T": 4}
+GREY = {"kind": "impulse", "rho": (0.0, 0.5), "T": 4, "levels": 4}
+STREAM = Stream(1, "sample", "m", 5)
+
+
+def build(degradation: dict[str, Any], predicts: str) -> DiffusionModel:
+    torch.manual_seed(0)
+    if predicts == "categorical":
+        network: dict[str, Any] = {"kind": "unet", "channels": [8, 8, 8]}
+    else:
+        network = {"kind": "cnn", "hidden": [2]}
+    model = DiffusionModel.build(
+        {"degradation": degradation, "network": network | {"predicts": predicts}}
+    )
+    model.module.eval()
+    return model
+
+
+def wave(x_t: Tensor, t: int) -> Tensor:
+    """A prediction that depends on the state and on t."""
+    return torch.sin(3 * x_t + t / 100)
+
+
+def compare(a: dict[str, Tensor], b: dict[str, Tensor]) -> tuple[int, float]:
+    """The largest difference of two pixels in levels, and the share of pixels that differ."""
+    assert a.keys() == b.keys()
+    differences = torch.cat([(a[key].int() - b[key].int()).flatten() for key in a])
+    return int(differences.abs().max()), (differences != 0).double().mean().item()
+
+
+@pytest.mark.parametrize(
+    ("degradation", "predicts", "samplers"),
+    [
+        (GAUSSIAN, "eps", [Ancestral()]),
+        (IMPULSE, "x_0", [Cold(start="validation"), Cold(start="noise")]),
+    ],
+    ids=["gaussian", "impulse"],
+)
+def test_batches_of_100_200_and_500_give_the_same_images(
+    degradation: dict[str, Any], predicts: str, samplers: list[AnySampler]
+) -> None:
+    model = build(degradation, predicts)
+    originals = torch.rand(1000, 1, 28, 28) - 0.5
+
+    def images(batch_size: int, sampler: AnySampler) -> dict[str, Tensor]:
+        steps: list[int] = []
+        options = DrawOptions(batch_size=batch_size, advance=lambda: steps.append(1))
+        sets = draw(model, originals, sampler, STREAM, options)
+        assert len(steps) == options.steps(sampler, model.process.T, 1000)
+        return sets
+
+    for sampler in samplers:
+        small, medium, large = (images(size, sampler) for size in (100, 200, 500))
+        for other in (medium, large):
+            largest, share = compare(small, other)
+            assert largest <= 1  # level, at the edge between two levels
+            assert share < 1e-3
+        for key in small:
+            assert small[key].shape == (1000, 1, 28, 28)
+            assert len(small[key].flatten(1).unique(dim=0)) == 1000
+        if isinstance(sampler, Cold):
+            assert torch.equal(small["degraded"], large["degraded"])
+    if isinstance(sampler, Cold):
+        # With start: noise nothing of the image is left, not even a grey level.
+        assert set(large["degraded"].unique().tolist()) == {0, 255}
+        assert "original" not in large
+
+
+@pytest.mark.parametrize(
+    ("degradation", "predicts", "sampler"),
+    [
+        (GAUSSIAN, "v", DDIM(steps=2, eta=0.5)),
+        (GREY, "categorical", Categorical(steps=2, eta=0.5)),
+    ],
+    ids=["ddim", "categorical"],
+)
+def test_batches_of_100_and_200_give_the_same_images_of_other_samplers(
+    degradation: dict[str, Any], predicts: str, sampler: AnySampler
+) -> None:
+    model, originals = build(degradation, predicts), torch.zeros(250, 1, 28, 28)
+    small, large = (
+        draw(model, originals, sampler, STREAM, DrawOptions(batch_size=size)) for size in (100, 200)
+    )
+    assert list(small) == [sampler.main_set]
+    assert small[sampler.main_set].shape == (250, 1, 28, 28)
+    assert compare(small, large)[1] < 1e-3
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_chunked_noise_does_not_depend_on_the_chunks_in_a_batch(batch: int) -> None:
+    """Five chunks of two images, `batch` chunks at a time."""
+    process = Gaussian(linear_alpha_bar(1e-3, 0.2, 20))
+
+    def draw_chunks(chunks: list[int]) -> Tensor:
+        noise = ChunkedNoise([2] * len(chunks), [torch.Generator().manual_seed(c) for c in chunks])
+        like = torch.empty(2 * len(chunks), 1, 28, 28)
+        return sample_ancestral(wave, process, noise.normal(like), noise.normal)
+
+    expected = draw_chunks([0, 1, 2, 3, 4])
+    parts = [draw_chunks(list(range(i, min(i + batch, 5)))) for i in range(0, 5, batch)]
+    torch.testing.assert_close(torch.cat(parts), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("degradation", "predicts", "sampler"),
+    [
+        (GAUSSIAN, "eps", Cold(start="validation")),
+        (GAUSSIAN, "eps", Categorical(steps=2)),
+        (IMPULSE, "x_0", Ancestral()),
+        (IMPULSE, "x_0", Categorical(steps=2)),
+        (GREY, "categorical", DDIM(steps=2)),
+        (GREY, "categorical", Cold(start="validation")),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_sampler_that_does_not_fit_the_model_is_refused(
+    degradation: dict[str, Any], predicts: str, sampler: AnySampler
+) -> None:
+    model = build(degradation, predicts)
+    sentence = f"sampler.kind is '{sampler.kind}', which does not fit a model that predicts"
+    with pytest.raises(UserError, match=sentence):
+        draw(model, torch.zeros(2, 1, 28, 28), sampler, STREAM)
+
+
+@pytest.mark.parametrize(
+    ("degradation", "predicts", "sampler"),
+    [
+        (GAUSSIAN, "eps", None),
+        (GAUSSIAN, "x_0", DDIM(steps=2)),
+        (GREY, "categorical", None),
+        (GREY, "categorical", Categorical(steps=2)),
+    ],
+)
+def test_sample_gives_equal_images_for_equal_seeds(
+    degradation: dict[str, Any], predicts: str, sampler: AnySampler | None
+) -> None:
+    model = build(degradation, predicts)
+    images = sample(model, 5, sampler, seed=1)
+    assert images.shape == (5, 1, 28, 28)
+    assert images.dtype == torch.uint8
+    assert torch.equal(sample(model, 5, sampler, seed=1), images)
+    assert not torch.equal(sample(model, 5, sampler, seed=2), images)
+
+
+def test_sample_refuses_a_model_that_restores() -> None:
+    model = build(IMPULSE, "x_0")
+    with pytest.raises(UserError, match="restores images and cannot generate"):
+        sample(model, 5)

@@ -1,0 +1,253 @@
+"""Reverse processes, against oracles with known answers and against diffusers."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from diffusion.models import degradations
+from diffusion.models.degradations import Gaussian, Impulse
+from diffusion.models.schedules import cosine_density, linear_alpha_bar
+from diffusion.runtime.rng import Draw
+from diffusion.sampling.params import DDIM
+from diffusion.sampling.samplers import (
+    Predict,
+    sample_ancestral,
+    sample_cold_improved,
+    sample_cold_naive,
+    sample_ddim,
+    subset_of_steps,
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from diffusers import DDIMScheduler, DDPMScheduler
+
+HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 1000))
+COLD = Impulse(cosine_density(0.05, 0.25, 150))
+
+
+def replay(noise: list[Tensor]) -> Draw:
+    """One tensor of `noise` in each step."""
+    queue = iter(noise)
+    return lambda x: next(queue)
+
+
+def normal_from(generator: torch.Generator) -> Draw:
+    return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype)
+
+
+def gaussian_oracle(mean: float, variance: float) -> Predict:
+    """The best eps_hat for data that are N(mean, variance) in every pixel: x_0 and x_t are
+    jointly Gaussian, so E[x_0 | x_t] is linear."""
+
+    def predict(x_t: Tensor, t: int) -> Tensor:
+        a = HOT.alpha_bar[t].item()
+        x_0_hat = mean + math.sqrt(a) * variance * (x_t - math.sqrt(a) * mean) / (
+            a * variance + 1 - a
+        )
+        return (x_t - math.sqrt(a) * x_0_hat) / math.sqrt(1 - a)
+
+    return predict
+
+
+def two_point_oracle(x_t: Tensor, t: int) -> Tensor:
+    """The best eps_hat for pixels that are -0.5 with probability 0.3, else 0.5."""
+    a = HOT.alpha_bar[t].item()
+    signal = torch.tensor([-0.5, 0.5], dtype=x_t.dtype) * math.sqrt(a)
+    logits = -((x_t[..., None] - signal) ** 2) / (2 * (1 - a)) + torch.tensor([0.3, 0.7]).log()
+    x_0_hat = (logits.softmax(-1) * torch.tensor([-0.5, 0.5])).sum(-1)
+    return (x_t - math.sqrt(a) * x_0_hat) / math.sqrt(1 - a)
+
+
+def test_mean_of_equation_12_is_the_posterior_mean(rng: torch.Generator) -> None:
+    """With the true noise of a known x_0 it is the mean of q(x_{t-1} | x_t, x_0) (Ho et al. 2020,
+    equation 7)."""
+    x_0 = torch.rand(2, 1, 28, 28, generator=rng, dtype=torch.float64) - 0.5
+    a, beta = HOT.alpha_bar, HOT.beta
+    states = {HOT.T: torch.randn(x_0.shape, generator=rng, dtype=torch.float64)}
+
+    def true_noise(x_t: Tensor, t: int) -> Tensor:
+        return (x_t - a[t].sqrt() * x_0) / (1 - a[t]).sqrt()
+
+    sample_ancestral(true_noise, HOT, states[HOT.T], torch.zeros_like, states.__setitem__)
+    for t in (1000, 999, 500, 2, 1):
+        weights = a[t - 1].sqrt() * beta[t], (1 - beta[t]).sqrt() * (1 - a[t - 1])
+        expected = (weights[0] * x_0 + weights[1] * states[t]) / (1 - a[t])
+        torch.testing.assert_close(states[t - 1], expected)
+
+
+@pytest.mark.parametrize("sampler", ["ancestral", "ddim", "stochastic"])
+def test_samples_of_gaussian_data_have_their_mean_and_variance(
+    sampler: str, rng: torch.Generator
+) -> None:
+    mean, variance = 0.2, 0.09
+    predict = gaussian_oracle(mean, variance)
+    x_T = torch.randn(40, 1, 28, 28, generator=rng, dtype=torch.float64)
+    if sampler == "ancestral":
+        x_0 = sample_ancestral(predict, HOT, x_T, normal_from(rng))
+    else:
+        eta = 0.0 if sampler == "ddim" else 1.0
+        x_0 = sample_ddim(predict, HOT, x_T, normal_from(rng), DDIM(steps=500, eta=eta))
+    n = x_0.numel()
+    assert x_0.mean().item() == pytest.approx(mean, abs=5 * math.sqrt(variance / n) + 1e-3)
+    # Discretisation adds a little to the statistical error sqrt(2 / n).
+    assert x_0.var().item() == pytest.approx(variance, rel=5 * math.sqrt(2 / n) + 0.02)
+
+
+def test_samples_of_two_point_data_have_their_distribution(rng: torch.Generator) -> None:
+    x_T = torch.randn(20, 1, 28, 28, generator=rng, dtype=torch.float64)
+    x_0 = sample_ancestral(two_point_oracle, HOT, x_T, normal_from(rng))
+    assert (x_0.abs() - 0.5).abs().max().item() < 0.1
+    share = (x_0 > 0).double().mean().item()
+    assert share == pytest.approx(0.7, abs=5 * math.sqrt(0.21 / x_0.numel()))
+
+
+def scheduler(kind: type, **options: object) -> Any:
+    """A scheduler of diffusers with the schedule of HOT in float64; its step i is t = i + 1."""
+    reference = kind(
+        num_train_timesteps=HOT.T,
+        trained_betas=HOT.beta[1:].numpy(),
+        clip_sample=False,
+        **options,
+    )
+    reference.betas, reference.alphas = HOT.beta[1:], 1 - HOT.beta[1:]
+    reference.alphas_cumprod = HOT.alpha_bar[1:]
+    return reference
+
+
+def wave(x_t: Tensor, t: int) -> Tensor:
+    """A prediction that depends on the state and on t."""
+    return torch.sin(3 * x_t + t / 100)
+
+
+def test_ancestral_agrees_with_diffusers(rng: torch.Generator) -> None:
+    reference = scheduler(DDPMScheduler, variance_type="fixed_large")
+    x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
+    noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(HOT.T - 1)]
+    ours = sample_ancestral(wave, HOT, x_T, replay(noise))
+    x = x_T
+    for t in range(HOT.T, 0, -1):
+        mean = previous_mean(reference, x, t)
+        std = reference._get_variance(t - 1) ** 0.5
+        x = mean + (std * noise[HOT.T - t] if t > 1 else 0)
+    torch.testing.assert_close(ours, x, rtol=1e-5, atol=1e-5)
+
+
+def previous_mean(reference: DDPMScheduler, x: Tensor, t: int) -> Tensor:
+    """The mean of a step of diffusers: the noise of the step is drawn again with the same seed, and
+    subtracted."""
+    g = torch.Generator().manual_seed(t)
+    stepped = reference.step(wave(x, t), t - 1, x, generator=g).prev_sample
+    if t == 1:
+        return stepped
+    z = torch.randn(x.shape, generator=torch.Generator().manual_seed(t), dtype=x.dtype)
+    return stepped - reference._get_variance(t - 1) ** 0.5 * z
+
+
+@pytest.mark.parametrize(("steps", "eta"), [(50, 0.0), (25, 0.0), (50, 1.0), (100, 0.5)])
+def test_ddim_agrees_with_diffusers(steps: int, eta: float, rng: torch.Generator) -> None:
+    reference = scheduler(DDIMScheduler, timestep_spacing="trailing", set_alpha_to_one=True)
+    reference.set_timesteps(steps)
+    assert [int(t) + 1 for t in reference.timesteps] == subset_of_steps(HOT.T, steps)[:-1]
+    x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
+    noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(steps)]
+    ours = sample_ddim(wave, HOT, x_T, replay(noise), DDIM(steps=steps, eta=eta))
+    x = x_T
+    for i, t in enumerate(reference.timesteps):
+        extra = {"eta": eta, "variance_noise": noise[i]} if eta else {}
+        x = reference.step(wave(x, int(t) + 1), t, x, **extra).prev_sample
+    torch.testing.assert_close(ours, x, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [0, 1001])
+def test_number_of_steps_outside_1_to_T_is_refused(steps: int) -> None:
+    with pytest.raises(ValueError, match=rf"steps is {steps}, must be in 1\.\.1000"):
+        subset_of_steps(1000, steps)
+
+
+def test_subset_of_T_steps_has_all_steps_and_that_of_one_has_the_ends() -> None:
+    assert subset_of_steps(1200, 1200) == list(range(1200, -1, -1))
+    assert subset_of_steps(7, 1) == [7, 0]
+
+
+def test_perfect_restorer_recovers_the_image(rng: torch.Generator) -> None:
+    x_0 = torch.rand(8, 1, 28, 28, generator=rng) - 0.5
+    u = COLD.draw_noise(x_0, rng)
+    x_T = COLD.degrade(x_0, u, COLD.T)
+    improved = sample_cold_improved(lambda x, t: x_0, COLD, x_T, u)
+    torch.testing.assert_close(improved, x_0, rtol=0, atol=1e-6)
+    seen = {}
+    naive = sample_cold_naive(
+        lambda x, t: x_0, COLD, x_T, u, torch.rand_like, lambda t, x: seen.update({t: x})
+    )
+    assert torch.equal(naive, x_0)
+    assert not torch.equal(seen[75], COLD.degrade(x_0, u, 75))  # new noise in each step
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"kind": "blur", "std": 3.0, "T": 6},
+        {"kind": "pixelation", "sides": (2, 4, 7, 14)},
+        {"kind": "fading", "width": 6.0, "T": 5},
+    ],
+    ids=lambda block: block["kind"],
+)
+def test_perfect_restorer_of_a_deterministic_degradation_recovers_the_image(
+    block: dict, rng: torch.Generator
+) -> None:
+    """The naive sampler passes through the states of the forward process: a dark spot keeps its
+    position."""
+    process = degradations.build(block)
+    offset = torch.arange(28) - 11.0
+    bump = torch.exp(-(offset**2) / 20)
+    x_0 = (bump[:, None] * bump - 0.5).expand(4, 1, 28, 28)
+    u = process.draw_noise(x_0, rng)
+    states = [process.degrade(x_0, u, t) for t in range(process.T + 1)]
+    start = (lambda x, t: x_0, process, states[-1], u)
+    seen: dict[int, Tensor] = {}
+    for x in (
+        sample_cold_naive(*start, torch.rand_like, seen.__setitem__),
+        sample_cold_improved(*start),
+    ):
+        torch.testing.assert_close(x, x_0, rtol=0, atol=1e-5)
+    assert list(seen) == list(range(process.T, -1, -1))
+    assert all(torch.equal(states[t], x_t) for t, x_t in seen.items())
+
+
+def test_improved_sampler_keeps_surviving_pixels_despite_wrong_restorations(
+    rng: torch.Generator,
+) -> None:
+    x_0 = torch.rand(8, 1, 28, 28, generator=rng) - 0.5
+    u = COLD.draw_noise(x_0, rng)
+    x_T = COLD.degrade(x_0, u, COLD.T)
+    survived = x_T == x_0
+    improved = sample_cold_improved(lambda x, t: torch.zeros_like(x), COLD, x_T, u)
+    torch.testing.assert_close(improved[survived], x_0[survived], rtol=0, atol=1e-6)
+    assert improved[~survived].abs().max() < 1e-6
+
+
+def test_cold_samplers_restore_at_every_step_and_report_every_state(rng: torch.Generator) -> None:
+    x_T = torch.zeros(1, 1, 28, 28)
+    u = torch.rand(x_T.shape, generator=rng)
+    for sampler, draw in (
+        (sample_cold_naive, (torch.rand_like,)),
+        (sample_cold_improved, ()),
+    ):
+        restored, states = [], []
+        sampler(
+            lambda x, t, restored=restored: (restored.append(t), x)[1],
+            COLD,
+            x_T,
+            u,
+            *draw,
+            watch=lambda t, x, states=states: states.append(t),
+        )
+        assert restored == list(range(150, 0, -1))
+        assert states == list(range(150, -1, -1))

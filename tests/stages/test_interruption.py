@@ -1,0 +1,284 @@
+"""An interrupted stage continues after its last finished part and ends with the same bytes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import ROOT, TINY, write_fake_mnist, write_params
+
+from diffusion import image_sets
+from diffusion.runtime import checkpoints, paths, resume, startup
+from diffusion.runtime.errors import UserError
+from diffusion.sampling import draw
+from diffusion.training import fit, loop
+from stages import sample, train
+
+Run = Callable[..., None]
+MODELS = copy.deepcopy(TINY["models"])
+MODELS["model4"]["training"] = {"learning_rate": 1e-7, "plateau": {"factor": 0.5, "patience": 0}}
+FROM_NOISE = {"kind": "cold", "start": "noise"}
+BUDGET = {
+    "training.epochs": 4,
+    "training.checkpoints": [1, 3],
+    "sampling.images": 210,  # three chunks
+    "sampling.progress_images": 2,
+    "sampling.batch_size": 100,
+    "models": MODELS,
+}
+
+
+class Killed(BaseException):
+    """Simulates the end of the process: nothing in a stage catches it."""
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mnist")
+    write_fake_mnist(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mnist").symlink_to(mnist)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEVICE", "cpu")
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """run(train, 'model4', **{'seed': 3}): one stage with other parameters."""
+
+    def stage(module: Any, name: str, **overrides: Any) -> None:
+        write_params(folder, **BUDGET | overrides)
+        monkeypatch.setattr(sys, "argv", [module.__name__, name])
+        module.main()
+
+    return stage
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def kept(folder: Path) -> list[str]:
+    return [p.name for p in (folder / paths.RESUME).iterdir()]
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, call: int) -> Iterator[int]:
+    """Replace a function by one that ends the process at that call; counts the calls."""
+    original, calls = getattr(module, name), iter(range(1, 1000))
+
+    def function(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == call:
+            raise Killed
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(module, name, function)
+    return calls
+
+
+@pytest.mark.parametrize("name", ["model2", "model4"])
+def test_interrupted_training_continues_and_ends_with_the_same_bytes(
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    run(train, name)
+    expected = content(folder / paths.MODELS / name)
+    assert kept(folder) == []
+    # In the first epoch; between two epochs; before the state of an epoch is on disk, although its
+    # checkpoints are; after all epochs, before the outputs are in their places.
+    for module, function, call, message in (
+        (fit, "train_epoch", 1, None),
+        (fit, "validate", 2, None),
+        (fit, "train_epoch", 2, "continues after epoch 1 of 4"),
+        (resume.ResumableRun, "save", 2, "continues after epoch 2 of 4"),
+        (resume.shutil, "copytree", 1, "continues after epoch 3 of 4"),
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, module, function, call)
+            with pytest.raises(Killed):
+                run(train, name)
+        printed = capsys.readouterr().out
+        assert (message or "loss") in printed
+        assert ("continues" in printed) == bool(message)
+    run(train, name)
+    assert "continues after epoch 4 of 4" in capsys.readouterr().out
+    assert content(folder / paths.MODELS / name) == expected
+    assert kept(folder) == []
+    times = json.loads((folder / paths.TIMES / f"{name}.json").read_text())
+    assert len(times["seconds"]) == 4
+    assert times["seconds"] == sorted(times["seconds"])
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("model2", {}),
+        ("model4", {}),
+        ("model4", {"models": MODELS | {"model4": MODELS["model4"] | {"sampler": FROM_NOISE}}}),
+    ],
+    ids=["model2", "model4", "model4 from noise"],
+)
+def test_interrupted_sampling_continues_after_the_last_finished_chunk(
+    run: Run,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    overrides: dict[str, Any],
+) -> None:
+    run(train, name)
+    run(sample, name, **overrides)
+    expected = content(folder / paths.SAMPLES / name)
+    assert "film.npz" in expected
+    for call in (2, 3, 2):
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, draw, "draw_batch", call)
+            with pytest.raises(Killed):
+                run(sample, name, **overrides)
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        calls = kill_at(patch, draw, "draw_batch", 0)  # counts the calls only
+        run(sample, name, **overrides)
+    assert f"sample {name} epoch" in capsys.readouterr().out
+    # 4 of all batches were finished by the three interrupted runs.
+    batches = sum(
+        -(-len(next(iter(image_sets.load(path)[0].values()))) // 100)
+        for path in (folder / paths.SAMPLES / name).glob("epoch_*")
+    )
+    assert next(calls) - 1 == batches - 4
+    assert content(folder / paths.SAMPLES / name) == expected
+    assert kept(folder) == []
+
+
+def test_sampling_prints_where_it_continues(
+    run: Run, capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    run(train, "model2", **{"training.epochs": 1})
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, draw, "draw_batch", 3)
+        with pytest.raises(Killed):
+            run(sample, "model2", **{"training.epochs": 1})
+    capsys.readouterr()
+    run(sample, "model2", **{"training.epochs": 1})
+    assert "sample model2 epoch 1: continues after 200 of 210 images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"seed": 43},
+        {"training.batch_size": 8},
+        {"precision": "bfloat16"},
+        {"data.split_seed": 1},
+        {"models": {"model4": MODELS["model4"] | {"training": {"learning_rate": 2e-7}}}},
+    ],
+)
+def test_another_configuration_never_continues(
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str], changed: dict[str, Any]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, fit, "train_epoch", 3)
+        with pytest.raises(Killed):
+            run(train, "model4", **{"precision": "float32"})
+    run(train, "model4", **({"precision": "float32"} | changed))
+    assert "continues" not in capsys.readouterr().out
+    assert len(kept(folder)) == 2  # a folder and its lock, of the interrupted run
+
+
+def test_damaged_state_is_reported_and_not_used(
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, fit, "train_epoch", 2)
+        with pytest.raises(Killed):
+            run(train, "model2")
+    state = next((folder / paths.RESUME).rglob("state.safetensors"))
+    state.write_bytes(state.read_bytes()[:-9])
+    run(train, "model2")
+    printed = capsys.readouterr().out
+    assert "state.safetensors is damaged and not used" in printed
+    assert "continues" not in printed
+
+
+def test_stage_whose_dvc_has_ended_replaces_no_outputs(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(train, "model2")
+    expected = content(folder / paths.MODELS / "model2")
+    best = folder / paths.weights("model2")
+    best.write_text("of a newer run")
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(startup, "PARENT", 0)
+        with pytest.raises(UserError, match="the dvc that started it has ended: run dvc repro"):
+            run(train, "model2")
+    assert best.read_text() == "of a newer run"
+    run(train, "model2")
+    assert "continues after epoch 4 of 4" in capsys.readouterr().out
+    assert content(folder / paths.MODELS / "model2") == expected
+
+
+def test_loss_that_is_not_a_number_keeps_the_last_good_state(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_pixels, calls = loop.to_pixels, iter(range(1, 100))
+
+    def broken(images: torch.Tensor) -> torch.Tensor:
+        # Two steps and a validation an epoch: the fifth call is step 2 of epoch 2.
+        return to_pixels(images) * (float("nan") if next(calls) == 5 else 1)
+
+    monkeypatch.setattr(loop, "to_pixels", broken)
+    with pytest.raises(UserError, match="training loss of epoch 2 is nan from step 2 on: lower"):
+        run(train, "model2")
+    monkeypatch.setattr(loop, "to_pixels", to_pixels)
+    assert not (folder / paths.MODELS).exists()
+    state = next((folder / paths.RESUME).rglob("state.safetensors"))
+    tensors, description = checkpoints.load(state)
+    assert description["epoch"] == 1
+    assert all(x.isfinite().all() for x in tensors.values())
+
+
+@pytest.mark.parametrize(("number", "when"), [(signal.SIGINT, "import"), (signal.SIGTERM, "epoch")])
+def test_signal_ends_a_stage_with_one_line(
+    run: Run, folder: Path, number: signal.Signals, when: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, fit, "train_epoch", 1)
+        with pytest.raises(Killed):  # the params.yaml of an endless training remains
+            run(train, "model2", **{"training.epochs": 100_000})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train", "model2"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background ignores SIGINT.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
+    assert process.stdout is not None
+    if when == "epoch":
+        while "epoch 2 of" not in process.stdout.readline():
+            assert process.poll() is None
+    else:
+        time.sleep(0.5)
+    process.send_signal(number)
+    start = time.monotonic()
+    _, printed = process.communicate(timeout=60)
+    assert time.monotonic() - start < 10
+    assert "Traceback" not in printed
+    assert printed.strip() == f"stopped by {number.name}"
+    assert process.returncode == 128 + number

@@ -1,0 +1,99 @@
+"""The stage train: history, checkpoints, times and description of a model."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, prepare, run_stage
+
+from diffusion import image_sets
+from diffusion.runtime import checkpoints, paths
+from stages import sample, train
+
+Run = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("train")
+    prepare(folder)
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """run(module, 'model2', **{'training.epochs': 3}): one stage with other parameters."""
+    monkeypatch.chdir(folder)
+    return partial(run_stage, folder)
+
+
+def history(name: str) -> list[dict[str, str]]:
+    with (paths.MODELS / name / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def seconds(name: str) -> list[float]:
+    times = json.loads((paths.TIMES / f"{name}.json").read_text())
+    assert list(times) == ["seconds"]
+    return times["seconds"]
+
+
+def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> None:
+    run(train, "model2", **{"training.epochs": 5, "training.checkpoints": [1, 3, 10]})
+    rows, models = history("model2"), paths.MODELS / "model2"
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [row["images"] for row in rows] == ["32", "64", "96", "128", "160"]
+    assert {path.stem for path in models.glob("*.safetensors")} == {
+        "epoch_001",
+        "epoch_003",
+        "best",
+        "last",
+    }
+    losses = [float(row["validation_loss"]) for row in rows]
+    _, best = checkpoints.load(paths.weights("model2"))
+    assert best["epoch"] == 1 + losses.index(min(losses))
+    assert best["validation_loss"] == pytest.approx(min(losses), abs=1e-7)
+    assert best["network"] == TINY["models"]["model2"]["network"] | {"dropout": 0.0}
+    assert best["degradation"] == {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6}
+    assert checkpoints.load(paths.weights("model2", "last"))[1]["epoch"] == 5
+    assert seconds("model2") == sorted(seconds("model2"))
+    assert len(seconds("model2")) == 5
+    assert json.loads((models / "run.json").read_text())["precision"] in ("float32", "bfloat16")
+
+
+def test_epochs_of_a_model_replace_those_of_all_models(run: Run) -> None:
+    models = copy.deepcopy(TINY["models"])
+    models["model2"]["training"]["epochs"] = 3
+    for name, epochs in (("model2", 3), ("model4", 2)):
+        run(train, name, **{"training.epochs": 2, "models": models})
+        assert [row["epoch"] for row in history(name)] == [str(k + 1) for k in range(epochs)]
+        assert len(seconds(name)) == epochs
+        assert checkpoints.load(paths.weights(name, "last"))[1]["epoch"] == epochs
+
+
+def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
+    kept = {}
+    for dtype in ("float32", "float16"):
+        run(train, "model2", **{"training.weights": dtype})
+        kept[dtype], _ = checkpoints.load(paths.weights("model2", "last"))
+        assert {x.dtype for x in kept[dtype].values()} == {getattr(torch, dtype)}
+    assert all(torch.equal(kept["float16"][name], x.half()) for name, x in kept["float32"].items())
+    run(sample, "model2")
+    images, _ = image_sets.load(paths.samples("model2", 2))
+    assert images["ancestral"].dtype == torch.uint8
+
+
+def test_learning_rate_falls_on_a_plateau(run: Run) -> None:
+    model4 = copy.deepcopy(TINY["models"]["model4"])
+    model4["training"] = {"learning_rate": 1e-7, "plateau": {"factor": 0.5, "patience": 1}}
+    run(train, "model4", **{"training.epochs": 6, "models": {"model4": model4}})
+    rates = [float(row["learning_rate"]) for row in history("model4")]
+    # Nothing improves: after two more epochs than the first one, the rate is halved.
+    assert [rate / 1e-7 for rate in rates] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25])

@@ -1,0 +1,115 @@
+"""All stages in turn, with settings that differ from the committed params.yaml."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import TINY, prepare, run_stage, write_random_inception
+
+from diffusion.runtime import checkpoints, paths
+from stages import (
+    evaluate,
+    evaluate_real,
+    figures,
+    report,
+    sample,
+    step_study,
+    train,
+    train_classifier,
+)
+
+MODELS = copy.deepcopy(TINY["models"])
+MODELS["model2"]["sampler"] = {"kind": "ddim", "steps": 3, "eta": 0.5}
+MODELS["model4"]["sampler"] = {"kind": "cold", "start": "noise"}
+SETTINGS = {
+    "models": MODELS,
+    "inception.reference": 6,
+    "sampling.images": 4,
+    "evaluation.bootstrap": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """After all stages, with Inception features; the features of real images are first computed
+    without them."""
+    folder = tmp_path_factory.mktemp("workflow")
+    prepare(folder)
+    run_stage(folder, train_classifier, **SETTINGS)
+    run_stage(folder, evaluate_real, **SETTINGS)
+    features = (folder / paths.REAL_FEATURES).read_bytes()
+    (folder / "features_before").write_bytes(features)
+    assert checkpoints.load(folder / paths.REAL_INCEPTION)[0] == {}
+    write_random_inception(folder / paths.INCEPTION_WEIGHTS)
+    run_stage(folder, evaluate_real, **SETTINGS)
+    for name in MODELS:
+        for stage in (train, sample, evaluate, step_study):
+            run_stage(folder, stage, name, **SETTINGS)
+    for stage in (figures, report):
+        run_stage(folder, stage, **SETTINGS)
+    return folder
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_inception_features_do_not_change_those_of_the_classifier(folder: Path) -> None:
+    before = (folder / "features_before").read_bytes()
+    assert (folder / paths.REAL_FEATURES).read_bytes() == before
+    real, description = checkpoints.load(folder / paths.REAL_FEATURES)
+    assert {key: tuple(x.shape) for key, x in real.items()} == {
+        "features": (200, 128),
+        "frequencies": (10,),
+    }
+    assert description == {"images": 200}
+    inception, _ = checkpoints.load(folder / paths.REAL_INCEPTION)
+    assert {key: tuple(x.shape) for key, x in inception.items()} == {"inception": (6, 2048)}
+    assert read_json(folder / paths.REAL_SCORES)["inception_fid"] > 0
+
+
+@pytest.mark.parametrize(("name", "main"), [("model2", "ddim"), ("model4", "naive")])
+def test_scores_have_the_main_set_of_the_sampler_of_the_model(
+    folder: Path, name: str, main: str
+) -> None:
+    scores = read_json(folder / paths.SCORES / name / "scores.json")
+    for entry in scores:
+        assert entry.keys() == {"epoch", "roles", "main", "sampler", "sets"}
+        assert entry["main"] == main
+        assert entry["sampler"] == MODELS[name]["sampler"]
+        assert entry["sets"][main]["inception_fid"] > 0
+    assert "psnr" not in scores[0]["sets"][main]  # there is no original to compare with
+
+
+def test_step_study_scores_the_images_of_the_stage_sample(folder: Path) -> None:
+    """The same noise, steps and eta give the same images, hence the same scores."""
+    study = read_json(folder / paths.STEP_STUDY / "model2.json")
+    assert [(entry["steps"], entry["eta"]) for entry in study] == [
+        (2, 0.0),
+        (2, 0.5),
+        (3, 0.0),
+        (3, 0.5),
+    ]
+    (best,) = [
+        entry["sets"]["ddim"]
+        for entry in read_json(folder / paths.SCORES / "model2/scores.json")
+        if "best" in entry["roles"]
+    ]
+    shared = {"is", "is_below", "is_above", "fid", "fid_below", "fid_above", "kid", "images"}
+    assert {key: study[3][key] for key in shared} == {key: best[key] for key in shared}
+    assert study[2]["fid"] != study[3]["fid"]
+    assert read_json(folder / paths.STEP_STUDY / "model4.json") == []
+
+
+def test_figures_and_report_show_samplers_start_and_inception_features(folder: Path) -> None:
+    metrics = read_json(folder / paths.REPORT / "metrics.json")
+    assert metrics["real"]["inception_fid"] > 0
+    assert (folder / paths.FIGURES / "inception_fid.png").exists()
+    text = (folder / paths.REPORT / "report.md").read_text()
+    assert "**model4** starts from salt-and-pepper noise alone" in text
+    assert "with the DDIM sampler, in 3 steps with η = 0.5" in text
+    assert "FID in Inception features is not part of this report" not in text

@@ -1,0 +1,150 @@
+"""An epoch of training and of validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from diffusion.models.degradations import Gaussian, Impulse, Process
+from diffusion.models.model import DiffusionModel, build_network
+from diffusion.models.schedules import cosine_density, linear_alpha_bar
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.pixels import to_pixels
+from diffusion.training.loop import LoopSettings, train_epoch, validate
+
+HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
+COLD = Impulse(cosine_density(0.05, 0.25, 20))
+SETTINGS = LoopSettings(batch_size=8, seed=1)
+
+
+class Recorder(nn.Module):
+    """A network that records its inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+        self.inputs: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        self.inputs.append((x_t, t))
+        return x_t * self.weight
+
+
+def model(network: nn.Module, process: Process = HOT) -> DiffusionModel:
+    return DiffusionModel(network, process, "eps" if process is HOT else "x_0")
+
+
+def small_network(dropout: float = 0.0) -> nn.Module:
+    torch.manual_seed(0)
+    return build_network({"kind": "cnn", "hidden": (2, 2), "dropout": dropout})
+
+
+@pytest.fixture
+def images(rng: torch.Generator) -> Tensor:
+    return torch.randint(0, 256, (40, 1, 28, 28), generator=rng, dtype=torch.uint8)
+
+
+def run_epoch(
+    network: nn.Module,
+    images: Tensor,
+    epoch: int = 1,
+    settings: LoopSettings = SETTINGS,
+    advance: Callable[[], None] = lambda: None,
+) -> float:
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    return train_epoch(model(network), optimizer, images, settings, epoch, advance)
+
+
+def test_t_is_uniform_on_1_to_T(images: Tensor) -> None:
+    network = Recorder()
+    for epoch in range(100):
+        run_epoch(network, images, epoch)
+    t = torch.cat([t for _, t in network.inputs]).mul(20).round().long()
+    counts = t.bincount(minlength=21)
+    assert counts[0] == 0
+    assert len(counts) == 21
+    expected = 4000 / 20
+    assert ((counts[1:] - expected) ** 2 / expected).sum() < 43.8  # chi^2, 19 degrees, 0.1 %
+
+
+def test_stratified_steps_cover_the_range_in_every_batch() -> None:
+    network, images = Recorder(), torch.zeros(80, 1, 28, 28, dtype=torch.uint8)
+    process = Gaussian(linear_alpha_bar(1e-4, 0.02, 100))
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    settings = LoopSettings(batch_size=20, seed=1, stratified_t=True)
+    for epoch in range(50):
+        train_epoch(DiffusionModel(network, process, "eps"), optimizer, images, settings, epoch)
+    batches = torch.stack([t for _, t in network.inputs]).mul(100).round().long()  # (200, 20)
+    assert ((batches - 1) // 5 == torch.arange(20)).all()
+    counts = batches.flatten().bincount(minlength=101)[1:]
+    assert ((counts - 40) ** 2 / 40).sum() < 149  # chi^2, 99 degrees, 0.1 %
+
+
+def test_last_incomplete_batch_is_dropped(images: Tensor) -> None:
+    network, steps = Recorder(), []
+    run_epoch(network, images[:30], advance=lambda: steps.append(1))
+    assert [len(t) for _, t in network.inputs] == [8, 8, 8]
+    assert len(steps) == 3
+
+
+@pytest.mark.parametrize("process", [HOT, COLD], ids=["hot", "cold"])
+def test_training_lowers_the_validation_loss(process: Gaussian | Impulse, images: Tensor) -> None:
+    trained = model(small_network(), process)
+    optimizer = torch.optim.Adam(trained.module.parameters(), 1e-2)
+    before = validate(trained, images, SETTINGS, 0)
+    for epoch in range(8):
+        train_epoch(trained, optimizer, images, SETTINGS, epoch)
+    assert validate(trained, images, SETTINGS, 8) < 0.8 * before
+
+
+def test_equal_seeds_give_equal_weights(images: Tensor) -> None:
+    def weights(seed: int) -> Tensor:
+        network = small_network(dropout=0.3)
+        run_epoch(network, images, settings=replace(SETTINGS, seed=seed))
+        return torch.cat([p.flatten() for p in network.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_validation_noise_is_the_same_for_all_epochs_and_all_models_of_a_kind(
+    images: Tensor,
+) -> None:
+    longer = Gaussian(linear_alpha_bar(1e-4, 0.05, 40))
+    first, second, other = Recorder(), Recorder(), Recorder()
+    validate(model(first), images, SETTINGS, 1)
+    validate(model(second), images, SETTINGS, 2)
+    validate(DiffusionModel(other, longer, "eps"), images, SETTINGS, 1)
+    (x_1, t_1), (x_2, t_2), (x_3, t_3) = first.inputs[0], second.inputs[0], other.inputs[0]
+    assert torch.equal(x_1, x_2)
+    assert torch.equal(t_1, t_2)
+    assert (t_1 - t_3).abs().max() <= 1 / 20
+    x_0 = to_pixels(images)
+    noise = [
+        (x - a.sqrt() * x_0) / (1 - a).sqrt()
+        for x, a in (
+            (x_1, HOT.alpha_bar[(t_1 * 20).round().long()].view(-1, 1, 1, 1).float()),
+            (x_3, longer.alpha_bar[(t_3 * 40).round().long()].view(-1, 1, 1, 1).float()),
+        )
+    ]
+    torch.testing.assert_close(noise[0], noise[1], rtol=0, atol=1e-3)
+
+
+def test_loss_that_is_not_finite_ends_training(images: Tensor) -> None:
+    network = Recorder()
+    network.weight.data.fill_(math.inf)
+    with pytest.raises(UserError, match=r"training loss of epoch 3 is (nan|inf).*learning_rate"):
+        run_epoch(network, images, epoch=3)
+
+
+def test_loss_in_bfloat16_is_close_to_that_in_float32(images: Tensor) -> None:
+    losses = [
+        run_epoch(small_network(), images, settings=replace(SETTINGS, dtype=dtype))
+        for dtype in (torch.float32, torch.bfloat16)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)

@@ -1,0 +1,5 @@
+"""The tools that a person runs. The package prepares the process before PyTorch is imported."""
+
+from diffusion.runtime import startup
+
+startup.prepare()

@@ -1,0 +1,28 @@
+"""The project's network with PyTorch's own layers, as in published notebooks."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from diffusion.models.cnn import LayerNorm
+from diffusion.models.fourier_conv import FourierConv2d
+
+
+def plain(network: nn.Module) -> nn.Module:
+    """The same network, with other layers of the same parameters; it is changed in place."""
+    for parent in list(network.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, FourierConv2d):
+                replacement: nn.Module = nn.Conv2d(
+                    layer.in_channels,
+                    layer.out_channels,
+                    layer.kernel_size[0],
+                    padding=layer.kernel_size[0] // 2,
+                )
+            elif isinstance(layer, LayerNorm):
+                replacement = nn.LayerNorm(layer.normalized_shape)
+            else:
+                continue
+            replacement.load_state_dict(layer.state_dict())
+            setattr(parent, name, replacement)
+    return network
