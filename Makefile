@@ -28,7 +28,7 @@ paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
 	dvc exp run $(addprefix -S ,$(PAPER))
 	@echo "report: $(CURDIR)/report/report.html"
 
-quick: $(STAMP)  ## the whole workflow from scratch at the smallest budget, in scratch/quick
+quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick
 	python -m tools.copy_project scratch/quick --quick
 	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(wildcard $(CURDIR)/data/mnist)}" dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"

@@ -15,7 +15,7 @@ from typing import Any
 
 import dvc.api
 
-from diffusion.reporting.findings import interval, number
+from diffusion.reporting.formatting import interval, number
 from diffusion.runtime import cli, paths
 from diffusion.runtime.errors import UserError, run
 

@@ -2,7 +2,7 @@
 
 python -m tools.copy_project FOLDER [--quick] [KEY=VALUE ...]
 
-Uncommitted changes are copied too. The copy has its own params.yaml, dvc.lock, cache and report,
+Uncommitted changes are copied too. The copy has a separate params.yaml, dvc.lock, cache and report,
 and no git.
 """
 
@@ -67,7 +67,7 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
     """Set a dotted key that a mapping already has. Raises KeyError."""
     *parents, last = key.split(".")
     for part in parents:
-        values = values[part]
+        values = values.get(part, {})
     if last not in values:
         raise KeyError(key)
     values[last] = value

@@ -55,7 +55,7 @@ def remainder(process: degradations.Process, t: int) -> str:
 
 
 def title(name: str, design: DesignParams, model: DiffusionModel) -> str:
-    """What the model does, in one line."""
+    """A title with the task of the model."""
     verb = "restores" if model.restores else "generates"
     kind = design.degradation.kind
     source = {"gaussian": "Gaussian noise", "impulse": "impulse noise"}.get(kind, kind)

@@ -80,9 +80,9 @@ def main() -> None:
         if key not in known:
             raise UserError(f"no experiment has '{key}'{nearest(key, known)}")
     others = experiments.varied(rows, experiments.sections(), experiments.metrics())
-    found = lines(rows, parameter, metric, [key for key in others if key != parameter])
-    draw(found, parameter, metric, arguments.output)
-    count = sum(len(values) for points in found.values() for values in points.values())
+    drawn = lines(rows, parameter, metric, [key for key in others if key != parameter])
+    draw(drawn, parameter, metric, arguments.output)
+    count = sum(len(values) for points in drawn.values() for values in points.values())
     print(f"{arguments.output}: {metric} against {parameter}, {count} experiments")
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from diffusion.reporting.formatting import names, number
 from diffusion.reporting.published import Published
 
-# A ranking requires the training of the first published checkpoint, 10 epochs of 48,000 images,
-# and the number of images from which the published scores are reported to come.
+# A ranking requires as much training as the first published checkpoint, 10 epochs of 48,000
+# images, and as many scored images as the published report states.
 CONCLUSIVE_IMAGES, CONCLUSIVE_SAMPLES = 480_000, 1000
 
 
@@ -24,7 +24,7 @@ class Budget:
 
     @property
     def conclusive(self) -> bool:
-        """Whether the results of all models suffice for a ranking."""
+        """Whether all models have the budget that a ranking requires."""
         return self._reaches(CONCLUSIVE_IMAGES, CONCLUSIVE_SAMPLES)
 
     @property
@@ -38,14 +38,18 @@ class Budget:
 
     @property
     def share(self) -> str:
-        """The training images that the models have seen, relative to the published number."""
+        """The images seen in training relative to the published number: `13.3 %`, or the range over
+        the models, `13.3 % to 26.7 %`."""
         published = self.published["epochs"] * self.published["images"]
-        shares = {epochs * self.images / published for epochs in self.epochs.values()}
-        return " to ".join(f"{number(100 * share)} %" for share in sorted(shares))
+        fewest, most = (
+            f"{number(100 * epochs * self.images / published)} %"
+            for epochs in (min(self.epochs.values()), max(self.epochs.values()))
+        )
+        return fewest if fewest == most else f"{fewest} to {most}"
 
     @property
     def words(self) -> str:
-        """The epochs of all models, such as `10 epochs`, or those of each model."""
+        """The epochs of training: `10 epochs`, or `10 (a and b) or 20 (c) epochs`."""
         by_epochs: dict[int, list[str]] = {}
         for model, epochs in self.epochs.items():
             by_epochs.setdefault(epochs, []).append(model)

@@ -44,8 +44,8 @@ def beyond(
     compute: Mapping[str, float],
     published: PublishedModels,
 ) -> Iterator[str]:
-    """What models that are not in the published report achieve, compared with the best published
-    one that generates; and the mean image compared with draws from predicted probabilities.
+    """The scores of generating models that are not in the published report, compared with those of
+    the best one that is; and the mean image compared with draws from predicted probabilities.
 
     compute: multiply-adds of training up to the best checkpoint, by model.
     """
@@ -78,9 +78,9 @@ def beyond(
 
 
 def group_name(model: ModelResults) -> str:
-    """The models with which one is ranked: of the same degradation, and also either starting from
-    images or from noise alone."""
-    from_noise = " from noise alone" * (model.generates and model.kind != "gaussian")
+    """The group in which a model is ranked: models of the same degradation, which start either
+    all from images or all from noise alone."""
+    from_noise = " that starts from noise alone" * (model.generates and model.kind != "gaussian")
     return f"{KINDS[model.kind]} model{from_noise}"
 
 
@@ -98,7 +98,8 @@ def ranking(models: Iterable[ModelResults], key: str, name: str, sign: int) -> s
         f"{number(abs(best.scores[key] - second.scores[key]))}"
     )
     if tied:
-        return f"{sentence}; its interval overlaps that of {names(tied)}, so no lead is shown."
+        that = "that" if len(tied) == 1 else "those"
+        return f"{sentence}; its interval overlaps {that} of {names(tied)}, so no lead is shown."
     return f"{sentence}; the intervals do not overlap."
 
 
@@ -158,24 +159,24 @@ def commonest(model: ModelResults, sampler: str) -> tuple[str, float]:
 
 
 def collapse(model: ModelResults, sampler: str) -> str:
-    """The share of a sampler's images that are one digit."""
+    """The share of the most frequent digit among a sampler's images."""
     digit, share = commonest(model, sampler)
     return (
-        f"At the best checkpoint, the classifier assigns {100 * share:.0f} % of the images of "
-        f"{model.name} by the {sampler} sampler to the digit {digit}."
+        f"At the best checkpoint, the most frequent predicted digit of {model.name} with the "
+        f"{sampler} sampler is {digit} ({100 * share:.0f} % of the images)."
     )
 
 
 def samplers_compared(model: ModelResults) -> str:
-    """The collapse of figure 9: the naive sampler compared with the improved one."""
+    """The naive sampler, whose images collapse to one digit in figure 9, and the improved one."""
     naive, improved = model.best["sets"]["naive"], model.best["sets"]["improved"]
     digit, share = commonest(model, "naive")
     other_digit, other_share = commonest(model, "improved")
     verb = "lowers" if improved["fid"] < naive["fid"] else "raises"
     sentence = (
-        f"The classifier assigns {100 * share:.0f} % of the images of {model.name} by the naive "
-        f"sampler to the digit {digit}, and {100 * other_share:.0f} % of those by the improved "
-        f"sampler to the digit {other_digit}; the improved sampler {verb} FID from "
+        f"The most frequent predicted digit of {model.name} is {digit} with the naive sampler "
+        f"({100 * share:.0f} % of the images) and {other_digit} with the improved sampler "
+        f"({100 * other_share:.0f} %); the improved sampler {verb} FID from "
         f"{interval(naive, 'fid')} to {interval(improved, 'fid')}"
     )
     if overlap(naive, improved, "fid"):

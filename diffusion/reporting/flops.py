@@ -10,7 +10,7 @@ from torch import nn
 from diffusion.models.unet import Attention
 from diffusion.runtime.pixels import SIDE
 
-TRAINING = 3  # passes: the backward pass has two products as large as that of the forward pass
+TRAINING = 3  # forward passes: the backward pass has two products for each one of the forward pass
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The report as one HTML page without any other file."""
+"""The report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 def render(text: str, folder: Path, template: jinja2.Template, metrics: dict[str, Any]) -> str:
-    """Markdown -> HTML. folder: what the links to images are relative to.
+    """Markdown -> HTML. folder: where relative links to images start.
 
     HTML in the Markdown is escaped. Raises FileNotFoundError if an image is missing.
     """

@@ -12,7 +12,7 @@ from diffusion.runtime.params import Count, Section
 class FiguresParams(Section):
     """dpi: of the PNG files. loss_scale: of the y axis. examples_per_digit: in figure 15.
 
-    wall_clock: show the measured times of training, without which the same results give the same
+    wall_clock: show the measured times of training; without them, the same results give the same
     report, byte for byte.
     """
 

@@ -41,5 +41,5 @@ def commit() -> str:
 
 
 def packages() -> dict[str, str]:
-    """The versions with which the report is written."""
+    """The versions of Python and of the packages that make the report."""
     return {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}

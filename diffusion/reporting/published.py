@@ -23,7 +23,7 @@ def read_published() -> Published:
 def published_fids(
     published: Published, model: str, roles: Iterable[str]
 ) -> list[tuple[int, float]]:
-    """(epoch, FID) of the published checkpoint of each role; none if no FID of the model is known.
+    """(epoch, FID) of the published checkpoint of each role; empty if no FID of the model is known.
 
     roles: `early`, `best` or `last`.
     """

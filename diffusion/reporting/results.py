@@ -81,7 +81,7 @@ class ModelResults:
 
     @property
     def restores(self) -> bool:
-        """Whether the cold samplers made its images, from degraded ones."""
+        """Whether the cold samplers make its images from degraded ones."""
         return "improved" in self.best["sets"]
 
     @property
@@ -121,8 +121,8 @@ def main_scores(checkpoint: Checkpoint) -> Scores:
 
 
 def with_interval(scores: Sequence[Scores], key: str) -> tuple[np.ndarray, np.ndarray]:
-    """The values of a score, (n,), and how far their 95 % intervals reach down and up, (2, n);
-    0 for a score without an interval."""
+    """The values of a score, (n,), and how far their 95 % intervals extend down and up, (2, n); 0
+    for a score without an interval."""
     values = np.array([each[key] for each in scores])
     sides = [[each.get(f"{key}_{side}", 0.0) for each in scores] for side in ("below", "above")]
     return values, np.clip(sides, 0, None)

@@ -67,7 +67,7 @@ def settings(design: DesignParams, recipe: Recipe) -> dict[str, str]:
         hidden, dropout = f"U-Net: {join(network.channels)}", NONE
     return {
         "hidden": hidden,
-        "schedule": grade(design),
+        "schedule": schedule_range(design),
         "T": str(design.degradation.T),
         "dropout": dropout,
         "learning_rate": str(recipe["learning_rate"]),
@@ -80,7 +80,7 @@ def settings(design: DesignParams, recipe: Recipe) -> dict[str, str]:
 
 
 def published_settings(known: Mapping[str, Any] | None) -> dict[str, str]:
-    """The published settings of one model; none if it is not in the published report."""
+    """The published settings of one model; empty if it is not in the published report."""
     if not known:
         return {}
     lists = {"schedule": " to ", "hidden": ", ", "plateau": ", "}  # with these separators
@@ -92,8 +92,8 @@ def published_settings(known: Mapping[str, Any] | None) -> dict[str, str]:
     }
 
 
-def grade(design: DesignParams) -> str:
-    """The range of the degradation."""
+def schedule_range(design: DesignParams) -> str:
+    """The range of the schedule, or the name of a schedule without one."""
     degradation = design.degradation
     if isinstance(degradation, GaussianParams):
         return join(degradation.beta, " to ") if degradation.beta else str(degradation.schedule)

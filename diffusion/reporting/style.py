@@ -1,6 +1,6 @@
 """What all figures share: style, colours, files, axes, and rows of images.
 
-Images are uint8 and all shown on the one scale 0..255.
+Images are uint8, and all are shown on the scale 0..255.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from diffusion.runtime.files import empty_folder
 
 REAL = "0.45"  # the grey of real images and of published numbers
 GAP = 2  # pixels between images
-INCH = 0.62 / 30  # size of a pixel
+INCH = 0.62 / 30  # side of a pixel in inches
 
 
 def use_style(path: Path) -> None:
@@ -70,7 +70,7 @@ def set_scale(axis: Axes, scale: str) -> None:
 
 
 def row_of_panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Panels in one row, with a y axis each."""
+    """Panels in one row, each with its own y axis."""
     figure, axes = plt.subplots(1, count, figsize=(width, height), squeeze=False)
     return figure, list(axes[0])
 

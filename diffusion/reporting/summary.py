@@ -53,11 +53,11 @@ def metrics(models: Iterable[ModelResults], real: Scores, accuracy: float) -> di
 
 
 def select(scores: Scores, keys: Iterable[str]) -> Scores:
-    """Those of the scores that there are, in the order of keys."""
+    """The scores with one of these keys, in the order of the keys."""
     return {key: scores[key] for key in keys if key in scores}
 
 
 def training_compute(models: Iterable[ModelResults]) -> dict[str, float]:
-    """Multiply-adds of training up to the best checkpoint, by model, from the table of figures."""
+    """Multiply-adds of training up to the best checkpoint, by model, from report/plots."""
     spent = {(row["model"], int(row["epoch"])): row for row in read_csv(paths.COMPUTE)}
     return {m.name: float(spent[m.name, m.best["epoch"]]["multiply_adds"]) for m in models}

@@ -1,7 +1,7 @@
 """Measure speed and memory, with a slow reference for comparison: python -m tools.benchmarks.speed
 
-The reference does the same as published notebooks do it. The variants of each part are timed in
-turn in one process; the medians are written as Markdown and JSON.
+The reference does the same work in the style of published notebooks. The variants of each part are
+timed in turn in one process; the medians are written as Markdown and JSON.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ Row = dict[str, Any]  # as from `timing.results`, with `part` and `peak`
 
 def measure(part: str, build: Part, setting: Setting, repetitions: int) -> Iterator[Row]:
     """One row for each variant of a part. A new process runs a variant once for its memory."""
-    found = build(setting)
-    rows = results(found, interleaved(found, repetitions))
+    built = build(setting)
+    rows = results(built, interleaved(built, repetitions))
     once = [sys.executable, "-m", MODULE, *sys.argv[1:], "--once", part]
-    for number, (variant, row) in enumerate(zip(found, rows, strict=True)):
+    for number, (variant, row) in enumerate(zip(built, rows, strict=True)):
         if variant.command:
             peak = peak_memory(variant.command, setting.project)
         else:

@@ -46,21 +46,21 @@ def interleaved(variants: list[Variant], repetitions: int) -> list[list[float]]:
         variant.run()
     seconds: list[list[float]] = [[] for _ in variants]
     for _ in range(repetitions):
-        for variant, own in zip(variants, seconds, strict=True):
+        for variant, times in zip(variants, seconds, strict=True):
             start = time.perf_counter()
             variant.run()
-            own.append(time.perf_counter() - start)
+            times.append(time.perf_counter() - start)
     return seconds
 
 
 def results(variants: list[Variant], seconds: list[list[float]]) -> list[dict[str, Any]]:
     """One row for each variant: medians over repetitions. `speedup` is relative to the first
     variant, also the median over repetitions."""
-    costs = [[v.cost(s) for s in own] for v, own in zip(variants, seconds, strict=True)]
+    costs = [[v.cost(s) for s in times] for v, times in zip(variants, seconds, strict=True)]
     return [
         {
             "variant": variant.name,
-            "seconds": own,
+            "seconds": times,
             "units": variant.units,
             "total": variant.total,
             "cost": statistics.median(cost),
@@ -68,7 +68,7 @@ def results(variants: list[Variant], seconds: list[list[float]]) -> list[dict[st
             "gflops": variant.flops * variant.total / statistics.median(cost) / 1e9,
             "dtype": variant.dtype,
         }
-        for variant, own, cost in zip(variants, seconds, costs, strict=True)
+        for variant, times, cost in zip(variants, seconds, costs, strict=True)
     ]
 
 

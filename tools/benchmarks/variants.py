@@ -256,14 +256,14 @@ def parts(models: list[str]) -> dict[str, Part]:
 
     Raises UserError for a model whose degradation is not Gaussian noise.
     """
-    found: dict[str, Part] = {"memory": memory}
+    chosen: dict[str, Part] = {"memory": memory}
     for name in models:
         params = read(f"models.{name}", ModelParams)
         kind = params.degradation.kind
         if kind != "gaussian":
             raise UserError(f"{name} has {kind} degradation, must be gaussian like the reference")
-        found |= {
+        chosen |= {
             f"training {name}": partial(training, params),
             f"sampling {name}": partial(sampling, params),
         }
-    return found | {"evaluation": evaluation, "commands": commands}
+    return chosen | {"evaluation": evaluation, "commands": commands}

@@ -82,7 +82,7 @@ class Project:
         }
 
     def start(self, target: str) -> subprocess.Popen[bytes]:
-        """dvc repro of one stage, in a session of its own."""
+        """dvc repro of one stage, in a new session."""
         self.log.parent.mkdir(exist_ok=True)
         with self.log.open("wb") as log:
             return subprocess.Popen(
@@ -99,7 +99,7 @@ class Project:
         return self.start(target).wait(LIMIT) == 0
 
     def output(self) -> str:
-        """What the last dvc has printed."""
+        """The text that the last dvc printed."""
         return self.log.read_text(errors="replace")
 
     def outputs(self, target: str) -> dict[str, str] | None:
@@ -152,7 +152,8 @@ class Kill:
     delay: float
 
     def __call__(self, project: Project) -> str:
-        """Start dvc repro and send the signal; what it hit: stage, dvc alone, or nothing."""
+        """Start dvc repro and send the signal; returns the process that it hit: that of the stage,
+        only that of dvc, or nothing."""
         dvc = project.start(self.target)
         if self.delay > 0:
             project.wait_for_stage(dvc, self.target)
@@ -180,7 +181,7 @@ def stage_process(dvc: subprocess.Popen[bytes]) -> psutil.Process | None:
 
 
 def continuation(target: str, output: str, saved: int) -> tuple[str, bool]:
-    """What the next run did, and whether it used everything that was saved."""
+    """How the next run began, and whether it used everything that was saved."""
     positions = re.findall(r"continues after (.*)", output)
     if target.startswith("train"):
         after = int(positions[0].split()[1]) if positions else 0
@@ -188,11 +189,11 @@ def continuation(target: str, output: str, saved: int) -> tuple[str, bool]:
         after = sum(-(-int(text.split()[0]) // BATCH) for text in positions)
     else:
         return "downloaded again", True
-    return f"continued after {after}", after >= saved
+    return f"continued after {after}" if positions else "started again", after >= saved
 
 
 def trial(project: Project, kill: Kill, expected: dict[str, str]) -> tuple[list[str], bool]:
-    """A row of the table, empty if dvc had ended before the signal; and whether all is well."""
+    """A row of the table, empty if dvc ended before the signal; and whether all is well."""
     target = kill.target
     hit = kill(project)
     if hit == "nothing":
@@ -200,7 +201,7 @@ def trial(project: Project, kill: Kill, expected: dict[str, str]) -> tuple[list[
     saved, finished = project.saved(target), project.outputs(target) is not None
     succeeded = project.finish(target)
     mended = [] if succeeded else mend(project.folder)
-    if mended:  # the signal ended DVC while it wrote a file of its own
+    if mended:  # the signal ended DVC while it wrote one of its files
         succeeded = project.finish(target)
     output, left_over = project.output(), project.left_over()
     same = succeeded and project.outputs(target) == expected

@@ -20,7 +20,7 @@ from diffusion.runtime.rng import generator
 
 FIGURE_1_STEPS = (0, 50, 100, 250, 500, 750, 999)  # of T = 1000, as in figure 1
 FIGURE_8_STEPS = (0, 25, 50, 75, 100, 125, 149)  # of T = 150, as in figure 8
-GRADES = {  # what grows or falls with t
+QUANTITIES = {  # what the schedule sets, by kind
     "gaussian": r"$\bar\alpha_t$",
     "impulse": r"density $\rho_t$",
     "blur": "standard deviation in pixels",
@@ -51,12 +51,12 @@ def draw(gallery: Gallery, designs: Mapping[str, DesignParams], seed: int) -> No
         )
         schedules = {name: schedule(process) for name, process in processes.items()}
         gallery.save_lines(
-            f"schedule_{kind}", draw_schedules(schedules, gallery.colours, GRADES[kind])
+            f"schedule_{kind}", draw_schedules(schedules, gallery.colours, QUANTITIES[kind])
         )
 
 
 def schedule(process: degradations.Process) -> np.ndarray:
-    """The grade of the degradation for t = 0..T, (T + 1,)."""
+    """What the schedule sets, for t = 0..T, (T + 1,)."""
     match process:
         case degradations.Gaussian():
             return process.alpha_bar.numpy()
@@ -73,7 +73,7 @@ def schedule(process: degradations.Process) -> np.ndarray:
 def degrade(
     process: degradations.Process, image: Tensor, seed: int
 ) -> tuple[np.ndarray, list[str]]:
-    """One image at growing t with the same noise, and its grades as captions.
+    """One image at increasing t with the same noise, and the values of the schedule as captions.
 
     image: (1, 1, 28, 28) uint8. The images are (7, 28, 28) uint8, or fewer if T is small.
     """
@@ -83,17 +83,17 @@ def degrade(
     x_0 = to_pixels(image)
     noise = process.draw_noise(x_0, generator("cpu", seed, "figures"))
     states = torch.cat([process.degrade(x_0, noise, t) for t in steps])
-    grades = schedule(process)
+    values = schedule(process)
     # At t = 0 the image is clean, although equation 17 gives rho_0 = rho_start.
-    captions = [f"{grades[t]:.3g}" if gaussian or t else "clean" for t in steps]
+    captions = [f"{values[t]:.3g}" if gaussian or t else "clean" for t in steps]
     return to_levels(states)[:, 0].numpy(), captions
 
 
 def draw_schedules(
     schedules: Mapping[str, np.ndarray], colours: Mapping[str, str], ylabel: str
 ) -> Figure:
-    """The schedules of models, each (T + 1,), over t. Schedules may be equal, so all but the first
-    are dashed and thinner."""
+    """The schedules of models, each (T + 1,), over t. All but the first
+    are dashed and thinner, because schedules may be equal."""
     figure, axis = plt.subplots(figsize=(4.6, 2.8))
     for i, (name, y) in enumerate(schedules.items()):
         axis.plot(y, color=colours[name], label=name, ls="--" if i else "-", lw=1.5 if i else 2)

@@ -17,8 +17,8 @@ from diffusion.runtime.pixels import SIDE
 
 IMAGES, STATES = 2, 11  # in the strip: images of each sampler, and states of an image
 COLUMNS, SECONDS = 4, 5  # of the animation
-HOLD = 2  # seconds that the last frame stays
-SCALE, GREYS = 3, 16  # enlargement; grey levels, few of which keep the file small
+HOLD = 2  # seconds for which the last frame is held
+SCALE, GREYS = 3, 16  # enlargement; grey levels, of which fewer make a smaller file
 GUTTER = 8  # pixels between samplers
 
 

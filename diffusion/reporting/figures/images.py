@@ -21,7 +21,7 @@ RESTORATIONS = ("original", "degraded", "one_step", "naive", "improved")
 
 
 def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:
-    """All figures of one model's images but its film. examples: of each digit, in figure 15."""
+    """All figures of one model's images except its film. examples: of each digit, in figure 15."""
     name, rows, main = model.name, model.best_predictions, model.best["main"]
     sets, _ = image_sets.load(paths.samples(name, model.best["epoch"]))
     arrays = {key: images[:, 0].numpy() for key, images in sets.items()}

@@ -52,10 +52,10 @@ def draw_bars(
 ) -> Figure:
     """A score as one group of bars for each model, and that of real images as a line.
 
-    published: its FIDs are shown with the bars of the same roles.
+    published: its FIDs are shown at the bars with the same roles.
     """
     bars = sum(len(model.checkpoints) for model in models)
-    width = max(1.4 + 0.75 * bars + 0.3 * len(models), 4.6)  # the legend needs as much
+    width = max(1.4 + 0.75 * bars + 0.3 * len(models), 4.6)  # the legend needs this width
     figure, axis = plt.subplots(figsize=(width, 3.2))
     ticks, position = [], 0.0
     label: str | None = "published (not comparable)"
