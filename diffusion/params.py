@@ -32,6 +32,11 @@ class ModelParams(DesignParams):
                 f"sampler.kind is '{self.sampler.kind}', must be {words} for "
                 f"{self.degradation.kind} degradation that predicts {self.network.predicts}"
             )
+        if getattr(self.sampler, "start", "") == "noise" and self.degradation.kind != "impulse":
+            raise ValueError(
+                "sampler.start is 'noise', must be 'validation' or 'train' for "
+                f"{self.degradation.kind} degradation"
+            )
         steps, T = getattr(self.sampler, "steps", 1), self.degradation.T
         if steps > T:
             raise ValueError(f"sampler.steps is {steps}, must not exceed degradation.T, {T}")

@@ -14,12 +14,12 @@ def both(
 ) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """(result, gradients of images, weight and bias) of FourierConv2d and of nn.Conv2d."""
     torch.manual_seed(0)
-    ours = FourierConv2d(*channels, kernel_size, side)
-    plain = nn.Conv2d(*channels, kernel_size, padding=kernel_size // 2)
-    plain.load_state_dict(ours.state_dict())  # the same names and shapes
+    fourier = FourierConv2d(*channels, kernel_size, side)
+    direct = nn.Conv2d(*channels, kernel_size, padding=kernel_size // 2)
+    direct.load_state_dict(fourier.state_dict())  # the same names and shapes
     x, upstream = torch.randn(3, channels[0], side, side), torch.randn(3, channels[1], side, side)
     results = []
-    for layer in (ours, plain):
+    for layer in (fourier, direct):
         images = x.clone().requires_grad_()
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             result = layer(images)
@@ -33,15 +33,15 @@ def both(
 @pytest.mark.parametrize("side", [28, 9, 12])  # periods of both kinds: odd and even
 @pytest.mark.parametrize("kernel_size", [3, 5, 7])
 def test_result_and_gradients_equal_those_of_conv2d(kernel_size: int, side: int) -> None:
-    ours, plain = both((MIN_CHANNELS, MIN_CHANNELS + 3), kernel_size, side)
-    for a, b in zip(ours, plain, strict=True):
+    fourier, direct = both((MIN_CHANNELS, MIN_CHANNELS + 3), kernel_size, side)
+    for a, b in zip(fourier, direct, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4 * b.abs().max().item())
 
 
 def test_bfloat16_error_is_close_to_that_of_conv2d() -> None:
     exact = both((16, 16), 7, 28)[1]
-    ours, plain = both((16, 16), 7, 28, torch.bfloat16)
-    for a, b, c in zip(ours, plain, exact, strict=True):
+    fourier, direct = both((16, 16), 7, 28, torch.bfloat16)
+    for a, b, c in zip(fourier, direct, exact, strict=True):
         assert (a - c).norm() < 3 * max((b - c).norm(), 2**-9 * c.norm())
         assert (a - c).norm() < 0.01 * c.norm()
 
@@ -59,8 +59,8 @@ def test_no_value_wraps_around_an_edge() -> None:
 
 @pytest.mark.parametrize("channels", [(1, MIN_CHANNELS), (MIN_CHANNELS, MIN_CHANNELS - 1)])
 def test_few_channels_use_the_direct_convolution(channels: tuple[int, int]) -> None:
-    ours, plain = both(channels, 7, 28)
-    for a, b in zip(ours, plain, strict=True):
+    fourier, direct = both(channels, 7, 28)
+    for a, b in zip(fourier, direct, strict=True):
         assert torch.equal(a, b)
 
 
@@ -85,6 +85,6 @@ def test_cached_transform_of_the_kernel_follows_the_weights() -> None:
     layer.weight.mul_(2)
     with torch.autocast("cpu", torch.bfloat16):
         layer(x)
-    plain = nn.Conv2d(MIN_CHANNELS, MIN_CHANNELS, 7, padding=3)
-    plain.load_state_dict(layer.state_dict())
-    torch.testing.assert_close(layer(x), plain(x), rtol=1e-4, atol=1e-4)
+    direct = nn.Conv2d(MIN_CHANNELS, MIN_CHANNELS, 7, padding=3)
+    direct.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(x), direct(x), rtol=1e-4, atol=1e-4)

@@ -130,13 +130,13 @@ def test_ancestral_agrees_with_diffusers(rng: torch.Generator) -> None:
     reference = scheduler(DDPMScheduler, variance_type="fixed_large")
     x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
     noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(HOT.T - 1)]
-    ours = sample_ancestral(wave, HOT, x_T, replay(noise))
+    samples = sample_ancestral(wave, HOT, x_T, replay(noise))
     x = x_T
     for t in range(HOT.T, 0, -1):
         mean = previous_mean(reference, x, t)
         std = reference._get_variance(t - 1) ** 0.5
         x = mean + (std * noise[HOT.T - t] if t > 1 else 0)
-    torch.testing.assert_close(ours, x, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(samples, x, rtol=1e-5, atol=1e-5)
 
 
 def previous_mean(reference: DDPMScheduler, x: Tensor, t: int) -> Tensor:
@@ -157,12 +157,12 @@ def test_ddim_agrees_with_diffusers(steps: int, eta: float, rng: torch.Generator
     assert [int(t) + 1 for t in reference.timesteps] == subset_of_steps(HOT.T, steps)[:-1]
     x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
     noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(steps)]
-    ours = sample_ddim(wave, HOT, x_T, replay(noise), DDIM(steps=steps, eta=eta))
+    samples = sample_ddim(wave, HOT, x_T, replay(noise), DDIM(steps=steps, eta=eta))
     x = x_T
     for i, t in enumerate(reference.timesteps):
         extra = {"eta": eta, "variance_noise": noise[i]} if eta else {}
         x = reference.step(wave(x, int(t) + 1), t, x, **extra).prev_sample
-    torch.testing.assert_close(ours, x, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(samples, x, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("steps", [0, 1001])

@@ -60,7 +60,7 @@ def test_checkpoint_with_several_roles_is_sampled_once(
     for stem, number in (("epoch_001", 1), ("best", best), ("last", last)):
         checkpoints.save(tmp_path / f"{stem}.safetensors", {"w": torch.ones(1)}, {"epoch": number})
     by_epoch = sample.checkpoint_roles(tmp_path, epoch)
-    assert {number: found for number, (_, found) in by_epoch.items()} == roles
+    assert {number: names for number, (_, names) in by_epoch.items()} == roles
 
 
 def test_each_model_is_sampled_by_its_own_sampler(folder: Path) -> None:

@@ -92,8 +92,8 @@ def degrade(
 def draw_schedules(
     schedules: Mapping[str, np.ndarray], colours: Mapping[str, str], ylabel: str
 ) -> Figure:
-    """The schedules of models, each (T + 1,), over t. All but the first
-    are dashed and thinner, because schedules may be equal."""
+    """The schedules of models, each (T + 1,), over t. All but the first are dashed and thinner,
+    because schedules may be equal."""
     figure, axis = plt.subplots(figsize=(4.6, 2.8))
     for i, (name, y) in enumerate(schedules.items()):
         axis.plot(y, color=colours[name], label=name, ls="--" if i else "-", lw=1.5 if i else 2)

@@ -1,0 +1,42 @@
+"""The budget of training and sampling, compared with that of the published report."""
+
+from __future__ import annotations
+
+import pytest
+
+from diffusion.reporting.budget import Budget
+
+PUBLISHED = {"epochs": 75, "images": 48_000, "samples": 1000}
+
+
+def budget(*epochs: int, images: int = 48_000, samples: int = 1000) -> Budget:
+    return Budget(dict(zip("abcd", epochs, strict=False)), images, samples, PUBLISHED)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "words", "share"),
+    [
+        ((10, 10), "10 epochs", "13.3 %"),
+        ((20, 10, 10), "10 (b and c) or 20 (a) epochs", "13.3 % to 26.7 %"),
+        ((10, 20, 75), "10 (a) or 20 (b) or 75 (c) epochs", "13.3 % to 100 %"),
+    ],
+)
+def test_different_epochs_are_stated_by_model(
+    epochs: tuple[int, ...], words: str, share: str
+) -> None:
+    assert (budget(*epochs).words, budget(*epochs).share) == (words, share)
+
+
+def test_the_model_with_the_fewest_epochs_decides() -> None:
+    """10 published epochs suffice for conclusions, and 75 are the complete budget."""
+    assert not budget(9, 75).conclusive
+    assert budget(10, 75).conclusive
+    assert not budget(10, 75).complete
+    assert not budget(75, 74).complete
+    assert budget(75, 80).complete
+    assert not budget(75, 80, images=47_000).complete
+
+
+def test_few_scored_images_allow_no_conclusion() -> None:
+    assert not budget(75, samples=999).conclusive
+    assert not budget(75, samples=999).complete
