@@ -13,7 +13,13 @@ from diffusion.metrics.params import EvaluationParams
 from diffusion.models.params import DesignParams, Name
 from diffusion.reporting.params import FiguresParams
 from diffusion.runtime.params import Precision, Section, Seed
-from diffusion.sampling.params import Sampler, SamplingParams, StepStudyParams, samplers_for
+from diffusion.sampling.params import (
+    Cold,
+    Sampler,
+    SamplingParams,
+    StepStudyParams,
+    samplers_for,
+)
 from diffusion.training.params import RecipeParams, TrainingParams
 
 
@@ -32,14 +38,17 @@ class ModelParams(DesignParams):
                 f"sampler.kind is '{self.sampler.kind}', must be {words} for "
                 f"{self.degradation.kind} degradation that predicts {self.network.predicts}"
             )
-        if getattr(self.sampler, "start", "") == "noise" and self.degradation.kind != "impulse":
+        if isinstance(self.sampler, Cold):
+            if self.sampler.start == "noise" and self.degradation.kind != "impulse":
+                raise ValueError(
+                    "sampler.start is 'noise', must be 'validation' or 'train' for "
+                    f"{self.degradation.kind} degradation"
+                )
+        elif self.sampler.steps_of(self.degradation.T) > self.degradation.T:
             raise ValueError(
-                "sampler.start is 'noise', must be 'validation' or 'train' for "
-                f"{self.degradation.kind} degradation"
+                f"sampler.steps is {self.sampler.steps_of(self.degradation.T)}, "
+                f"must not exceed degradation.T, {self.degradation.T}"
             )
-        steps, T = getattr(self.sampler, "steps", 1), self.degradation.T
-        if steps > T:
-            raise ValueError(f"sampler.steps is {steps}, must not exceed degradation.T, {T}")
         return self
 
 
