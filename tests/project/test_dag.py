@@ -1,4 +1,4 @@
-"""dvc.yaml says the truth, and DVC runs what has changed and nothing else."""
+"""dvc.yaml is complete, and DVC runs what has changed and nothing else."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class Workspace:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """After one whole run, on images of the layout of MNIST in place of the download."""
+    """After a complete run, on images in the format of MNIST instead of the download."""
     folder = tmp_path_factory.mktemp("dvc") / "project"
     copy_project(folder, TINY)
     workspace = Workspace(folder)
@@ -221,14 +221,14 @@ def read_if_file(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("place", "content", "said"),
+    ("place", "content", "message"),
     [
         (".dvc/tmp/rwlock", "", "Unable to read RWLock-file"),
         (".dvc/cache/runs", "cmd: python -m stages.check_params\n", "'outs'"),
     ],
 )
 def test_what_an_ended_dvc_left_half_written_can_be_mended(
-    workspace: Workspace, place: str, content: str, said: str
+    workspace: Workspace, place: str, content: str, message: str
 ) -> None:
     path = workspace.folder / place
     if path.is_dir():
@@ -237,9 +237,9 @@ def test_what_an_ended_dvc_left_half_written_can_be_mended(
     path.write_text(content)
     lock = workspace.folder / "dvc.lock"
     values = yaml.safe_load(lock.read_text())
-    recorded = values["stages"].pop("train@model2")  # it had not come to that
+    recorded = values["stages"].pop("train@model2")  # as if dvc had been killed before this stage
     lock.write_text(yaml.safe_dump(values))
-    assert said in workspace.dvc("repro", "--single-item", "train@model2", succeeds=False)
+    assert message in workspace.dvc("repro", "--single-item", "train@model2", succeeds=False)
     assert mend(workspace.folder) == [path]
     workspace.dvc("repro", "--single-item", "train@model2")
     assert yaml.safe_load(lock.read_text())["stages"]["train@model2"] == recorded
@@ -255,8 +255,8 @@ def test_outputs_are_where_they_belong(workspace: Workspace) -> None:
     }
     metrics = workspace.json("report/metrics.json")
     assert set(metrics) == {"classifier", "real", "model2", "model4"}
-    ways = {"degraded", "median_filter", "one_step", "naive", "improved"}
-    assert set(metrics["model4"]["restoration"]) == ways
+    sets = {"degraded", "median_filter", "one_step", "naive", "improved"}
+    assert set(metrics["model4"]["restoration"]) == sets
     assert all(scores["psnr"] > 0 for scores in metrics["model4"]["restoration"].values())
     shown = workspace.dvc("metrics", "show")
     assert "model2.fid" in shown
