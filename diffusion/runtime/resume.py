@@ -22,9 +22,9 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from diffusion.runtime import checkpoints, distributed, paths
+from diffusion.runtime import checkpoints, distributed, files, paths
 from diffusion.runtime.errors import UserError
-from diffusion.runtime.startup import is_orphaned
+from diffusion.runtime.startup import is_orphaned, is_run_by_dvc
 
 PROJECT = ("diffusion.", "stages.", "__main__.")  # the stage itself is the main module
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,6 +118,14 @@ class ResumableRun:
     def count(self, prefix: str) -> int:
         """The number of saved parts whose names start with a prefix."""
         return len(list(self.folder.glob(f"{prefix}*.safetensors")))
+
+    def preview(self, output: Path, target: Path) -> None:
+        """Show a file of the unfinished outputs at its place, where `commit` will replace it.
+
+        Only DVC has deleted the earlier outputs there, so nothing is shown unless it runs this.
+        """
+        if distributed.is_rank_zero() and output.exists() and is_run_by_dvc():
+            files.write(target, output.read_bytes())
 
     def commit(self, outputs: dict[Path, Path]) -> None:
         """Move the complete outputs to their places, and delete the state.
