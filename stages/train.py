@@ -62,12 +62,12 @@ def main() -> None:
         if distributed.is_rank_zero():
             files.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
         loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t)
-        watched = paths.MODELS / name / fit.HISTORY
-        train = fit.Fit(run, model, state, params, epochs, loop, watched)
+        train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))
         best = train(training.to(device), validation.to(device))
         run.commit(
             {
                 run.outputs / fit.WEIGHTS: paths.MODELS / name,
+                run.outputs / fit.HISTORY: paths.history(name),
                 run.outputs / fit.SECONDS: paths.TIMES / f"{name}.json",
                 run.outputs / fit.METRICS: paths.metrics("train", name),
             }

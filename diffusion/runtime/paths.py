@@ -20,6 +20,7 @@ REAL_FEATURES = REAL / "features.safetensors"
 REAL_INCEPTION = REAL / "inception.safetensors"
 REAL_SCORES = REAL / "scores.json"
 MODELS = RESULTS / "models"
+HISTORY = RESULTS / "history"
 TIMES = RESULTS / "times"
 SAMPLES = RESULTS / "samples"
 SCORES = RESULTS / "scores"
@@ -43,6 +44,11 @@ RESUME = Path("scratch/resume")
 def weights(model: str, checkpoint: str = "best") -> Path:
     """The weights of a model; checkpoint: best, last or epoch_<number>."""
     return MODELS / model / f"{checkpoint}.safetensors"
+
+
+def history(model: str) -> Path:
+    """The losses of every epoch of a model, which is there while it is trained, too."""
+    return HISTORY / f"{model}.csv"
 
 
 def samples(model: str, epoch: int) -> Path:

@@ -20,9 +20,8 @@ from diffusion.training.params import TrainingParams
 from diffusion.training.state import TrainState
 
 COLUMNS = ("epoch", "images", "train_loss", "validation_loss", "learning_rate")
-WEIGHTS = "weights"  # outputs of the run: a folder, and two files
-SECONDS, METRICS = "times.json", "metrics.json"
-HISTORY = "history.csv"
+WEIGHTS = "weights"  # outputs of the run: a folder, and three files
+HISTORY, SECONDS, METRICS = "history.csv", "times.json", "metrics.json"
 
 
 @dataclass
@@ -30,8 +29,8 @@ class Fit:
     """The training of one model.
 
     run: keeps the state after each epoch, and the outputs: in WEIGHTS the checkpoints `best`,
-    `last` and `epoch_<number>`, and history.csv; in SECONDS the time at the end of each epoch;
-    in METRICS the smallest validation loss and its epoch, by the name of the model.
+    `last` and `epoch_<number>`; in HISTORY the losses of each epoch, in SECONDS the time at its
+    end; in METRICS the smallest validation loss and its epoch.
     epochs: of this model; of `params` the checkpoints and the dtype of the weights are used.
     watched: where DVC and an editor find the history while the training runs.
     """
@@ -85,7 +84,7 @@ class Fit:
             return {"epoch": 0, "best": float("inf"), "rows": [], "seconds": []}
         tensors, done = saved
         self.state.load_state_dict(tensors, done)
-        self.run.preview(self.run.outputs / WEIGHTS / HISTORY, self.watched)
+        self.run.preview(self.run.outputs / HISTORY, self.watched)
         print(
             f"{self.run.label}: continues after epoch {done['epoch']} of {self.epochs}", flush=True
         )
@@ -114,8 +113,8 @@ class Fit:
                 epoch=epoch,
                 validation_loss=validation_loss,
             )
-        write_csv(folder / HISTORY, COLUMNS, done["rows"])
-        self.run.preview(folder / HISTORY, self.watched)
+        write_csv(self.run.outputs / HISTORY, COLUMNS, done["rows"])
+        self.run.preview(self.run.outputs / HISTORY, self.watched)
         write_json(self.run.outputs / SECONDS, {"seconds": [round(s, 1) for s in done["seconds"]]})
         # Last: until the state is on disk, this epoch counts as not trained.
         tensors, description = self.state.state_dict()

@@ -250,7 +250,6 @@ def test_outputs_are_where_they_belong(workspace: Workspace) -> None:
     assert {p.name for p in (folder / "results/models/model2").iterdir()} >= {
         "best.safetensors",
         "epoch_001.safetensors",
-        "history.csv",
         "last.safetensors",
     }
     metrics = workspace.json("report/scores.json")
