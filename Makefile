@@ -11,11 +11,6 @@ PAPER := training.epochs=75 inception.use=auto inception.reference=10000
 
 SEEDS ?= 1,2,3
 
-# Columns of `make table`: parameters that differ, and the most important scores.
-SECTIONS := data|classifier|training|models|sampling|step_study|evaluation|inception
-COLUMNS := Experiment|Created|State|seed|precision|($(SECTIONS))\..*
-SHOWN   := .*\.(validation_loss|is|fid|psnr)
-
 .DEFAULT_GOAL := repro
 .PHONY: repro paper quick bench sweep search table seeds ablate test lint help clean ready
 
@@ -47,7 +42,7 @@ search: $(STAMP) ready  ## the best METRIC=model1.fid of TRIALS=20 experiments: 
 	python -m tools.search $(METRIC) $(foreach pair,$(SET),'$(pair)') --trials $(or $(TRIALS),20) $(addprefix --target ,$(TARGET))
 
 table: $(STAMP)  ## the experiments with their differences and scores
-	@dvc exp show --only-changed --md --drop '^(?!($(COLUMNS)|$(SHOWN))$$)'
+	@python -m tools.table
 
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3, as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)

@@ -1,4 +1,4 @@
-"""Draw every figure of the report, and write the tables of dvc plots, from results alone."""
+"""Draw every figure of the report, and write the tables behind them, from results alone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ def main() -> None:
     for model in models:
         images.draw(gallery, model, params.examples_per_digit)
         film.draw(gallery, model.name)
-    losses.write_table(models)
     scores.write_table(models)
     print(f"figures: {len(list(paths.FIGURES.glob('*.png')))} figures in {paths.FIGURES}")
 

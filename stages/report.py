@@ -1,4 +1,4 @@
-"""Write report.md, report.html and metrics.json in report/ from results and figures alone."""
+"""Write report.md, report.html and scores.json in report/ from results and figures alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main() -> None:
     real = files.read_json(paths.REAL_SCORES)
     classifier = files.read_json(paths.CLASSIFIER_SCORES)
     published = read_published()
-    metrics = summary.metrics(models, real, classifier["accuracy"])
+    scores = summary.scores(models, real, classifier["accuracy"])
     compute = summary.training_compute(models)
     epochs = {name: params.epochs(name) for name in params.models}
     budget = Budget(epochs, params.training.images, params.sampling.images, published)
@@ -45,8 +45,8 @@ def main() -> None:
             "packages": provenance.packages(),
         },
     )
-    html = page.render(text, paths.REPORT, environment.get_template("page.html.j2"), metrics)
-    files.write_json(paths.REPORT / "metrics.json", metrics)
+    html = page.render(text, paths.REPORT, environment.get_template("page.html.j2"), scores)
+    files.write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())
     print(f"report: {(paths.REPORT / 'report.html').resolve()}")

@@ -16,7 +16,7 @@ from markupsafe import Markup
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
-def render(text: str, folder: Path, template: jinja2.Template, metrics: dict[str, Any]) -> str:
+def render(text: str, folder: Path, template: jinja2.Template, scores: dict[str, Any]) -> str:
     """Markdown -> HTML. folder: where relative links to images start.
 
     HTML in the Markdown is escaped. Raises FileNotFoundError if an image is missing.
@@ -29,7 +29,7 @@ def render(text: str, folder: Path, template: jinja2.Template, metrics: dict[str
     contents = headings(tokens)
     title = next(token.content for token in tokens if token.type == "inline")
     body = Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 (escaped above)
-    return template.render(title=title, contents=contents, body=body, metrics=metrics)
+    return template.render(title=title, contents=contents, body=body, scores=scores)
 
 
 def embed(tokens: list[Token], folder: Path) -> None:

@@ -253,10 +253,9 @@ def test_outputs_are_where_they_belong(workspace: Workspace) -> None:
     assert {p.name for p in (folder / "results/models/model2").iterdir()} >= {
         "best.safetensors",
         "epoch_001.safetensors",
-        "history.csv",
         "last.safetensors",
     }
-    metrics = workspace.json("report/metrics.json")
+    metrics = workspace.json("report/scores.json")
     assert set(metrics) == {"classifier", "real", "model2", "model4"}
     sets = {"degraded", "median_filter", "one_step", "naive", "improved"}
     assert set(metrics["model4"]["restoration"]) == sets
@@ -279,17 +278,17 @@ def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
 
 
 def test_a_learning_rate_touches_its_model_alone(workspace: Workspace) -> None:
-    before = workspace.json("report/metrics.json")
+    before = workspace.json("report/scores.json")
     workspace.edit("learning_rate: 0.001", "learning_rate: 1e-02")  # as exp run writes it
     changed = {f"{stage}@model2" for stage in PER_MODEL}
     assert workspace.repro() == {"check_params", "figures", "report"} | changed
-    after = workspace.json("report/metrics.json")
+    after = workspace.json("report/scores.json")
     assert after["model4"] == before["model4"]
     assert after["model2"] != before["model2"]
     # Back to what was run before: everything comes from the run cache, with the same numbers.
     workspace.edit("learning_rate: 1e-02", "learning_rate: 0.001")
     assert not workspace.repro() & changed
-    assert workspace.json("report/metrics.json") == before
+    assert workspace.json("report/scores.json") == before
 
 
 def test_a_figure_setting_redraws_and_nothing_more(workspace: Workspace) -> None:
@@ -399,14 +398,14 @@ def test_a_block_in_params_is_a_new_model_and_removing_it_leaves_no_trace(
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     new = {f"{stage}@model5" for stage in PER_MODEL}
     assert workspace.repro() == new | {"check_params", "figures", "report"}
-    assert "model5" in workspace.json("report/metrics.json")
+    assert "model5" in workspace.json("report/scores.json")
     report = workspace.folder / "report"
     assert (report / "figures/progress_model5.png").exists()
     assert "model5" in (report / "report.md").read_text()
 
     path.write_text(text)
     assert workspace.repro() <= {"check_params", "figures", "report"}
-    assert "model5" not in workspace.json("report/metrics.json")
+    assert "model5" not in workspace.json("report/scores.json")
     assert "model5" not in (report / "report.md").read_text()
     assert not list((report / "figures").glob("*model5*"))
 

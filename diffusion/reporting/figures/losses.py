@@ -11,8 +11,6 @@ from diffusion.reporting.params import FiguresParams
 from diffusion.reporting.published import Losses, Published, published_losses
 from diffusion.reporting.results import ModelResults, by_kind
 from diffusion.reporting.style import REAL, Gallery, row_of_panels, set_scale
-from diffusion.runtime import paths
-from diffusion.runtime.files import write_csv
 
 Curve = tuple[np.ndarray, np.ndarray]  # x, y
 LOSSES = {"v": "mean squared error of v", "categorical": "cross-entropy"}
@@ -118,14 +116,3 @@ def draw_validation(
 def cross(values: np.ndarray) -> str:
     """The marker of published values: a cross if they are too few for a line."""
     return "x" if len(values) < 5 else ""
-
-
-def write_table(models: Iterable[ModelResults]) -> None:
-    """The losses by epoch, for `dvc plots`."""
-    columns = ("model", "epoch", "train_loss", "validation_loss")
-    rows = (
-        (model.name, int(row["epoch"]), row["train_loss"], row["validation_loss"])
-        for model in models
-        for row in model.history
-    )
-    write_csv(paths.PLOTS / "loss.csv", columns, rows)
