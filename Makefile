@@ -20,7 +20,7 @@ SHOWN   := .*\.(validation_loss|is|fid|psnr)
 .PHONY: repro paper quick bench sweep table seeds ablate test lint help clean ready
 
 repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
-	@[ -e data/mnist ] || dvc repro download download_inception  # no remote has them
+	@[ -e data/mnist_idx -a -e .dvc/cache ] || dvc repro download download_inception  # no remote has them
 	$(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro --pull)
 	@echo "report: $(CURDIR)/report/report.html"
 
@@ -30,7 +30,7 @@ paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
 
 quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick
 	python -m tools.copy_project scratch/quick --quick
-	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(wildcard $(CURDIR)/data/mnist)}" dvc repro
+	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(firstword $(wildcard $(CURDIR)/data/mnist_idx $(CURDIR)/data/mnist))}" dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
 bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
