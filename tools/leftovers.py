@@ -79,6 +79,8 @@ def main() -> None:
         print(f"{path} is not of a model in {paths.PARAMS}: moved to {put_away(path)}")
     for name in forget(known):
         print(f"{LOCK}: removed the record of {name}")
+    for name in sorted(set(load(PIPELINE).get("artifacts", {})) - set(models)):
+        print(f"{PIPELINE}: the artifact {name} is not of a model: delete its line")
 
 
 if __name__ == "__main__":
