@@ -76,5 +76,4 @@ $(STAMP): requirements.txt constraints.txt
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --requirement requirements.txt
-	python -m tools.offline_plots
 	@touch $(STAMP)
