@@ -11,13 +11,8 @@ PAPER := training.epochs=75 inception.use=auto inception.reference=10000
 
 SEEDS ?= 1,2,3
 
-# Columns of `make table`: parameters that differ, and the most important scores.
-SECTIONS := data|classifier|training|models|sampling|step_study|evaluation|inception
-COLUMNS := Experiment|Created|State|seed|precision|($(SECTIONS))\..*
-SHOWN   := .*\.(validation_loss|is|fid|psnr)
-
 .DEFAULT_GOAL := repro
-.PHONY: repro paper quick bench sweep table seeds ablate test lint help clean ready
+.PHONY: repro paper quick bench sweep search table seeds ablate test lint help clean ready
 
 repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
 	@[ -e data/mnist_idx -a -e .dvc/cache ] || dvc repro download download_inception  # no remote has them
@@ -42,8 +37,12 @@ sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4"
 	dvc exp run --run-all --jobs $(or $(JOBS),1)
 	@$(MAKE) --no-print-directory table
 
+search: $(STAMP) ready  ## the best METRIC=model1.fid of TRIALS=20 experiments: SET="key=low:high other=a|b"
+	@[ -n "$(METRIC)" ] && [ -n '$(SET)' ] || { echo 'error: METRIC or SET is empty, must be like METRIC=model1.fid SET="models.model1.training.learning_rate=log:1e-4:1e-2"'; exit 1; }
+	python -m tools.search $(METRIC) $(foreach pair,$(SET),'$(pair)') --trials $(or $(TRIALS),20) $(addprefix --target ,$(TARGET))
+
 table: $(STAMP)  ## the experiments with their differences and scores
-	@dvc exp show --only-changed --md --drop '^(?!($(COLUMNS)|$(SHOWN))$$)'
+	@python -m tools.table
 
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3, as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)

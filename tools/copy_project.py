@@ -37,8 +37,8 @@ QUICK = {
     "inception.use": "auto",
     "inception.reference": 50,
 }
-RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/metrics.json")
-RESULT_FOLDERS = ("report/figures", "report/plots")
+RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/scores.json")
+RESULT_FOLDERS = ("report/figures", "report/media", "report/plots")
 IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
 IGNORED = {"__pycache__", "cache", "tmp"}
 

@@ -30,7 +30,8 @@ def outputs(models: Iterable[str]) -> Outputs:
     for name, stage in load(PIPELINE)["stages"].items():
         outs = [
             next(iter(out)) if isinstance(out, dict) else out
-            for out in (*stage["outs"], *stage.get("metrics", ()))
+            for kind in ("outs", "metrics", "plots")
+            for out in stage.get(kind, ())
         ]
         if "matrix" in stage:
             for model in models:

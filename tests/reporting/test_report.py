@@ -241,8 +241,8 @@ def test_the_page_contains_everything_that_it_shows(folder: Path, html: str) -> 
     assert len(sources) == len(set((folder / "report/figures").glob("*.png")))
     assert all(source.startswith("data:image/") for source in sources)
     assert not re.findall(r'(?:href|src)="(?!data:|#)', html)
-    embedded = re.search(r'id="metrics">(.*?)</script>', html, flags=re.S).group(1)
-    assert json.loads(embedded) == json.loads((folder / "report/metrics.json").read_text())
+    embedded = re.search(r'id="scores">(.*?)</script>', html, flags=re.S).group(1)
+    assert json.loads(embedded) == json.loads((folder / "report/scores.json").read_text())
 
 
 def test_the_page_escapes_the_text_of_results(html: str) -> None:

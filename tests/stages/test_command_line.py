@@ -21,3 +21,18 @@ def test_every_stage_has_a_help_text(stage: str) -> None:
     )
     assert done.stdout.startswith(f"usage: python -m stages.{stage} [-h]")
     assert f"dvc repro {stage}" in done.stdout
+
+
+@pytest.mark.parametrize("stage", ["train", "sample", "evaluate", "step_study"])
+def test_unknown_model_is_refused_in_one_sentence(stage: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"stages.{stage}", "modell1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "modell1" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
