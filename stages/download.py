@@ -23,8 +23,8 @@ def main() -> None:
     others = there - set(files)
     if others:
         raise UserError(
-            f"{paths.MNIST} also has {', '.join(sorted(others))}, which is not of MNIST: move it to "
-            f"{paths.SUPPLIED_MNIST} or delete it"
+            f"{paths.MNIST} also has {', '.join(sorted(others))}, which is not of MNIST: "
+            f"move it to {paths.SUPPLIED_MNIST} or delete it"
         )
     for name, content in files.items():
         write(paths.MNIST / name, content)

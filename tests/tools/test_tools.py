@@ -10,11 +10,12 @@ import pytest
 import yaml
 from conftest import ROOT
 from packaging.specifiers import SpecifierSet
+from ruamel.yaml import YAML
 
 from diffusion.params import ModelParams, Params
-from diffusion.runtime.params import load, validate
+from diffusion.runtime.params import load, parse, validate
 from tools import ablate
-from tools.copy_project import copy_project, set_key
+from tools.copy_project import copy_project, override, set_key, write_params
 from tools.over_seeds import over_seeds
 
 
@@ -28,6 +29,30 @@ def test_copy_has_separate_params_and_no_results(tmp_path: Path) -> None:
     assert (tmp_path / "copy/stages/train.py").exists()
     for absent in ("dvc.lock", "report/report.md", "report/figures", "results", ".venv", ".git"):
         assert not (tmp_path / "copy" / absent).exists()
+
+
+def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_every_reader(
+    tmp_path: Path,
+) -> None:
+    """`dvc exp run -S` writes YAML 1.2: `off` is a string, `1e-05` a number."""
+    folder, params = tmp_path / "copy", tmp_path / "copy/params.yaml"
+    copy_project(folder, {})
+    text = params.read_text().replace("use: 'off'", "use: off").replace("0.0002", "2e-04")
+    values = parse(text)
+    assert values["inception"]["use"] == "off"
+    write_params(params, values | {"note": "1e5"})
+    assert load(params) == values | {"note": "1e5"}
+    for read in (yaml.safe_load, YAML(typ="safe").load):  # YAML 1.1; that of DVC
+        again = read(params.read_text())
+        assert again["inception"]["use"] == "off"
+        assert again["models"]["model1"]["training"]["learning_rate"] == 0.0002
+        assert again["note"] == "1e5"
+
+
+@pytest.mark.parametrize("argument", ["inception.use=off", "inception.use='off'"])
+def test_override_is_read_as_dvc_reads_it(argument: str) -> None:
+    assert override(argument) == ("inception.use", "off")
+    assert override("models.model1.training.learning_rate=1e-4")[1] == 0.0001
 
 
 def test_only_known_keys_can_be_set() -> None:
@@ -98,7 +123,8 @@ def test_pre_commit_runs_the_pinned_ruff() -> None:
     pinned = re.findall(r"^ruff==\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
-    assert [hook["additional_dependencies"] for hook in hooks] == [pinned, pinned]
+    by_pre_commit = [hook for hook in hooks if hook["language"] == "python"]
+    assert [hook["additional_dependencies"] for hook in by_pre_commit] == [pinned, pinned]
 
 
 def test_container_and_conda_have_the_same_pins_and_a_supported_python() -> None:
