@@ -25,27 +25,27 @@ def main() -> None:
     budget = Budget(epochs, params.training.images, params.sampling.images, published)
     known = published["models"]
 
+    context = {
+        "params": params,
+        "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
+        "models": models,
+        "real": real,
+        "classifier": classifier,
+        "published": published,
+        "budget": budget,
+        "findings": list(findings.findings(models, real, known)) if budget.conclusive else [],
+        "beyond": list(findings.beyond(models, real, compute, known)),
+        "inception_note": paths.INCEPTION_NOTE.read_text(encoding="utf-8").strip(),
+        "figures": {path.name for path in paths.FIGURES.iterdir()},
+        "trained_on": provenance.trained_on(models),
+        "commit": provenance.commit(),
+        "packages": provenance.packages(),
+    }
     environment = templates.environment(paths.TEMPLATES)
-    text = templates.markdown(
-        environment,
-        {
-            "params": params,
-            "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
-            "models": models,
-            "real": real,
-            "classifier": classifier,
-            "published": published,
-            "budget": budget,
-            "findings": list(findings.findings(models, real, known)) if budget.conclusive else [],
-            "beyond": list(findings.beyond(models, real, compute, known)),
-            "inception_note": paths.INCEPTION_NOTE.read_text(encoding="utf-8").strip(),
-            "figures": {path.name for path in paths.FIGURES.iterdir()},
-            "trained_on": provenance.trained_on(models),
-            "commit": provenance.commit(),
-            "packages": provenance.packages(),
-        },
-    )
-    html = page.render(text, paths.REPORT, environment.get_template("page.html.j2"), scores)
+    text = templates.markdown(environment, context)
+    page_text = templates.markdown(environment, context, page=True)
+    frame = environment.get_template("page.html.j2")
+    html = page.render(page_text, paths.REPORT, frame, scores)
     files.write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())

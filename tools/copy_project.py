@@ -38,7 +38,7 @@ QUICK = {
     "inception.reference": 50,
 }
 RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/scores.json")
-RESULT_FOLDERS = ("report/figures", "report/plots")
+RESULT_FOLDERS = ("report/figures", "report/media", "report/plots")
 IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
 IGNORED = {"__pycache__", "cache", "tmp"}
 

@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+MEDIA = "media"  # the folder of vector graphics and animations
+ENLARGED = 3  # the side of a pixel of an animation
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -33,14 +35,27 @@ def render(text: str, folder: Path, template: jinja2.Template, scores: dict[str,
 
 
 def embed(tokens: list[Token], folder: Path) -> None:
-    """Embed the images in the page, as SVG if there is one."""
+    """Embed the images in the page: as SVG if there is one, and animations enlarged."""
     for token in tokens:
         embed(token.children or [], folder)
         if token.type == "image":
             path = folder / str(token.attrs["src"])
-            vector = path.with_suffix(".svg")
-            token.attrs["src"] = data_uri(vector if vector.exists() else path)
-            token.attrs["class"] = "lines" if vector.exists() else "pixels"
+            vector = folder / MEDIA / f"{path.stem}.svg"
+            if vector.exists():
+                path, kind = vector, "lines"
+            elif path.parent.name == MEDIA:
+                kind = "film"
+                token.attrs["width"] = ENLARGED * png_width(path)
+            else:
+                kind = "pixels"
+            token.attrs["src"] = data_uri(path)
+            token.attrs["class"] = kind
+
+
+def png_width(path: Path) -> int:
+    """The width of a PNG in pixels, from its header."""
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(20)[16:], "big")
 
 
 def data_uri(path: Path) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
-MNIST = Path("data/mnist")
+MNIST = Path("data/mnist_idx")  # verified by the stage download
+SUPPLIED_MNIST = Path("data/mnist")  # where a user may put the files
 INCEPTION = Path("data/inception")
 INCEPTION_WEIGHTS = INCEPTION / "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_NOTE = INCEPTION / "README.txt"

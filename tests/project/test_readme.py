@@ -235,7 +235,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     (shell.folder / "block.py").unlink()
     assert "receptive field" in run("python -m tools.describe model1")
     assert "64 images of model1" in run("python -m tools.generate model1")
-    digit = mnist.images("train", shell.folder / "data/mnist")[0, 0].numpy()
+    digit = mnist.images("train", shell.folder / "data/mnist_idx")[0, 0].numpy()
     Image.fromarray(digit).save(shell.folder / "digit.png")
     assert "restored.png: degraded, one step, naive, improved" in run("python -m tools.restore")
     assert "dvc repro sample@MODEL" in run("python -m stages.sample")
@@ -295,7 +295,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     clone(shell, "colleague")
     run("dvc pull")
     assert (shell.folder / "results/models/model1/best.safetensors").exists()
-    assert not (shell.folder / "data/mnist").exists()
+    assert not (shell.folder / "data/mnist_idx").exists()
     ran = run("dvc repro --pull")
     assert "Running stage" not in ran
     assert "up to date" in ran

@@ -20,7 +20,7 @@ from tools.copy_project import copy_project
 
 Dvc = Callable[..., str]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-DOWNLOADED = {"data/mnist", "data/inception"}
+DOWNLOADED = {"data/mnist_idx", "data/inception"}
 
 
 def outputs() -> Iterator[str]:
@@ -116,7 +116,7 @@ def test_a_colleague_gets_the_results_and_computes_nothing(
     assert pushed == set(results) - in_git - public
 
     clone = tmp_path / "clone"  # what git would bring
-    hidden = shutil.ignore_patterns("results", "mnist", "inception", "cache", "tmp")
+    hidden = shutil.ignore_patterns("results", "mnist_idx", "inception", "cache", "tmp")
     shutil.copytree(project, clone, ignore=hidden)
     dvc(clone, "pull", "--allow-missing")
     assert digests(clone) == {k: v for k, v in results.items() if k not in public}

@@ -33,18 +33,18 @@ def draw(
             for m in group
             if comparable(m, known, published)
         }
-        gallery.save_lines(f"loss_{kind}", draw_by_epoch(group, colours, shown, scale))
+        gallery.add_lines(f"loss_{kind}", draw_by_epoch(group, colours, shown, scale))
 
     seen = {name: (epoch * published["images"], y) for name, (epoch, _, y) in known.items()}
     by_images = draw_validation(models, colours, lambda m: m.column("images"), scale, seen)
     for axis in by_images.axes:
         axis.set(xlabel="training images seen", xscale="log")
-    gallery.save_lines("loss_by_images", by_images)
+    gallery.add_lines("loss_by_images", by_images)
     if params.wall_clock:
         by_time = draw_validation(models, colours, lambda m: np.array(m.seconds) / 60, scale, {})
         for axis in by_time.axes:
             axis.set(xlabel="minutes of training")
-        gallery.save_lines("loss_by_time", by_time)
+        gallery.add_lines("loss_by_time", by_time)
 
 
 def comparable(model: ModelResults, known: Mapping[str, Losses], published: Published) -> bool:

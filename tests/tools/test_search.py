@@ -1,0 +1,462 @@
+"""A search by DVC experiments, in a small project of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import matplotlib.pyplot as plt
+import numpy as np
+import optuna
+import pytest
+import yaml
+from conftest import ROOT
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+from PIL import Image
+
+from diffusion.runtime.errors import UserError
+from tools.search import __main__ as search
+from tools.search import picture, space, target, trials
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # in its own code
+
+PARAMS = {"model": {"rate": 0.5, "kind": "plain", "hidden": [8, 8]}, "figures": {"dpi": 150}}
+DVC = {
+    "stages": {
+        "score": {
+            "cmd": f"{sys.executable} score.py",
+            "deps": ["score.py"],
+            "params": ["model"],
+            "metrics": [{"score.json": {"cache": False}}],
+        },
+        "study": {
+            "cmd": """echo '{"model": {"steps": 7}}' > study.json""",
+            "deps": ["score.json"],
+            "metrics": [{"study.json": {"cache": False}}],
+        },
+    }
+}
+SCORE = """
+import json, os, pathlib, signal, sys, time, yaml
+model = yaml.safe_load(open("params.yaml"))["model"]
+if model["rate"] > 0.8:
+    sys.exit("the rate is too high")
+hold = pathlib.Path(os.environ["DVC_ROOT"], "scratch/hold")
+if hold.exists():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback
+    hold.write_text(str(os.getpid()))
+    time.sleep(60)
+loss = (model["rate"] - 0.3) ** 2 + (model["kind"] != "plain")
+json.dump({"model": {"loss": loss}}, open("score.json", "w"))
+"""
+RATE, KIND = "model.rate=0.0:1.0", "model.kind=plain|other"
+
+
+def run(folder: Path, *command: str) -> None:
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a committed result."""
+    folder = tmp_path_factory.mktemp("search")
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(DVC))
+    (folder / "score.py").write_text(SCORE)
+    (folder / ".gitignore").write_text("/scratch/\n")
+    run(folder, "git", "init", "-q")
+    for key, value in (("user.name", "t"), ("user.email", "t@example.org")):
+        run(folder, "git", "config", key, value)
+    for command in (["init"], ["config", "core.analytics", "false"], ["repro"]):
+        run(folder, sys.executable, "-m", "dvc", "-q", *command)
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-q", "-m", "start")
+    return folder
+
+
+@pytest.fixture
+def project(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(repository)
+    return repository
+
+
+def start(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """Run the command in this process."""
+    monkeypatch.setattr(sys, "argv", ["tools.search", *arguments])
+    search.main()
+
+
+def load_study(name: str) -> optuna.Study:
+    backend = JournalFileBackend(str(search.FOLDER / f"{name}.log"))
+    return optuna.load_study(study_name=name, storage=JournalStorage(backend))
+
+
+def loss(rate: float, kind: str) -> float:
+    return (rate - 0.3) ** 2 + (kind != "plain")
+
+
+def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_dvc(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["model.loss", RATE, KIND, "--seed", "0", "--trials"]
+    start(monkeypatch, *command, "2")
+    start(monkeypatch, *command, "4")
+    printed = capfd.readouterr().out
+    assert printed.count("Reproducing experiment") == 4  # the second run has continued
+    assert "best of 3 trials (1 failed)" in printed
+    names = target.experiment_names()
+    done: dict[str, dict[str, Any]] = {}
+    for number, trial in enumerate(load_study("model-loss").trials):
+        name = f"search-model-loss-{number}"
+        rate, kind = trial.params["model.rate"], trial.params["model.kind"]
+        assert (name in names) == (rate <= 0.8)
+        if name in names:
+            assert (
+                dvc.api.params_show(rev=name)["model"] | {"rate": rate, "kind": kind}
+                == (dvc.api.params_show(rev=name)["model"])
+            )
+            assert trial.value == loss(rate, kind)
+            done[name] = trial.params
+        else:
+            assert trial.state == TrialState.FAIL
+            assert f"trial {number} failed" in printed
+    assert len(done) == 3
+    with Image.open(search.FOLDER / "model-loss.png") as image:
+        assert image.size == (1530, 435)  # three panels
+        assert np.asarray(image.convert("L")).std() > 10
+
+    best = min(done, key=lambda name: loss(*done[name].values()))
+    assert printed.count(f"apply it by: dvc exp apply {best}\n") == 1
+    run(project, sys.executable, "-m", "dvc", "-q", "exp", "apply", best)
+    model = yaml.safe_load((project / "params.yaml").read_text())["model"]
+    assert {"model.rate": model["rate"], "model.kind": model["kind"]} == done[best]
+    assert json.loads((project / "score.json").read_text())["model"]["loss"] == loss(
+        model["rate"], model["kind"]
+    )
+    # The workspace has other values of the keys now, but the search is the same.
+    start(monkeypatch, *command, "4")
+    assert "Reproducing experiment" not in capfd.readouterr().out
+    run(project, "git", "checkout", "-q", ".")
+
+
+def test_only_the_search_of_the_study_is_continued(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["model.loss", RATE, KIND, "--study", "mine", "--trials", "1"]
+    monkeypatch.setattr(search, "run_dvc", lambda *arguments: False)
+    with pytest.raises(UserError, match="no trial of mine has succeeded"):
+        start(monkeypatch, *command)
+    path = project / "params.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("150", "200"))  # the stage does not read it
+    with pytest.raises(UserError, match="no trial of mine has succeeded"):
+        start(monkeypatch, *command)
+    path.write_text(text.replace("- 8", "- 9"))
+    with pytest.raises(UserError, match=re.escape("mine has params.model.hidden = (8, 8), not (9")):
+        start(monkeypatch, *command)
+    path.write_text(text)
+    for arguments, sentence in (
+        ([RATE], "mine has search.model.kind = plain|other, not None: choose another name"),
+        ([RATE, "model.kind=plain|else"], "search.model.kind = plain|other, not plain|else"),
+        ([RATE, KIND, "--maximise"], "has maximise = False, not True"),
+        ([RATE, KIND, "--target", "study"], "has target = score, not study"),
+    ):
+        with pytest.raises(UserError, match=re.escape(sentence)):
+            start(monkeypatch, "model.loss", *arguments, "--study", "mine")
+    with pytest.raises(UserError, match=r"mine has metric = model.loss, not model.steps"):
+        start(monkeypatch, "model.steps", *command[1:])
+
+
+def test_experiments_of_a_lost_study_are_kept(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "experiment_names", lambda: {"search-lost-0", "search-lost-a-0"})
+    with pytest.raises(UserError, match="there are experiments search-lost-"):
+        start(monkeypatch, "model.loss", RATE, "--study", "lost")
+
+
+def test_several_failures_in_a_row_end_a_search(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+    monkeypatch.setattr(search, "run_dvc", lambda *arguments: bool(ran.append(arguments)))
+    with pytest.raises(UserError, match="3 trials failed one after another"):
+        start(monkeypatch, "model.loss", RATE, "model.kind=plain", "--study", "failures")
+    rate = load_study("failures").trials[2].params["model.rate"]
+    overrides = ["-S", f"model.rate={rate}", "-S", "model.kind=plain"]
+    name = "search-failures-2"
+    assert ran[2] == ("exp", "run", "--temp", "--name", name, *overrides, "score")
+
+
+def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["model.loss", "model.rate=0.0:0.5", "--study", "ended", "--trials", "1"]
+    hold = project / "scratch/hold"
+    hold.parent.mkdir(exist_ok=True)
+    hold.touch()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.search", *command],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while not hold.read_text():
+        assert time.monotonic() < end
+        assert process.poll() is None
+        time.sleep(0.05)
+    stage = int(hold.read_text())
+    with pytest.raises(UserError, match="the study ended is running already"):
+        start(monkeypatch, *command)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in errors
+    with pytest.raises(ProcessLookupError):
+        os.kill(stage, 0)
+    hold.unlink()
+    start(monkeypatch, *command)
+    interrupted, repeated = load_study("ended").trials
+    assert interrupted.state == TrialState.FAIL
+    assert repeated.state == TrialState.COMPLETE
+    assert repeated.params == interrupted.params
+    assert "search-ended-1" in target.experiment_names()
+
+
+def select(
+    path: Path, monkeypatch: pytest.MonkeyPatch, keys: list[space.Key], interrupted: set[int]
+) -> list[dict[str, Any]]:
+    """The values of 14 finished trials; interrupted: numbers of trials that a signal or, for an odd
+    number, the loss of the process ends."""
+    ran: list[dict[str, Any]] = []
+
+    def experiment(own: search.Search, name: str, params: dict[str, Any]) -> float | None:
+        number = int(name.rpartition("-")[2])
+        if number in interrupted:
+            raise SystemExit
+        ran.append(params)
+        return None if number == 2 else sum(float(value) for value in params.values())
+
+    monkeypatch.setattr(search.Search, "run_experiment", experiment)
+    goal = target.Target("score", [], ["model"])
+    while True:
+        study = trials.open_study(path, {}, maximise=False)
+        if len(trials.finished(study)) == 14:
+            return ran
+        own = search.Search(study, "model.loss", goal, keys, seed=1)
+        lost = len(study.trials) in interrupted and len(study.trials) % 2
+        with monkeypatch.context() as patch, contextlib.suppress(SystemExit):
+            if lost:
+                patch.setattr(trials, "interrupt", lambda study, trial: None)
+            own.run_trial()
+
+
+def test_interruptions_do_not_change_the_values_that_a_search_selects(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = space.parse(["model.rate=0.0:1.0"])
+    values = select(tmp_path / "one.log", monkeypatch, keys, set())
+    assert len({params["model.rate"] for params in values}) == 14
+    assert select(tmp_path / "two.log", monkeypatch, keys, {0, 5, 6, 12}) == values
+
+
+def test_values_that_were_tried_before_are_not_run_again(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = space.parse(["model.rate=1|2|3"])
+    values = [params["model.rate"] for params in select(tmp_path / "a.log", monkeypatch, keys, {})]
+    assert sorted(set(values)) == ["1", "2", "3"]
+    assert len(values) <= 4  # trial 2 has failed
+    recorded = trials.open_study(tmp_path / "a.log", {}, maximise=False).trials
+    names = {t.params["model.rate"]: t.user_attrs[trials.EXPERIMENT] for t in recorded[3:]}
+    assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("argument", "distribution", "value", "override"),
+    [
+        ("model.rate=1e-4:1", FloatDistribution(1e-4, 1.0), 1e-4, "model.rate=0.0001"),
+        ("model.rate=log:1e-5:1", FloatDistribution(1e-5, 1.0, log=True), 0.5, "model.rate=0.5"),
+        ("model.rate=1:9", IntDistribution(1, 9), 3, "model.rate=3"),
+        ("model.rate=log:2:64", IntDistribution(2, 64, log=True), 8, "model.rate=8"),
+        ("model.rate=-1:1", IntDistribution(-1, 1), -1, "model.rate=-1"),
+        ("model.kind=a|b", CategoricalDistribution(["a", "b"]), "b", "model.kind=b"),
+        (
+            "model.hidden=[8,8]|[4]",
+            CategoricalDistribution(["[8,8]", "[4]"]),
+            "[8,8]",
+            "model.hidden=[8,8]",
+        ),
+        (
+            "model={kind: a}|{kind: b}",
+            CategoricalDistribution(["{kind: a}", "{kind: b}"]),
+            "{kind: b}",
+            "model={kind: b}",
+        ),
+        (
+            "+model.new=null|0.5",
+            CategoricalDistribution(["null", "0.5"]),
+            "null",
+            "++model.new=null",
+        ),
+    ],
+)
+def test_values_of_a_key(
+    project: Path, argument: str, distribution: BaseDistribution, value: Any, override: str
+) -> None:
+    (key,) = space.parse([argument])
+    assert key.distribution == distribution
+    assert key.override(value) == override
+
+
+def test_single_value_is_that_of_every_trial(project: Path) -> None:
+    *fixed, varied = space.parse(["figures.dpi=9", "model={a: b}", "+x='a: b'", RATE])
+    assert [key.varies for key in fixed] == [False] * 3
+    assert varied.varies
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("model.loss model.rate", "'model.rate' must be KEY=LOW:HIGH, log:LOW:HIGH, A|B|C or a v"),
+        ("model.loss =0:1", "'=0:1' must be KEY="),
+        ("model.loss model.rat=0:1", "model.rat is missing (did you mean 'rate'?)"),
+        ("model.loss model.rate=1:0", "model.rate: '1:0' must have finite ends, the smaller one"),
+        ("model.loss model.rate=0:inf", "'0:inf' must have finite ends"),
+        ("model.loss model.rate=low:1", "model.rate: 'low:1' must be LOW:HIGH, log:LOW:HIGH"),
+        ("model.loss model.rate=0:1:2", "model.rate: '0:1:2' must be LOW:HIGH"),
+        ("model.loss model.rate=log:1", "model.rate: 'log:1' must be LOW:HIGH"),
+        ("model.loss model.rate=log:0:1", "'log:0:1' must have ends above 0"),
+        ("model.loss model.rate=1,2", "model.rate: '1,2' is more than one value: separate them"),
+        ("model.loss model.rate=1||2", "model.rate has an empty value"),
+        ("model.loss model.rate=1|1", "model.rate: '1|1' has a value twice"),
+        ("model.loss model.hidden=[8|[4]", "model.hidden: '[8' is not a value that dvc exp run"),
+        ("model.loss model.rate=0:1 model.rate=0:2", "model.rate occurs twice"),
+        ("model.loss model.rate=1", "no key has more than one value"),
+        (
+            "model.los model.rate=0:1",
+            "no stage has computed model.los (did you mean 'model.loss'?)",
+        ),
+        ("model.loss figures.dpi=1:9", "score does not depend on figures.dpi"),
+        ("model.loss +other.key=1:9", "score does not depend on other.key"),
+        ("model.loss model.rate=0:1 --target scores", "--target is scores: Stage 'scores' not f"),
+        ("model.steps model.rate=0:1 --target score", "score does not compute model.steps, but st"),
+        ("model.loss model.rate=0:1 --trials 0", "--trials is 0, must be 1 or more"),
+        ("model.loss model.rate=0:1 --seed -1", "--seed is -1, must be 0 or more"),
+        ("model.loss model.rate=0:1 --study a/b", "--study is 'a/b', must have letters, digits"),
+        ("model.loss model.rate=0:1 --output a.jpg", "--output is a.jpg, must end in .png"),
+    ],
+)
+def test_wrong_command_line_is_refused_in_one_sentence_before_any_trial(
+    project: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, sentence: str
+) -> None:
+    monkeypatch.setattr(search.Search, "run_trial", None)
+    with pytest.raises(UserError, match=re.escape(sentence)) as error:
+        start(monkeypatch, *arguments.split())
+    assert "\n" not in str(error.value)
+
+
+def test_search_without_a_commit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(DVC))
+    monkeypatch.chdir(tmp_path)
+    for command in (["init", "-q", "--no-scm"], ["config", "core.no_scm", "false"]):
+        run(tmp_path, sys.executable, "-m", "dvc", *command)
+        with pytest.raises(UserError, match="dvc cannot run experiments here"):
+            start(monkeypatch, "model.loss", RATE, "--target", "score")
+        run(tmp_path, "git", "init", "-q")
+
+
+@pytest.mark.parametrize("metric", ["model.fid", "model.is", "model.psnr", "is", "model.this"])
+def test_direction_follows_from_the_metric(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["tools.search", metric, RATE])
+    assert search.parse().maximise == (metric.rpartition(".")[2] in ("is", "psnr"))
+    monkeypatch.setattr(sys, "argv", ["tools.search", metric, RATE, "--maximise"])
+    assert search.parse().maximise
+
+
+def test_metric_that_is_no_number_ends_a_search(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goal = target.Target("score", ["score.json"], ["model"])
+    study = trials.open_study(project / "scratch/study.log", {}, maximise=False)
+    own = search.Search(study, "model.loss", goal, space.parse([RATE]), 0)
+    monkeypatch.setattr(search, "run_dvc", lambda *arguments: True)
+    shown: dict[str, Any] = {"model": {"los": 1.0}}
+    monkeypatch.setattr(dvc.api, "metrics_show", lambda *files, rev: shown)
+    with pytest.raises(UserError, match=r"e has no metric model.loss \(did you mean 'model.los'"):
+        own.run_experiment("e", {"model.rate": 0.5})
+    shown = {"score.json:model": {"loss": "high"}, "other.json:model": {"steps": 7}}
+    with pytest.raises(UserError, match=r"model.loss of e is 'high', must be a number"):
+        own.run_experiment("e", {"model.rate": 0.5})
+    shown["score.json:model"]["loss"] = 2
+    assert own.run_experiment("e", {"model.rate": 0.5}) == 2
+
+
+@pytest.mark.parametrize("maximise", [False, True])
+def test_picture_shows_the_best_value_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maximise: bool
+) -> None:
+    study = trials.open_study(tmp_path / "study.log", {}, maximise=maximise)
+    distributions: dict[str, BaseDistribution] = {
+        "a": CategoricalDistribution(["[16, 32, 32, 16]", "[8, 8]"]),
+        "b": FloatDistribution(1e-4, 1.0, log=True),
+        "c": IntDistribution(1, 9),
+    }
+    for value in (40.0, None, 30.0, 1.0, 50.0):
+        trial = study.ask(distributions)
+        if value is None:
+            trial.set_user_attr(trials.FAILED, True)
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            study.tell(trial, value)
+    drawn = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(plt, "close", lambda figure: drawn.update(axes=figure.axes))
+        picture.draw(study, "model.fid", list(distributions), tmp_path / "new/history.png")
+    plt.close("all")
+    history, *others = drawn["axes"]
+    points, best, failed = history.lines
+    assert list(points.get_xdata()) == [0, 2, 3, 4]
+    assert list(best.get_ydata()) == ([40, 40, 40, 50] if maximise else [40, 30, 1, 1])
+    assert list(failed.get_xdata()) == [1]
+    assert [axis.get_xlabel() for axis in others] == ["a", "b", "c"]
+    assert [axis.get_xscale() for axis in others] == ["linear", "log", "linear"]
+    assert history.get_yscale() == "log"
+    assert {float(axis.lines[1].get_ydata()[0]) for axis in others} == {50.0 if maximise else 1.0}
+    with Image.open(tmp_path / "new/history.png") as image:
+        assert image.size == (1020, 870)  # two by two panels
+
+
+def test_make_passes_values_to_the_search_as_they_are() -> None:
+    values = "models.m.rate=log:1e-4:1e-2 models.m.hidden=[8,8]|[4]"
+    shown = subprocess.run(
+        ["make", "-n", "search", "METRIC=m.fid", f"SET={values}", "TRIALS=3", "TARGET=evaluate@m"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()[-1]
+    words = ["m.fid", *values.split(), "--trials", "3", "--target", "evaluate@m"]
+    assert shlex.split(shown) == ["python", "-m", "tools.search", *words]
