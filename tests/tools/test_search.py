@@ -213,8 +213,17 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
     hold = project / "scratch/hold"
     hold.parent.mkdir(exist_ok=True)
     hold.touch()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.search", *command],
+    process = subprocess.Popen(  # as a background job, which ignores SIGINT
+        [
+            "bash",
+            "-c",
+            'trap "" INT; exec "$@"',
+            "-",
+            sys.executable,
+            "-m",
+            "tools.search",
+            *command,
+        ],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
@@ -227,9 +236,9 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
     stage = int(hold.read_text())
     with pytest.raises(UserError, match="the study ended is running already"):
         start(monkeypatch, *command)
-    process.send_signal(signal.SIGINT)
+    process.terminate()
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGINT
+    assert process.returncode == 128 + signal.SIGTERM
     assert "Traceback" not in errors
     with pytest.raises(ProcessLookupError):
         os.kill(stage, 0)
