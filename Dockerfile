@@ -23,6 +23,5 @@ RUN python3 -m venv .venv \
  && uv pip install --python .venv/bin/python --requirement requirements.txt
 
 COPY --chown=1000 . .
-RUN python -m tools.offline_plots \
- && touch .venv/.installed
+RUN touch .venv/.installed
 CMD ["make"]

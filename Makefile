@@ -11,16 +11,11 @@ PAPER := training.epochs=75 inception.use=auto inception.reference=10000
 
 SEEDS ?= 1,2,3
 
-# Columns of `make table`: parameters that differ, and the most important scores.
-SECTIONS := data|classifier|training|models|sampling|step_study|evaluation|inception
-COLUMNS := Experiment|Created|State|seed|precision|($(SECTIONS))\..*
-SHOWN   := .*\.(validation_loss|is|fid|psnr)
-
 .DEFAULT_GOAL := repro
 .PHONY: repro paper quick bench sweep search table seeds ablate test lint help clean ready
 
 repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
-	@[ -e data/mnist ] || dvc repro download download_inception  # no remote has them
+	@[ -e data/mnist_idx -a -e .dvc/cache ] || dvc repro download download_inception  # no remote has them
 	$(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro --pull)
 	@echo "report: $(CURDIR)/report/report.html"
 
@@ -30,7 +25,7 @@ paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
 
 quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick
 	python -m tools.copy_project scratch/quick --quick
-	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(wildcard $(CURDIR)/data/mnist)}" dvc repro
+	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(firstword $(wildcard $(CURDIR)/data/mnist_idx $(CURDIR)/data/mnist))}" dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
 bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
@@ -47,7 +42,7 @@ search: $(STAMP) ready  ## the best METRIC=model1.fid of TRIALS=20 experiments: 
 	python -m tools.search $(METRIC) $(foreach pair,$(SET),'$(pair)') --trials $(or $(TRIALS),20) $(addprefix --target ,$(TARGET))
 
 table: $(STAMP)  ## the experiments with their differences and scores
-	@dvc exp show --only-changed --md --drop '^(?!($(COLUMNS)|$(SHOWN))$$)'
+	@python -m tools.table
 
 seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3, as DVC experiments, then a table
 	dvc exp run --queue -S seed=$(SEEDS)
@@ -80,5 +75,4 @@ $(STAMP): requirements.txt constraints.txt
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --requirement requirements.txt
-	python -m tools.offline_plots
 	@touch $(STAMP)

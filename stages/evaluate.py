@@ -14,7 +14,7 @@ from diffusion.data.params import DataParams
 from diffusion.metrics.generation import nearest
 from diffusion.metrics.params import EvaluationParams
 from diffusion.metrics.restoration import median_filter, restoration_scores
-from diffusion.metrics.scorer import Scorer
+from diffusion.metrics.scorer import Scorer, headline
 from diffusion.runtime import cli, devices, files, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import read
@@ -105,6 +105,9 @@ def main() -> None:
     folder = files.empty_folder(paths.SCORES / name)
     files.write_csv(folder / "predictions.csv", COLUMNS, evaluation.rows)
     files.write_json(folder / "scores.json", entries)
+    best = next(entry for entry in entries if "best" in entry["roles"])
+    scores = headline(best["sets"][best["main"]])
+    files.write_json(paths.metrics("evaluate", name), {name: scores})
 
 
 if __name__ == "__main__":

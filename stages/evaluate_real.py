@@ -11,7 +11,7 @@ from diffusion.data.params import DataParams
 from diffusion.metrics.generation import nearest
 from diffusion.metrics.inception import find_inception
 from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import Scorer
+from diffusion.metrics.scorer import Scorer, headline
 from diffusion.runtime import checkpoints, cli, devices, files, paths
 from diffusion.runtime.errors import run
 from diffusion.runtime.params import Count, TestImages, read
@@ -46,6 +46,7 @@ def main() -> None:
     checkpoints.save(paths.REAL_FEATURES, real, {"images": len(real["features"])})
     checkpoints.save(paths.REAL_INCEPTION, inception_features, {})
     files.write_json(paths.REAL_SCORES, scores)
+    files.write_json(paths.REAL_METRICS, {"real": headline(scores)})
     print(f"evaluate_real: {count} real images, IS {scores['is']:.2f}, FID {scores['fid']:.2f}")
 
 

@@ -1,4 +1,4 @@
-"""Draw every figure of the report, and write the tables of dvc plots, from results alone."""
+"""Draw every figure of the report, and write the tables behind them, from results alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from diffusion.reporting.figures import (
 from diffusion.reporting.params import FiguresParams
 from diffusion.reporting.published import read_published
 from diffusion.reporting.results import read_model
-from diffusion.reporting.style import Gallery, use_style
+from diffusion.reporting.style import MEDIA, Gallery, use_style
 from diffusion.runtime import checkpoints, cli, files, paths
 from diffusion.runtime.errors import run
 from diffusion.runtime.params import Seed, read
@@ -34,7 +34,7 @@ def main() -> None:
     confusion = files.read_json(paths.CLASSIFIER_SCORES)["confusion"]
 
     use_style(paths.STYLE)
-    gallery = Gallery(paths.FIGURES, params.dpi, list(designs))
+    gallery = Gallery(params.dpi, list(designs))
     degradations.draw(gallery, designs, seed)
     losses.draw(gallery, models, published, params)
     scores.draw(gallery, models, real, published)
@@ -44,9 +44,9 @@ def main() -> None:
     for model in models:
         images.draw(gallery, model, params.examples_per_digit)
         film.draw(gallery, model.name)
-    losses.write_table(models)
+    gallery.write()
     scores.write_table(models)
-    print(f"figures: {len(list(paths.FIGURES.glob('*.png')))} figures in {paths.FIGURES}")
+    print(f"figures: {len(gallery.files)} files in {paths.FIGURES} and {MEDIA}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write report.md, report.html and metrics.json in report/ from results and figures alone."""
+"""Write report.md, report.html and scores.json in report/ from results and figures alone."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ def main() -> None:
     real = files.read_json(paths.REAL_SCORES)
     classifier = files.read_json(paths.CLASSIFIER_SCORES)
     published = read_published()
-    metrics = summary.metrics(models, real, classifier["accuracy"])
+    scores = summary.scores(models, real, classifier["accuracy"])
     compute = summary.training_compute(models)
     epochs = {name: params.epochs(name) for name in params.models}
     budget = Budget(epochs, params.training.images, params.sampling.images, published)
     known = published["models"]
 
+    context = {
+        "params": params,
+        "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
+        "models": models,
+        "real": real,
+        "classifier": classifier,
+        "published": published,
+        "budget": budget,
+        "findings": list(findings.findings(models, real, known)) if budget.conclusive else [],
+        "beyond": list(findings.beyond(models, real, compute, known)),
+        "inception_note": paths.INCEPTION_NOTE.read_text(encoding="utf-8").strip(),
+        "figures": {path.name for path in paths.FIGURES.iterdir()},
+        "trained_on": provenance.trained_on(models),
+        "commit": provenance.commit(),
+        "packages": provenance.packages(),
+    }
     environment = templates.environment(paths.TEMPLATES)
-    text = templates.markdown(
-        environment,
-        {
-            "params": params,
-            "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
-            "models": models,
-            "real": real,
-            "classifier": classifier,
-            "published": published,
-            "budget": budget,
-            "findings": list(findings.findings(models, real, known)) if budget.conclusive else [],
-            "beyond": list(findings.beyond(models, real, compute, known)),
-            "inception_note": paths.INCEPTION_NOTE.read_text(encoding="utf-8").strip(),
-            "figures": {path.name for path in paths.FIGURES.iterdir()},
-            "trained_on": provenance.trained_on(models),
-            "commit": provenance.commit(),
-            "packages": provenance.packages(),
-        },
-    )
-    html = page.render(text, paths.REPORT, environment.get_template("page.html.j2"), metrics)
-    files.write_json(paths.REPORT / "metrics.json", metrics)
+    text = templates.markdown(environment, context)
+    page_text = templates.markdown(environment, context, page=True)
+    frame = environment.get_template("page.html.j2")
+    html = page.render(page_text, paths.REPORT, frame, scores)
+    files.write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())
     print(f"report: {(paths.REPORT / 'report.html').resolve()}")

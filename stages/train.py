@@ -2,7 +2,7 @@
 
 Writes the weights, the losses of every epoch, and the hardware and versions to
 results/models/<model>, and the times to results/times/<model>.json. An interrupted training
-continues after its last finished epoch.
+continues after its last finished epoch. Under DVC the losses are there after every epoch already.
 TORCHRUN="--nproc-per-node=2" trains on two ranks: see diffusion/runtime/launch.py.
 """
 
@@ -62,12 +62,14 @@ def main() -> None:
         if distributed.is_rank_zero():
             files.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
         loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t)
-        train = fit.Fit(run, model, state, params, epochs, loop)
+        train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))
         best = train(training.to(device), validation.to(device))
         run.commit(
             {
                 run.outputs / fit.WEIGHTS: paths.MODELS / name,
+                run.outputs / fit.HISTORY: paths.history(name),
                 run.outputs / fit.SECONDS: paths.TIMES / f"{name}.json",
+                run.outputs / fit.METRICS: paths.metrics("train", name),
             }
         )
     print(f"train {name}: smallest validation loss {best:.5f}, weights in {paths.MODELS / name}")

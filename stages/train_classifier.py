@@ -40,6 +40,7 @@ def main() -> None:
         "confusion": confusion.tolist(),  # rows: true digit, columns: predicted
     }
     files.write_json(paths.CLASSIFIER_SCORES, scores)
+    files.write_json(paths.CLASSIFIER_METRICS, {"classifier": {"accuracy": accuracy}})
     print(f"train_classifier: {accuracy:.2%} of {len(test_labels)} test images are correct")
 
 

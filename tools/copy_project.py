@@ -18,6 +18,7 @@ import yaml
 
 from diffusion.runtime import cli
 from diffusion.runtime.errors import UserError, run
+from diffusion.runtime.params import load, parse
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = {
@@ -37,10 +38,22 @@ QUICK = {
     "inception.use": "auto",
     "inception.reference": 50,
 }
-RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/metrics.json")
-RESULT_FOLDERS = ("report/figures", "report/plots")
+RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/scores.json")
+RESULT_FOLDERS = ("report/figures", "report/media", "report/plots")
 IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
 IGNORED = {"__pycache__", "cache", "tmp"}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes a string that YAML 1.1 (PyYAML) or YAML 1.2 (DVC) would read as another type."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    style = None if parse(yaml.safe_dump(text)) == text else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def project_files() -> list[str]:
@@ -73,6 +86,11 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
     values[last] = value
 
 
+def write_params(path: Path, values: dict[str, Any]) -> None:
+    """Write a params.yaml that readers of YAML 1.1 and 1.2 read alike."""
+    path.write_text(yaml.dump(values, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
+
+
 def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     """A fresh copy in `folder`, which is emptied first, with other parameters."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -87,10 +105,10 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     for name in RESULT_FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params = load(folder / "params.yaml")
     for key, value in overrides.items():
         set_key(params, key, value)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    write_params(folder / "params.yaml", params)
 
 
 def override(argument: str) -> tuple[str, Any]:
@@ -98,7 +116,7 @@ def override(argument: str) -> tuple[str, Any]:
     key, equals, value = argument.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"'{argument}' must be KEY=VALUE")
-    return key, yaml.safe_load(value)
+    return key, parse(value)
 
 
 def main() -> None:

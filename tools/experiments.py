@@ -1,49 +1,178 @@
-"""DVC's records of experiments, as rows of settings and metrics."""
+"""DVC's records of experiments: the settings of each, and the metrics that it computed with them.
+
+`dvc exp show` also lists, for an experiment of some stages, the metrics of all other stages, as
+they were before it. Here a metric is outdated, and left out, where `dvc repro` would run its stage
+again, or one that it depends on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-import dvc.api
+from dvc.dependency import Dependency, ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.output import Output
+from dvc.repo import Repo
+from dvc.repo.experiments.serialize import ExpState
+from dvc.stage import Stage
 
-from diffusion.runtime import files, paths
-from diffusion.runtime.params import load
+from diffusion.runtime import paths
+from diffusion.runtime.errors import UserError
 
-Row = dict[str, Any]
+CHECK = "check_params"  # its output never changes, so it makes no other stage outdated
+DONE = ("", "success")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment, or a commit or the workspace, from which experiments start.
+
+    state: empty, or of an experiment of a queue, queued, running, failed or success.
+    settings, metrics: by dotted key. outdated: names of the metrics that are left out.
+    """
+
+    name: str
+    is_baseline: bool = False
+    state: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    outdated: frozenset[str] = frozenset()
+
+    @cached_property
+    def blocks(self) -> set[str]:
+        """The keys of params.yaml that have settings below them."""
+        parts = [key.split(".") for key in self.settings]
+        return {".".join(part[:depth]) for part in parts for depth in range(1, len(part))}
+
+    def setting(self, key: str) -> Any:
+        """A setting, or a block as text; None if the experiment does not have it."""
+        if key not in self.blocks:
+            return self.settings.get(key)
+        inside = {k: v for k, v in self.settings.items() if k.startswith(f"{key}.")}
+        return ", ".join(f"{k.removeprefix(key)[1:]}={v}" for k, v in inside.items())
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one mapping with dotted keys."""
+    """Nested mappings as one mapping with dotted keys; lists as text."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         path = f"{prefix}{key}"
-        result |= flat(value, f"{path}.") if isinstance(value, dict) else {path: value}
+        if isinstance(value, dict):
+            result |= flat(value, f"{path}.")
+        else:
+            result[path] = str(value) if isinstance(value, list) else value
     return result
 
 
-def metrics() -> set[str]:
-    """Names of the metrics of the workspace. Raises UserError if there are none."""
-    return set(flat(files.read_json(paths.REPORT / "metrics.json")))
+class Index:
+    """The stages of the workspace or commit that a DVC repository shows at the moment.
+
+    params: the content of its params.yaml.
+    """
+
+    def __init__(self, repo: Repo, params: dict[str, Any]) -> None:
+        self.repo, self.params, stages = repo, params, repo.index.stages
+        self.made_by: dict[str, Output] = {out.fs_path: out for s in stages for out in s.outs}
+        self.found: dict[str, bool] = {}
+        self.hashes: dict[str, Any] = {}
+
+    def outdated_files(self) -> set[str]:
+        """The files of metrics whose stages are not up to date."""
+        relative = self.repo.fs.relpath
+        outs = [out for out in self.made_by.values() if out.is_metric]
+        return {
+            relative(out.fs_path, self.repo.root_dir)
+            for out in outs
+            if not self.is_up_to_date(out.stage)
+        }
+
+    def is_up_to_date(self, stage: Stage) -> bool:
+        """Whether a stage ran with its present command, parameters, code and data, and so did all
+        stages that it depends on."""
+        name = stage.addressing
+        if name not in self.found:
+            self.found[name] = not stage.cmd_changed and all(map(self._is_same, stage.deps))
+        return self.found[name]
+
+    def _is_same(self, dep: Dependency) -> bool:
+        if isinstance(dep, ParamsDependency):
+            recorded = dep.hash_info.value or {}
+            return all(recorded.get(key, dep) == self._param(key) for key in dep.params)
+        out = self.made_by.get(dep.fs_path)
+        if out:
+            is_check = out.stage.name == CHECK
+            return dep.hash_info == out.hash_info and (is_check or self.is_up_to_date(out.stage))
+        if dep.fs_path not in self.hashes:
+            self.hashes[dep.fs_path] = dep.get_hash() if dep.exists else None
+        return dep.hash_info == self.hashes[dep.fs_path]
+
+    def _param(self, key: str) -> Any:
+        value: Any = self.params
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
 
 
-def sections() -> set[str]:
-    """The sections of params.yaml."""
-    return set(load())
+def load() -> list[Experiment]:
+    """The workspace, the last commit, and its experiments. Raises UserError without a git
+    repository."""
+    try:
+        with Repo() as repo:
+            return list(_all(repo, repo.experiments.show()))
+    except DvcException as error:
+        raise UserError(f"DVC cannot show experiments: {error}") from None
 
 
-def rows() -> list[Row]:
-    """The lines of `dvc exp show`, as mappings with dotted keys."""
-    return dvc.api.exp_show()
+def _all(repo: Repo, states: Iterable[ExpState]) -> Iterator[Experiment]:
+    for state in states:
+        yield _experiment(repo, state, state.name or state.rev, is_baseline=True)
+        for group in state.experiments or ():
+            name = group.name or group.revs[0].name or group.revs[0].rev[:7]
+            status = group.executor.state if group.executor else ""
+            yield _experiment(repo, group.revs[0], name, status)
 
 
-def finished(rows: Iterable[Row]) -> list[Row]:
+def _experiment(
+    repo: Repo, state: ExpState, name: str, status: str = "", is_baseline: bool = False
+) -> Experiment:
+    if not state.data:
+        return Experiment(name, is_baseline, "failed")
+    params = state.data.params[str(paths.PARAMS)].get("data", {})
+    metrics: dict[str, float] = {}
+    outdated: set[str] = set()
+    if status in DONE:
+        with nullcontext() if state.rev == "workspace" else repo.switch(state.rev):
+            files = Index(repo, params).outdated_files()
+        for path, found in state.data.metrics.items():
+            values = flat(found.get("data", {}))
+            if path in files:
+                outdated |= set(values)
+            else:
+                metrics |= values
+    return Experiment(name, is_baseline, status, flat(params), metrics, frozenset(outdated))
+
+
+def finished(experiments: Iterable[Experiment]) -> list[Experiment]:
     """The experiments that have finished successfully."""
-    return [row for row in rows if row.get("Experiment") and row["State"] in (None, "Success")]
+    return [each for each in experiments if not each.is_baseline and each.state in DONE]
 
 
-def varied(rows: list[Row], sections: set[str], metrics: set[str]) -> list[str]:
-    """Settings, other than the seed, that differ between experiments."""
-    keys = set().union(*rows) - metrics - {"seed"}
-    settings = {key for key in keys if key.split(".")[0] in sections}
-    return sorted(key for key in settings if len({str(row.get(key)) for row in rows}) > 1)
+def varied(experiments: list[Experiment]) -> list[str]:
+    """Keys of settings, other than the seed, that differ between experiments. Of a block that some
+    of them do not have at all, such as a new model, the key of the block."""
+    keys = {key for each in experiments for key in each.settings} - {"seed"}
+    blocks = set[str]().union(*(each.blocks for each in experiments))
+    common = blocks.intersection(*(each.blocks for each in experiments))
+    found = {_present(key, common) for key in keys}
+    return sorted(k for k in found if len({str(each.setting(k)) for each in experiments}) > 1)
+
+
+def _present(key: str, common: set[str]) -> str:
+    """The key, or its first part that is a block of some experiments alone."""
+    parts = key.split(".")
+    prefixes = [".".join(parts[:depth]) for depth in range(1, len(parts))]
+    return next((prefix for prefix in prefixes if prefix not in common), key)

@@ -1,13 +1,13 @@
-"""Make the pages of `dvc plots` work without the network: python -m tools.offline_plots
+"""Write .dvc/plots_page.html, the page of `dvc plots`: python -m tools.offline_plots
 
 By default such a page loads its drawing library from the network and is blank without it. This
-writes a template of the page that contains the library, which the package vl-convert-python
-provides, and sets the template in .dvc/config.local.
+one contains the library, as the package vl-convert-python provides it. Git holds the page, and
+.dvc/config names it, so that a clone or a worktree needs no preparation; run this after an update
+of vl-convert-python.
 """
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import vl_convert
@@ -16,9 +16,11 @@ from diffusion.runtime import cli
 from diffusion.runtime.errors import run
 from diffusion.runtime.files import write
 
-TEMPLATE = Path(".dvc/tmp/plots_page.html")
+TEMPLATE = Path(".dvc/plots_page.html")
 PAGE = """<!DOCTYPE html>
 <html lang="en">
+<!-- Written by tools/offline_plots.py. Contains Vega, Vega-Lite and vega-embed (BSD-3-Clause,
+copyright University of Washington Interactive Data Lab) and D3 (ISC, copyright Mike Bostock). -->
 <head>
 <meta charset="utf-8">
 {refresh_tag}
@@ -37,12 +39,15 @@ PAGE = """<!DOCTYPE html>
 """
 
 
+def page() -> bytes:
+    """The page, with the placeholders of DVC."""
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="5.8")
+    return PAGE.replace("%s", library).encode()
+
+
 def main() -> None:
     cli.parser("tools.offline_plots", __doc__).parse_args()
-    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="5.8")
-    write(TEMPLATE, PAGE.replace("%s", library).encode())
-    setting = str(TEMPLATE.relative_to(".dvc"))
-    subprocess.run(["dvc", "config", "--local", "plots.html_template", setting], check=True)
+    write(TEMPLATE, page())
     print(f"dvc plots uses {TEMPLATE}, which needs no network")
 
 

@@ -2,7 +2,7 @@
 
 python -m tools.over_seeds [METRIC ...]
 
-Reads DVC's records (`dvc exp show`). `make seeds` runs the experiments.
+Reads DVC's records of the experiments. `make seeds` runs the experiments.
 """
 
 from __future__ import annotations
@@ -13,34 +13,32 @@ from collections.abc import Iterator
 
 from diffusion.runtime import cli
 from diffusion.runtime.errors import UserError, run
-from tools import experiments
-from tools.experiments import Row
+from tools import experiments as records
+from tools.experiments import Experiment
 
-SHOWN = ("validation_loss", "is", "fid", "kid", "class_distance", "psnr", "ssim")
+SHOWN = ("validation_loss", "is", "fid", "kid", "psnr", "ssim")
 Values = dict[str, list[float]]  # metric -> its values, one for each seed
 
 
-def over_seeds(
-    rows: list[Row], sections: set[str], metrics: set[str]
-) -> dict[tuple[str, ...], Values]:
+def over_seeds(experiments: list[Experiment]) -> dict[tuple[str, ...], Values]:
     """The values of the metrics for each combination of the other settings.
 
-    rows: as from `experiments.rows`, also of unfinished experiments; sections: of params.yaml.
-    Only settings that differ between experiments are named.
+    experiments: also unfinished ones, which are left out, as is a metric that an experiment did
+    not compute with its settings. Only settings that differ between experiments are named.
     """
-    rows = experiments.finished(rows)
-    varied = experiments.varied(rows, sections, metrics)
-    by_setting: dict[tuple[str, ...], dict[int, Row]] = defaultdict(dict)
-    for row in rows:  # the same experiment may be recorded more than once
-        setting = tuple(f"{key}={row.get(key)}" for key in varied)
-        by_setting[setting][row["seed"]] = row
-    return {
-        setting: {
-            key: [float(row[key]) for row in by_seed.values() if row.get(key) is not None]
-            for key in metrics
-        }
-        for setting, by_seed in by_setting.items()
-    }
+    experiments = records.finished(experiments)
+    varied = records.varied(experiments)
+    by_setting: dict[tuple[str, ...], dict[int, dict[str, float]]] = defaultdict(dict)
+    for each in experiments:  # the same experiment may be recorded more than once
+        setting = tuple(f"{key}={each.setting(key)}" for key in varied)
+        by_setting[setting].setdefault(each.settings["seed"], {}).update(each.metrics)
+    groups: dict[tuple[str, ...], Values] = {}
+    for setting, by_seed in by_setting.items():
+        values = groups.setdefault(setting, defaultdict(list))
+        for metrics in by_seed.values():
+            for key, number in metrics.items():
+                values[key].append(float(number))
+    return groups
 
 
 def table(values: Values, shown: tuple[str, ...]) -> Iterator[str]:
@@ -57,7 +55,7 @@ def main() -> None:
     parser = cli.parser("tools.over_seeds", __doc__)
     parser.add_argument("metrics", nargs="*", metavar="METRIC", help=f"({' '.join(SHOWN)})")
     shown = tuple(parser.parse_args().metrics) or SHOWN
-    groups = over_seeds(experiments.rows(), experiments.sections(), experiments.metrics())
+    groups = over_seeds(records.load())
     if not groups:
         raise UserError("there are no finished experiments: run make seeds SEEDS=1,2,3")
     for setting, values in groups.items():

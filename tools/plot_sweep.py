@@ -18,22 +18,23 @@ import matplotlib.pyplot as plt
 from diffusion.runtime import cli, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import nearest
-from tools import experiments
-from tools.experiments import Row
+from tools import experiments as records
+from tools.experiments import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
 Lines = dict[str, dict[float | str, list[float]]]
 
 
-def lines(rows: list[Row], parameter: str, metric: str, others: list[str]) -> Lines:
+def lines(experiments: list[Experiment], parameter: str, metric: str) -> Lines:
     """Settings other than the parameter and the seed -> value of the parameter -> the metric,
     once for each seed."""
+    others = [key for key in records.varied(experiments) if key != parameter]
     by_label: dict[str, dict[float | str, dict[float, float]]] = defaultdict(dict)
-    for row in rows:  # the same experiment may be recorded more than once
-        if row.get(parameter) is not None and row.get(metric) is not None:
-            label = ", ".join(f"{key} = {row.get(key)}" for key in others)
-            by_seed = by_label[label].setdefault(row[parameter], {})
-            by_seed[row["seed"]] = float(row[metric])
+    for each in experiments:  # the same experiment may be recorded more than once
+        x, y = each.setting(parameter), each.metrics.get(metric)
+        if x is not None and y is not None:
+            label = ", ".join(f"{key} = {each.setting(key)}" for key in others)
+            by_label[label].setdefault(x, {})[each.settings["seed"]] = float(y)
     return {
         label: {x: list(seeds.values()) for x, seeds in sorted(points.items())}
         for label, points in sorted(by_label.items())
@@ -72,15 +73,19 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     parameter, metric = arguments.parameter, arguments.metric
-    rows = experiments.finished(experiments.rows())
-    if not rows:
+    found = records.finished(records.load())
+    if not found:
         raise UserError("there are no finished experiments: make some with dvc exp run -S")
-    known = set().union(*rows)
+    known = {key for each in found for key in (*each.settings, *each.metrics, *each.outdated)}
     for key in (parameter, metric):
         if key not in known:
             raise UserError(f"no experiment has '{key}'{nearest(key, known)}")
-    others = experiments.varied(rows, experiments.sections(), experiments.metrics())
-    drawn = lines(rows, parameter, metric, [key for key in others if key != parameter])
+    outdated = [each.name for each in found if metric in each.outdated]
+    if outdated:
+        print(f"left out, because they did not compute {metric}: {', '.join(outdated)}")
+    drawn = lines([each for each in found if metric in each.metrics], parameter, metric)
+    if not drawn:
+        raise UserError(f"no experiment has computed {metric} and has {parameter}")
     draw(drawn, parameter, metric, arguments.output)
     count = sum(len(values) for points in drawn.values() for values in points.values())
     print(f"{arguments.output}: {metric} against {parameter}, {count} experiments")

@@ -57,7 +57,7 @@ def main() -> None:
         raise UserError(f"{arguments.model} generates images: use python -m tools.generate")
 
     x_T = picture.to(device)
-    noise = ChunkedNoise([1], [generator(device, arguments.seed, "restore")])
+    noise = ChunkedNoise([1], [generator("cpu", arguments.seed, "restore")])
     u = noise.uniform(x_T)
     if arguments.add_noise:
         x_T = process.degrade(x_T, u, process.T)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchvision)
 from diffusion.downloads.fetch import FetchError, fetch, sha256
+from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
 
 SHA256 = {  # of the uncompressed content
@@ -37,6 +38,20 @@ def from_folder(folder: Path) -> Source:
         raise FetchError(f"has neither {name} nor {name}.gz")
 
     return get
+
+
+def from_user(folder: Path) -> Source:
+    """The files that a user put into a folder. Raises UserError if one is not genuine."""
+    get = from_folder(folder)
+
+    def get_genuine(name: str) -> bytes:
+        content = get(name)
+        try:
+            return verify(name, content)
+        except FetchError as error:
+            raise UserError(f"{folder}: {error}: replace or delete this file") from None
+
+    return get_genuine
 
 
 def from_url(base: str) -> Source:
@@ -92,6 +107,10 @@ def sources() -> Iterator[tuple[str, Source]]:
     """The sources in order of preference, each with a name for messages."""
     from torchvision.datasets import MNIST
 
+    # In a temporary experiment of DVC this is the repository, not the experiment's folder.
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    yield str(paths.SUPPLIED_MNIST), from_user(root / paths.SUPPLIED_MNIST)
+    yield str(paths.MNIST), from_folder(root / paths.MNIST)  # of an earlier run
     mirror = os.environ.get("MNIST_MIRROR")
     if mirror:
         remote = mirror.startswith(("http://", "https://"))
@@ -127,6 +146,7 @@ def get_files() -> tuple[dict[str, bytes], str]:
     raise UserError(
         "no source has the MNIST files:\n"
         + "\n".join(failures)
-        + f"\nPut the four files ({', '.join(SHA256)}; gzipped or not) into a folder and run "
-        "with MNIST_MIRROR=<that folder>"
+        + f"\nPut the four files ({', '.join(SHA256)}; gzipped or not) into "
+        f"{paths.SUPPLIED_MNIST} and run dvc repro, or into another folder and run with "
+        "MNIST_MIRROR=<that folder>"
     )

@@ -26,6 +26,13 @@ from diffusion.runtime.rng import derive, generator
 
 Scores = dict[str, float]
 
+HEADLINE = ("fid", "is", "kid", "precision", "recall", "psnr", "ssim", "rmse")
+
+
+def headline(scores: Scores) -> Scores:
+    """The few scores that DVC compares between commits and experiments, as far as they exist."""
+    return {key: scores[key] for key in HEADLINE if key in scores}
+
 
 @dataclass
 class Scorer:

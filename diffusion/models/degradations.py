@@ -56,9 +56,12 @@ class Gaussian:
     def sqrt_one_minus_alpha_bar(self) -> Tensor:
         return (1 - self.alpha_bar).sqrt()
 
-    def draw_noise(self, x_0: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Standard normal noise of the shape of x_0."""
-        return torch.randn(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
+    def draw_noise(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
+        """Standard normal noise of the shape of x_0, drawn on the generator's device."""
+        noise = torch.randn(
+            x_0.shape, generator=generator, device=generator.device, dtype=x_0.dtype
+        )
+        return noise.to(x_0.device)
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) noise, equation 5."""
@@ -69,9 +72,11 @@ class Gaussian:
 class ColdProcess:
     """A cold process: its only source of randomness is uniform noise, one array an image."""
 
-    def draw_noise(self, x_0: Tensor, generator: torch.Generator | None) -> Tensor:
-        """The noise u of equation 16 (there r), uniform in [0, 1), of the shape of x_0."""
-        return torch.rand(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
+    def draw_noise(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
+        """The noise u of equation 16 (there r), uniform in [0, 1), of the shape of x_0, drawn on
+        the generator's device."""
+        u = torch.rand(x_0.shape, generator=generator, device=generator.device, dtype=x_0.dtype)
+        return u.to(x_0.device)
 
 
 @dataclass(frozen=True, eq=False)

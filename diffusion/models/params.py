@@ -9,11 +9,11 @@ import pydantic
 
 from diffusion.runtime.params import Count, Rate, Section, load, read, validate
 
-RESERVED = ("classifier", "real")  # keys of metrics.json next to the models
+RESERVED = ("classifier", "real")  # keys of the metrics, next to the models
 
 
 def _check_name(name: str) -> str:
-    """Names become folders, arguments on a command line, and keys of metrics.json."""
+    """Names become folders, arguments on a command line, and keys of the metrics."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
         raise ValueError(
             "is not a valid name of a model, must be a letter, then up to 63 letters, digits, "
@@ -22,7 +22,7 @@ def _check_name(name: str) -> str:
     if name in RESERVED:
         raise ValueError(
             f"is not a valid name of a model, must not be {' or '.join(RESERVED)}: "
-            "metrics.json has these keys"
+            "the metrics have these keys"
         )
     return name
 

@@ -13,10 +13,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+MEDIA = "media"  # the folder of vector graphics and animations
+ENLARGED = 3  # the side of a pixel of an animation
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
-def render(text: str, folder: Path, template: jinja2.Template, metrics: dict[str, Any]) -> str:
+def render(text: str, folder: Path, template: jinja2.Template, scores: dict[str, Any]) -> str:
     """Markdown -> HTML. folder: where relative links to images start.
 
     HTML in the Markdown is escaped. Raises FileNotFoundError if an image is missing.
@@ -29,18 +31,31 @@ def render(text: str, folder: Path, template: jinja2.Template, metrics: dict[str
     contents = headings(tokens)
     title = next(token.content for token in tokens if token.type == "inline")
     body = Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 (escaped above)
-    return template.render(title=title, contents=contents, body=body, metrics=metrics)
+    return template.render(title=title, contents=contents, body=body, scores=scores)
 
 
 def embed(tokens: list[Token], folder: Path) -> None:
-    """Embed the images in the page, as SVG if there is one."""
+    """Embed the images in the page: as SVG if there is one, and animations enlarged."""
     for token in tokens:
         embed(token.children or [], folder)
         if token.type == "image":
             path = folder / str(token.attrs["src"])
-            vector = path.with_suffix(".svg")
-            token.attrs["src"] = data_uri(vector if vector.exists() else path)
-            token.attrs["class"] = "lines" if vector.exists() else "pixels"
+            vector = folder / MEDIA / f"{path.stem}.svg"
+            if vector.exists():
+                path, kind = vector, "lines"
+            elif path.parent.name == MEDIA:
+                kind = "film"
+                token.attrs["width"] = ENLARGED * png_width(path)
+            else:
+                kind = "pixels"
+            token.attrs["src"] = data_uri(path)
+            token.attrs["class"] = kind
+
+
+def png_width(path: Path) -> int:
+    """The width of a PNG in pixels, from its header."""
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(20)[16:], "big")
 
 
 def data_uri(path: Path) -> str:

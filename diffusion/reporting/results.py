@@ -102,7 +102,7 @@ class ModelResults:
 def read_model(name: str, design: DesignParams) -> ModelResults:
     """The results of one model of params.yaml. Raises UserError if a file is missing."""
     trained, scored = paths.MODELS / name, paths.SCORES / name
-    history = read_csv(trained / "history.csv")
+    history = read_csv(paths.history(name))
     return ModelResults(
         name=name,
         design=design,

@@ -5,6 +5,7 @@ Images are uint8, and all are shown on the scale 0..255.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
@@ -16,11 +17,16 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from PIL import Image
 
+from diffusion.runtime import paths
 from diffusion.runtime.files import empty_folder
 
+MEDIA = paths.REPORT / "media"  # vector graphics and animations, which the page contains
 REAL = "0.45"  # the grey of real images and of published numbers
 GAP = 2  # pixels between images
 INCH = 0.62 / 30  # side of a pixel in inches
@@ -38,26 +44,64 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 
 
 class Gallery:
-    """The folder of all figures, which is emptied first, and the colour of each model."""
+    """The files of all figures, which `write` writes at once, and the colour of each model."""
 
-    def __init__(self, folder: Path, dpi: int, models: Sequence[str]) -> None:
-        self.folder, self.dpi = empty_folder(folder), dpi
-        self.colours = colours(models)
+    def __init__(self, dpi: int, models: Sequence[str]) -> None:
+        self.dpi, self.colours = dpi, colours(models)
+        self.files: dict[Path, bytes] = {}
 
-    def save_pixels(self, name: str, figure: Figure) -> None:
-        """Save a figure of images as PNG."""
-        self._save_png(name, figure)
+    def add_pixels(self, name: str, figure: Figure) -> None:
+        """Add a figure of images as PNG."""
+        self.files[paths.FIGURES / f"{name}.png"] = encode(rasterise(figure, self.dpi))
         plt.close(figure)
 
-    def save_lines(self, name: str, figure: Figure) -> None:
-        """Save a figure of lines and bars as PNG and SVG."""
-        self._save_png(name, figure)
-        figure.savefig(self.folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+    def add_lines(self, name: str, figure: Figure) -> None:
+        """Add a figure of lines and bars as PNG and SVG."""
+        self.files[paths.FIGURES / f"{name}.png"] = encode(rasterise(figure, self.dpi))
+        self.files[MEDIA / f"{name}.svg"] = vectorise(figure)
         plt.close(figure)
 
-    def _save_png(self, name: str, figure: Figure) -> None:
-        # Neither a date nor the version of Matplotlib: the same content gives the same bytes.
-        figure.savefig(self.folder / f"{name}.png", dpi=self.dpi, metadata={"Software": None})
+    def add_film(self, name: str, content: bytes) -> None:
+        """Add an animation."""
+        self.files[MEDIA / f"{name}.png"] = content
+
+    def write(self) -> None:
+        """Replace the content of both folders."""
+        for folder in (paths.FIGURES, MEDIA):
+            empty_folder(folder)
+        for path, content in self.files.items():
+            path.write_bytes(content)
+
+
+def rasterise(figure: Figure, dpi: int) -> np.ndarray:
+    """Draw a figure: (H, W, 3) uint8. Its layout is computed once, then fixed."""
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    figure.set_layout_engine("none")
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def vectorise(figure: Figure) -> bytes:
+    """Draw a figure as SVG, without the date and the version of Matplotlib."""
+    content = io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None, "Creator": None})
+    return content.getvalue()
+
+
+def encode(pixels: np.ndarray) -> bytes:
+    """A small PNG of pixels, (H, W, 3) uint8, because git holds those of every run.
+
+    Grey pixels are kept exactly. Other pictures get a palette of 256 colours that differ from the
+    original ones by a few levels of 255.
+    """
+    grey = (pixels == pixels[..., :1]).all()
+    image = Image.fromarray(pixels[..., 0] if grey else pixels)
+    if not grey:
+        image = image.quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()
 
 
 def set_scale(axis: Axes, scale: str) -> None:

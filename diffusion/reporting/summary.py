@@ -1,4 +1,4 @@
-"""metrics.json: the scores that `dvc metrics` compares."""
+"""report/scores.json: all scores of the best checkpoint of each model, for other programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADLINE = (
 RESTORATION = ("psnr", "ssim", "rmse", "is", "fid")  # of each set of a model that restores
 
 
-def metrics(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dict[str, Any]:
+def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dict[str, Any]:
     """<model>.<metric> of the best checkpoint, `real` at the same N, and `classifier`.
 
     A model that restores also has <model>.restoration.<set>.<metric>: of each sampler, of one

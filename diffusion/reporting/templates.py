@@ -47,7 +47,10 @@ def environment(folder: Path) -> jinja2.Environment:
     return templates
 
 
-def markdown(templates: jinja2.Environment, context: dict[str, Any]) -> str:
-    """The report; context: the variables of the template."""
-    text = templates.get_template("report.md.j2").render(context)
+def markdown(templates: jinja2.Environment, context: dict[str, Any], page: bool = False) -> str:
+    """The report; context: the variables of the template.
+
+    page: the text of the HTML page, which has animations; git does not hold them.
+    """
+    text = templates.get_template("report.md.j2").render(context, page=page)
     return re.sub(r"\n{3,}", "\n\n", text)  # the template leaves empty lines

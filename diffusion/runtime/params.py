@@ -74,10 +74,15 @@ _Loader.add_implicit_resolver(
 )
 
 
+def parse(text: str) -> Any:
+    """A value in YAML 1.2 as plain dicts, tuples, numbers and strings."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+
+
 def load(path: Path = paths.PARAMS) -> dict[str, Any]:
     """The file as plain dicts, tuples, numbers and strings; not validated."""
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+        values = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} not found: run from the repository's root") from None
     except yaml.YAMLError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
-MNIST = Path("data/mnist")
+MNIST = Path("data/mnist_idx")  # verified by the stage download
+SUPPLIED_MNIST = Path("data/mnist")  # where a user may put the files
 INCEPTION = Path("data/inception")
 INCEPTION_WEIGHTS = INCEPTION / "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_NOTE = INCEPTION / "README.txt"
@@ -20,14 +21,19 @@ REAL_FEATURES = REAL / "features.safetensors"
 REAL_INCEPTION = REAL / "inception.safetensors"
 REAL_SCORES = REAL / "scores.json"
 MODELS = RESULTS / "models"
+HISTORY = RESULTS / "history"
 TIMES = RESULTS / "times"
 SAMPLES = RESULTS / "samples"
 SCORES = RESULTS / "scores"
 STEP_STUDY = RESULTS / "step_study"
+METRICS = RESULTS / "metrics"  # headline scores, for dvc metrics and dvc exp
+CLASSIFIER_METRICS = METRICS / "classifier.json"
+REAL_METRICS = METRICS / "real.json"
 
 REPORT = Path("report")
 FIGURES = REPORT / "figures"
 PLOTS = REPORT / "plots"
+SUMMARY = REPORT / "scores.json"
 COMPUTE = PLOTS / "compute.csv"
 PUBLISHED = REPORT / "published"
 STYLE = REPORT / "style.mplstyle"
@@ -41,6 +47,16 @@ def weights(model: str, checkpoint: str = "best") -> Path:
     return MODELS / model / f"{checkpoint}.safetensors"
 
 
+def history(model: str) -> Path:
+    """The losses of every epoch of a model, which is there while it is trained, too."""
+    return HISTORY / f"{model}.csv"
+
+
 def samples(model: str, epoch: int) -> Path:
     """The images of a model that were drawn from the checkpoint of an epoch."""
     return SAMPLES / model / f"epoch_{epoch:03d}.npz"
+
+
+def metrics(stage: str, model: str) -> Path:
+    """The metrics of a model that a stage, train or evaluate, computes."""
+    return METRICS / stage / f"{model}.json"

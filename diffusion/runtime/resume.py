@@ -22,9 +22,9 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from diffusion.runtime import checkpoints, distributed, paths
+from diffusion.runtime import checkpoints, distributed, files, paths
 from diffusion.runtime.errors import UserError
-from diffusion.runtime.startup import is_orphaned
+from diffusion.runtime.startup import is_orphaned, is_run_by_dvc
 
 PROJECT = ("diffusion.", "stages.", "__main__.")  # the stage itself is the main module
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +63,7 @@ class ResumableRun:
         self.folder = root / paths.RESUME / f"{stage}-{name}-{key}"
         self.outputs = self.folder / "files"
         self.lock = FileLock(self.folder.with_name(self.folder.name + ".lock"))
+        self.shown: set[Path] = set()
 
     def __enter__(self) -> ResumableRun:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +83,9 @@ class ResumableRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind and is_run_by_dvc():
+            for path in self.shown:  # dvc checkout refuses to replace a file that is in no cache
+                path.unlink(missing_ok=True)
         if any(self.folder.glob("*.safetensors")):
             print(f"{self.label}: the finished part is kept in {self.folder}", flush=True)
         elif distributed.is_rank_zero():
@@ -118,6 +122,15 @@ class ResumableRun:
     def count(self, prefix: str) -> int:
         """The number of saved parts whose names start with a prefix."""
         return len(list(self.folder.glob(f"{prefix}*.safetensors")))
+
+    def preview(self, output: Path, target: Path) -> None:
+        """Show a file of the unfinished outputs at its place, until `commit` or a failure.
+
+        Only under DVC, which has deleted the outputs of the run before: it would mix with them.
+        """
+        if distributed.is_rank_zero() and output.exists() and is_run_by_dvc():
+            files.write(target, output.read_bytes())
+            self.shown.add(target)
 
     def commit(self, outputs: dict[Path, Path]) -> None:
         """Move the complete outputs to their places, and delete the state.

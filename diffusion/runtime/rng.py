@@ -1,4 +1,8 @@
-"""Random numbers as an argument: every stream has a name, from which its seed follows."""
+"""Random numbers as an argument: every stream has a name, from which its seed follows.
+
+A generator on the CPU gives the same numbers on every machine. Noise that defines results, as in
+sampling and validation, is therefore drawn there and then moved to the device that computes.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +34,16 @@ class Stream:
     def __init__(self, seed: int, *name: str | int) -> None:
         self.seed, self.name = seed, name
 
-    def generator(self, device: torch.device | str, chunk: int) -> torch.Generator:
-        """The generator of a chunk of images, counted from 0."""
-        return generator(device, self.seed, *self.name, chunk)
+    def generator(self, chunk: int) -> torch.Generator:
+        """The generator, on the CPU, of a chunk of images, counted from 0."""
+        return generator("cpu", self.seed, *self.name, chunk)
 
 
 class ChunkedNoise:
     """Random numbers for a batch of chunks of images, with one generator for each chunk.
 
-    The images therefore do not depend on the number of chunks in a batch.
+    The images therefore do not depend on the number of chunks in a batch. The numbers are drawn
+    on the device of the generators and moved to that of `like`.
     """
 
     def __init__(self, sizes: Sequence[int], generators: Sequence[torch.Generator]) -> None:
@@ -55,7 +60,7 @@ class ChunkedNoise:
     def _draw(self, function: Callable[..., Tensor], like: Tensor) -> Tensor:
         return torch.cat(
             [
-                function(size, *like.shape[1:], generator=g, device=like.device, dtype=like.dtype)
+                function(size, *like.shape[1:], generator=g, device=g.device, dtype=like.dtype)
                 for size, g in zip(self.sizes, self.generators, strict=True)
             ]
-        )
+        ).to(like.device)

@@ -64,6 +64,11 @@ def end_at_signals(end: Callable[[int], object]) -> None:
             signal.signal(number, handle)
 
 
+def is_run_by_dvc() -> bool:
+    """Whether dvc started this process and waits for its outputs."""
+    return "DVC_ROOT" in os.environ and not is_orphaned()
+
+
 def is_orphaned() -> bool:
     """Whether dvc started this process and has ended since, so that nobody takes its outputs."""
     if "DVC_ROOT" not in os.environ:

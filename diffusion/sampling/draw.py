@@ -78,7 +78,7 @@ def draw(
     with torch.inference_mode(), devices.autocast(originals.device, options.dtype):
         for first in firsts[distributed.rank() :: distributed.size()]:
             batch = chunks[first : first + options.chunks]
-            generators = [stream.generator(originals.device, first + k) for k in range(len(batch))]
+            generators = [stream.generator(first + k) for k in range(len(batch))]
             noise = ChunkedNoise([len(chunk) for chunk in batch], generators)
             watching = partial(_watch, model.process.T, options, first == 0)
             compute = partial(draw_batch, model, torch.cat(batch), sampler, noise, watching)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from diffusion.training.params import TrainingParams
 from diffusion.training.state import TrainState
 
 COLUMNS = ("epoch", "images", "train_loss", "validation_loss", "learning_rate")
-WEIGHTS, SECONDS = "weights", "times.json"  # outputs of the run: a folder and a file
+WEIGHTS = "weights"  # outputs of the run: a folder, and three files
+HISTORY, SECONDS, METRICS = "history.csv", "times.json", "metrics.json"
 
 
 @dataclass
@@ -27,8 +29,10 @@ class Fit:
     """The training of one model.
 
     run: keeps the state after each epoch, and the outputs: in WEIGHTS the checkpoints `best`,
-    `last` and `epoch_<number>`, and history.csv; in SECONDS the time at the end of each epoch.
+    `last` and `epoch_<number>`; in HISTORY the losses of each epoch, in SECONDS the time at its
+    end; in METRICS the smallest validation loss and its epoch.
     epochs: of this model; of `params` the checkpoints and the dtype of the weights are used.
+    watched: where DVC and an editor find the history while the training runs.
     """
 
     run: ResumableRun
@@ -37,6 +41,7 @@ class Fit:
     params: TrainingParams
     epochs: int
     settings: LoopSettings
+    watched: Path
 
     def __call__(self, images: Tensor, validation: Tensor) -> float:
         """Train from the last epoch that the run keeps; the smallest validation loss.
@@ -79,6 +84,7 @@ class Fit:
             return {"epoch": 0, "best": float("inf"), "rows": [], "seconds": []}
         tensors, done = saved
         self.state.load_state_dict(tensors, done)
+        self.run.preview(self.run.outputs / HISTORY, self.watched)
         print(
             f"{self.run.label}: continues after epoch {done['epoch']} of {self.epochs}", flush=True
         )
@@ -95,6 +101,8 @@ class Fit:
         if validation_loss < done["best"]:
             done["best"] = validation_loss
             names.append("best")
+            found = {"validation_loss": validation_loss, "best_epoch": epoch}
+            write_json(self.run.outputs / METRICS, {self.model.description["model"]: found})
         if epoch == self.epochs:
             names.append("last")
         folder, kept = self.run.outputs / WEIGHTS, self.state.eval_network
@@ -105,7 +113,8 @@ class Fit:
                 epoch=epoch,
                 validation_loss=validation_loss,
             )
-        write_csv(folder / "history.csv", COLUMNS, done["rows"])
+        write_csv(self.run.outputs / HISTORY, COLUMNS, done["rows"])
+        self.run.preview(self.run.outputs / HISTORY, self.watched)
         write_json(self.run.outputs / SECONDS, {"seconds": [round(s, 1) for s in done["seconds"]]})
         # Last: until the state is on disk, this epoch counts as not trained.
         tensors, description = self.state.state_dict()

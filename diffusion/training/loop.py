@@ -94,14 +94,15 @@ def train_epoch(
 def validate(model: DiffusionModel, images: Tensor, settings: LoopSettings, epoch: int) -> float:
     """The mean loss over images, (N, 1, 28, 28) uint8, on a fixed set of (t, noise).
 
-    The set is the same in each epoch and for all models of one kind of process: the same noise,
-    and for every image the same t / T up to rounding to a step. The ranks share its batches.
+    The set is the same in each epoch, on every device and for all models of one kind of process:
+    the same noise, and for every image the same t / T up to rounding to a step. The ranks share
+    its batches.
     """
     model.module.eval()
     device, process = images.device, model.process
-    g = generator(device, settings.seed, "validation", type(process).__name__)
-    position = torch.rand(len(images), generator=g, device=device)
-    steps = (position * process.T).long().clamp(max=process.T - 1) + 1
+    g = generator("cpu", settings.seed, "validation", type(process).__name__)
+    position = torch.rand(len(images), generator=g)
+    steps = ((position * process.T).long().clamp(max=process.T - 1) + 1).to(device)
     total = torch.zeros((), device=device)
     batches = torch.arange(len(images), device=device).split(VALIDATION_BATCH)
     for number, indices in enumerate(batches):

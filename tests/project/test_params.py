@@ -382,7 +382,7 @@ def test_every_fault_gets_a_line() -> None:
         ("1st", NAME),
         (".hidden", NAME),
         ("x" * 65, NAME),
-        ("real", "must not be classifier or real: metrics.json has these keys"),
+        ("real", "must not be classifier or real: the metrics have these keys"),
     ],
 )
 def test_name_of_a_model_must_be_a_valid_file_name(name: str, allowed: str) -> None:

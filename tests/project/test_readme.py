@@ -35,7 +35,7 @@ IN_TEXT = {
 ELSEWHERE = {  # command -> (a file, and what there runs it)
     "make quick": (".ci/run", "make quick"),
     "make test": (".ci/run", "make test"),
-    "make bench": ("tests/tools/test_benchmarks.py", "speed.sampling("),
+    "make bench": ("tests/tools/test_benchmarks.py", "variants.sampling("),
     "make paper": ("tests/project/test_params.py", "PAPER"),
     "make repro JOBS=2": ("tests/tools/test_run_jobs.py", 'jobs(project, "2")'),
     "make clean": ("Makefile", "rm -rf $(VENV) scratch"),
@@ -68,7 +68,9 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "tests/tools/test_tools.py",
         "ablate.overrides(",
     ),
-    "pip-audit --no-deps -r constraints.txt": ("README.md", "the tests don't run it"),
+    "pip-audit --no-deps -r constraints.txt": ("README.md", "the tests do not run it"),
+    'make search METRIC=model1.fid SET="models.model1.training.learning_rate=log:1e-4:1e-2" '
+    "TRIALS=20": ("tests/tools/test_search.py", '"make", "-n", "search"'),
     'make sweep SET="models.model1.training.learning_rate=1e-4,1e-3" JOBS=2': (
         "tests/project/test_readme.py",
         "run('make sweep",
@@ -104,7 +106,7 @@ def test_a_command_in_the_text_is_run_by_some_check(command: str) -> None:
 
 
 class Shell:
-    """Runs commands as a reader would whose environment is activated."""
+    """Runs commands as a reader with an activated environment does."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
@@ -131,7 +133,7 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    """In a folder with a repository to clone, `hub`, that has a tiny budget, and fakes of SLURM."""
+    """In a folder with a repository `hub`, which has a tiny budget, and substitutes for SLURM."""
     model1 = TINY["models"]["model2"] | {
         "training": {"learning_rate": 2e-4},
         "sampler": {"kind": "ddim", "steps": 3, "eta": 1.0},
@@ -160,9 +162,9 @@ def shell(tmp_path: Path) -> Shell:
     return shell
 
 
-SLURM = {  # two nodes, both here
+SLURM = {  # two nodes, both on this machine
     "sbatch": 'SLURM_JOB_NODELIST=nodes exec bash "$@"',
-    "scontrol": "echo 127.0.0.1; sleep 0.2; echo 127.0.0.1",  # whoever reads one line ends it
+    "scontrol": "echo 127.0.0.1; sleep 0.2; echo 127.0.0.1",  # SIGPIPE ends it if one line is read
     "srun": """
 export SLURM_NNODES=2
 SLURM_NODEID=1 "$@" & other=$!
@@ -173,7 +175,7 @@ wait $other
 
 
 def clone(shell: Shell, name: str) -> None:
-    """Clone the hub, with the environment of these tests as its .venv; go there."""
+    """Clone the hub, with the environment of these tests as its .venv, and work in the clone."""
     shell.folder = shell.folder.parent if (shell.folder / ".git").exists() else shell.folder
     shell.run(f"git clone -q hub {name}")
     shell.folder /= name
@@ -189,7 +191,7 @@ def names(shell: Shell) -> list[str]:
 
 
 def new_rate(shell: Shell, rate: str) -> None:
-    """Something that the training of model1 has to be run again for."""
+    """Change a parameter so that the training of model1 has to run again."""
     path = shell.folder / "params.yaml"
     text, count = re.subn(
         r"(model1:(?:\n    .*)*?\n +learning_rate:) \S+", rf"\1 {rate}", path.read_text()
@@ -207,7 +209,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     left = list(COMMANDS)
 
     def after(beginning: str, **placeholders: str) -> str:
-        """The next command of the README, which begins so, with words for its placeholders."""
+        """The next command of the README, with words in place of its placeholders."""
         command = left.pop(0)
         assert command.startswith(beginning)
         for placeholder, word in placeholders.items():
@@ -218,13 +220,12 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     def run(beginning: str, **placeholders: str) -> str:
         return shell.run(after(beginning, **placeholders))
 
-    # Start. The environment is that of these tests; .ci/run builds it by make.
+    # Start. The environment is that of these tests; in .ci/run, make builds it.
     assert left.pop(0) == "git clone <this repository> && cd <its folder>"
     clone(shell, "mine")
     assert left[1:3] == ["python3 -m venv .venv && . .venv/bin/activate", PIP]
     assert "report/report.html" in run("make")
     del left[:2]
-    run("python -m tools.offline_plots")
     assert "up to date" in run("dvc repro --pull")
     shell.run("git add -A && git commit -q -m results")
 
@@ -235,9 +236,9 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     (shell.folder / "block.py").unlink()
     assert "receptive field" in run("python -m tools.describe model1")
     assert "64 images of model1" in run("python -m tools.generate model1")
-    digit = mnist.images("train", shell.folder / "data/mnist")[0, 0].numpy()
+    digit = mnist.images("train", shell.folder / "data/mnist_idx")[0, 0].numpy()
     Image.fromarray(digit).save(shell.folder / "digit.png")
-    assert "restored.png: start, one step, naive, improved" in run("python -m tools.restore")
+    assert "restored.png: degraded, one step, naive, improved" in run("python -m tools.restore")
     assert "dvc repro sample@MODEL" in run("python -m stages.sample")
 
     # Change a hyperparameter.
@@ -266,10 +267,15 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert run("dvc queue status").count("Success") == 4
     table = run("make table")
     assert "models.model1.network.hidden" in table
-    assert "model1.fid" in table
-    assert "model3.fid" not in table  # it does not differ
-    run("for i in 1 2; do dvc exp run --queue")
-    run("dvc exp run --run-all")
+    assert "| model1 " in table
+    assert "| model3 " not in table  # its metrics do not differ
+    assert max(len(line) for line in table.splitlines() if line.startswith("|")) <= 100
+    left[0] = left[0].replace("--trials 20", "--trials 2").replace("epochs=5", "epochs=1")
+    printed = run("python -m tools.search")
+    assert "best of 2 trials" in printed
+    best = re.findall(r"dvc exp apply (\S+)", printed)[-1]
+    run("dvc exp apply", best_trial=best)
+    shell.run("git checkout -q . && dvc checkout -q")
     assert "experiments" in run("python -m tools.plot_sweep")
     assert (shell.folder / "sweep.png").stat().st_size > 10_000
     one, another = names(shell)[:2]
@@ -281,9 +287,9 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     left[0] = left[0].replace("1,2,3", "1")
     assert "standard deviation" in run("make seeds")
 
-    # What the DVC extension of VS Code asks for.
-    for question in ("exp show --json", "params diff --json", "plots diff --json --split -o p"):
-        assert '"error": {' not in shell.run(f"dvc {question} 2> said")
+    # The commands that the DVC extension of VS Code runs.
+    for query in ("exp show --json", "params diff --json", "plots diff --json --split -o p"):
+        assert '"error": {' not in shell.run(f"dvc {query} 2> warnings.txt")
 
     # Share.
     store = str(shell.folder.parent / "store")
@@ -295,7 +301,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     clone(shell, "colleague")
     run("dvc pull")
     assert (shell.folder / "results/models/model1/best.safetensors").exists()
-    assert not (shell.folder / "data/mnist").exists()
+    assert not (shell.folder / "data/mnist_idx").exists()
     ran = run("dvc repro --pull")
     assert "Running stage" not in ran
     assert "up to date" in ran
@@ -307,11 +313,11 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     ran = run("TORCHRUN=")
     assert "Running stage 'train@model1'" in ran
     assert ranks(shell) == 2
-    assert "up to date" in shell.run("dvc status train@model1")  # for one process, too
+    assert "up to date" in shell.run("dvc status train@model1")  # for one rank, too
     new_rate(shell, "0.004")
     shutil.copy(shell.folder / "params.yaml", shell.folder.parent / "mine/params.yaml")
-    place = {"first": "127.0.0.1"}
-    commands = [after("TORCHRUN=", **place).replace("node=4", "node=1") for _ in range(2)]
+    address = {"first": "127.0.0.1"}
+    commands = [after("TORCHRUN=", **address).replace("node=4", "node=1") for _ in range(2)]
     first = shell.start(commands[0])
     mine = Shell(shell.folder.parent / "mine", shell.environment)
     mine.run(commands[1])
@@ -319,7 +325,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert ranks(shell) == 2
     assert left == []
 
-    # In the text of the README.
+    # Commands in the text of the README.
     new_rate(shell, "0.005")
     assert "Running stage 'train@model1'" in shell.run("sbatch tools/train.sbatch model1")
     assert ranks(shell) == 2

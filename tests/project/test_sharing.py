@@ -1,4 +1,4 @@
-"""Results travel through a remote, a folder or S3, and whoever has them computes nothing."""
+"""Results are shared through a remote, a folder or S3, and a clone computes nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tools.copy_project import copy_project
 
 Dvc = Callable[..., str]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-DOWNLOADED = {"data/mnist", "data/inception"}
+DOWNLOADED = {"data/mnist_idx", "data/inception"}
 
 
 def outputs() -> Iterator[str]:
@@ -53,7 +53,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """With an output of its own for every stage, as if it had run."""
+    """A project with an output of every stage, as after a run."""
     folder = tmp_path / "project"
     copy_project(folder, TINY)
     for output in outputs():
@@ -70,7 +70,7 @@ def project(tmp_path: Path) -> Path:
 def remote(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Callable[[Path], None], Callable[[], set[str]]]]:
-    """How to name it to a project, and the MD5 of all that it holds."""
+    """A function that adds the remote to a project, and one that gives the MD5 of its content."""
 
     def named(path: str) -> str:
         return re.sub(r".*files/md5/(..)/", r"\1", path).removesuffix(".dir")
@@ -116,13 +116,13 @@ def test_a_colleague_gets_the_results_and_computes_nothing(
     assert pushed == set(results) - in_git - public
 
     clone = tmp_path / "clone"  # what git would bring
-    hidden = shutil.ignore_patterns("results", "mnist", "inception", "cache", "tmp")
+    hidden = shutil.ignore_patterns("results", "mnist_idx", "inception", "cache", "tmp")
     shutil.copytree(project, clone, ignore=hidden)
     dvc(clone, "pull", "--allow-missing")
     assert digests(clone) == {k: v for k, v in results.items() if k not in public}
-    said = dvc(clone, "repro", "--pull", "--allow-missing")
-    assert "Running stage" not in said
-    assert "up to date" in said
+    output = dvc(clone, "repro", "--pull", "--allow-missing")
+    assert "Running stage" not in output
+    assert "up to date" in output
 
     # Who then works on, downloads what is public; only what a change touches is computed.
     for name in public:

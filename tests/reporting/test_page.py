@@ -12,7 +12,7 @@ from diffusion.reporting import page, templates
 from diffusion.runtime import paths
 
 
-def test_the_page_escapes_html_in_the_text_and_in_the_metrics(tmp_path: Path) -> None:
+def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> None:
     html = page.render(
         "# A <b>title</b>\n\n<script>alert(1)</script>\n",
         tmp_path,

@@ -241,8 +241,8 @@ def test_the_page_contains_everything_that_it_shows(folder: Path, html: str) -> 
     assert len(sources) == len(set((folder / "report/figures").glob("*.png")))
     assert all(source.startswith("data:image/") for source in sources)
     assert not re.findall(r'(?:href|src)="(?!data:|#)', html)
-    embedded = re.search(r'id="metrics">(.*?)</script>', html, flags=re.S).group(1)
-    assert json.loads(embedded) == json.loads((folder / "report/metrics.json").read_text())
+    embedded = re.search(r'id="scores">(.*?)</script>', html, flags=re.S).group(1)
+    assert json.loads(embedded) == json.loads((folder / "report/scores.json").read_text())
 
 
 def test_the_page_escapes_the_text_of_results(html: str) -> None:
@@ -336,15 +336,12 @@ def test_the_page_follows_the_light_or_dark_scheme(opened: Any) -> None:
     assert backgrounds[0] > 600 > 200 > backgrounds[1]
 
 
-def test_dvc_plots_draws_without_the_network(
-    browser: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dvc_plots_draws_without_the_network(browser: Any, folder: Path, tmp_path: Path) -> None:
     copy_project(tmp_path / "project", {})
     for name in ("figures", "plots"):
         shutil.copytree(folder / "report" / name, tmp_path / "project/report" / name)
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
-    for command in ([sys.executable, "-m", "tools.offline_plots"], ["dvc", "plots", "show"]):
-        subprocess.run(command, cwd=tmp_path / "project", check=True, capture_output=True)
+    command = [sys.executable, "-m", "dvc", "plots", "show"]
+    subprocess.run(command, cwd=tmp_path / "project", check=True, capture_output=True)
     browser.get((tmp_path / "project/dvc_plots/index.html").as_uri())
     assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
     assert (

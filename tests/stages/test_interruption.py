@@ -52,7 +52,7 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(tmp_path: Path, mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data").mkdir()
-    (tmp_path / "data/mnist").symlink_to(mnist)
+    (tmp_path / "data/mnist_idx").symlink_to(mnist)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEVICE", "cpu")
     monkeypatch.delenv("DVC_ROOT", raising=False)

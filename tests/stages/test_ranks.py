@@ -70,7 +70,7 @@ def run(folder: Path, stage: str, torchrun: str = "") -> str:
 
 
 def history(folder: Path) -> list[dict[str, float]]:
-    with (folder / paths.MODELS / "model4/history.csv").open() as file:
+    with (folder / paths.history("model4")).open() as file:
         return [{key: float(x) for key, x in row.items()} for row in csv.DictReader(file)]
 
 

@@ -35,7 +35,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def history(name: str) -> list[dict[str, str]]:
-    with (paths.MODELS / name / "history.csv").open() as file:
+    with paths.history(name).open() as file:
         return list(csv.DictReader(file))
 
 

@@ -106,8 +106,8 @@ def test_step_study_scores_the_images_of_the_stage_sample(folder: Path) -> None:
 
 
 def test_figures_and_report_show_samplers_start_and_inception_features(folder: Path) -> None:
-    metrics = read_json(folder / paths.REPORT / "metrics.json")
-    assert metrics["real"]["inception_fid"] > 0
+    scores = read_json(folder / paths.SUMMARY)
+    assert scores["real"]["inception_fid"] > 0
     assert (folder / paths.FIGURES / "inception_fid.png").exists()
     text = (folder / paths.REPORT / "report.md").read_text()
     assert "**model4** starts from salt-and-pepper noise alone" in text

@@ -1,7 +1,8 @@
-"""Stages run at the same time leave what a plain `dvc repro` leaves."""
+"""Stages that run at the same time have the results of a plain `dvc repro`."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-# Two items that cannot end unless both have started; `meet` fails where they wait too long.
+# Two stages that cannot end unless both have started; meet.py fails if it waits too long.
 MEET = """
 import sys, time
 from pathlib import Path
@@ -19,12 +20,12 @@ own.touch()
 end = time.monotonic() + 60
 while not other.exists():
     if time.monotonic() > end:
-        sys.exit(f"{other} never came")
+        sys.exit(f"{other} did not appear")
     time.sleep(0.05)
 Path(f"out_{sys.argv[1]}").write_text(Path("source").read_text() + sys.argv[1])
 """
 STAGES = {
-    "first": {"cmd": "cp given source", "deps": ["given"], "outs": ["source"]},
+    "first": {"cmd": "cp input source", "deps": ["input"], "outs": ["source"]},
     "pair": {
         "foreach": {"a": "b", "b": "a"},
         "do": {
@@ -43,41 +44,46 @@ STAGES = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A small project of its own; no git."""
+    """A small separate project, without git."""
     subprocess.run(
         [sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], cwd=tmp_path, check=True
     )
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}, sort_keys=False))
     (tmp_path / "meet.py").write_text(MEET)
-    (tmp_path / "given").write_text("given ")
+    (tmp_path / "input").write_text("input ")
     return tmp_path
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
 def jobs(folder: Path, count: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, str(ROOT / "tools/run_jobs.py"), count)
+    return run(folder, "tools.run_jobs", count)
 
 
-def test_independent_stages_run_together_and_the_lock_is_that_of_a_plain_run(
+def test_independent_stages_run_together_and_write_the_lock_of_a_plain_run(
     project: Path,
 ) -> None:
     done = jobs(project, "2")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (project / "all").read_text() == "given agiven b"
+    assert (project / "all").read_text() == "input ainput b"
     together = yaml.safe_load((project / "dvc.lock").read_text())
 
-    (project / "dvc.lock").unlink()  # and once more by DVC alone; now both have "started"
-    plain = run(project, "-m", "dvc", "repro", "--force")
+    (project / "dvc.lock").unlink()  # again by DVC alone; both files *.started exist now
+    plain = run(project, "dvc", "repro", "--force")
     assert plain.returncode == 0, plain.stdout + plain.stderr
     assert yaml.safe_load((project / "dvc.lock").read_text()) == together
 
 
-def test_a_failing_stage_fails_the_whole_and_shows_its_output(project: Path) -> None:
+def test_failing_stage_shows_its_output_and_stops_the_run(project: Path) -> None:
     (project / "meet.py").write_text("import sys; sys.exit('no ' + sys.argv[1])")
     done = jobs(project, "2")
     assert done.returncode == 1
@@ -86,7 +92,7 @@ def test_a_failing_stage_fails_the_whole_and_shows_its_output(project: Path) -> 
     assert not (project / "all").exists()
 
 
-def test_the_number_of_jobs_is_at_least_one(project: Path) -> None:
+def test_number_of_jobs_below_one_is_refused(project: Path) -> None:
     done = jobs(project, "0")
     assert done.returncode == 2
     assert "JOBS is 0, must be 1 or more" in done.stderr

@@ -172,7 +172,7 @@ def sampling(params: ModelParams, setting: Setting) -> list[Variant]:
     network = model.module.to(setting.device).eval()
     plain_network = plain(copy.deepcopy(network))
     flops = operations(params, training=False) * SAMPLED
-    noise = ChunkedNoise([SAMPLED], [generator(setting.device, 0, "speed")])
+    noise = ChunkedNoise([SAMPLED], [generator("cpu", 0, "speed")])
     x_T = noise.normal(torch.empty(SAMPLED, *SHAPE, device=setting.device))
 
     def variant(

@@ -1,6 +1,6 @@
 """Kill the download, training and sampling at random moments, continue, and compare the bytes:
 
-python -m tools.checks.stress_resume FOLDER --mnist data/mnist [--kills 36] [--seed 0]
+python -m tools.checks.stress_resume FOLDER --mnist data/mnist_idx [--kills 36] [--seed 0]
 
 FOLDER is emptied. The MNIST files are served over the loopback address, slowly, so that the
 download can be killed in the middle of a file. Every kill is one of SIGINT, SIGTERM and SIGKILL,

@@ -28,9 +28,9 @@ def draw(
     counts = {model.name: count_digits(model) for model in models}
     for kind, group in by_kind(models).items():
         of_group = {model.name: counts[model.name] for model in group}
-        gallery.save_lines(f"classes_{kind}", draw_shares(of_group, colours, frequencies))
-    gallery.save_lines("calibration", draw_calibration(counts, colours, frequencies))
-    gallery.save_lines("confusion", draw_confusion(np.array(confusion)))
+        gallery.add_lines(f"classes_{kind}", draw_shares(of_group, colours, frequencies))
+    gallery.add_lines("calibration", draw_calibration(counts, colours, frequencies))
+    gallery.add_lines("confusion", draw_confusion(np.array(confusion)))
 
 
 def count_digits(model: ModelResults) -> np.ndarray:

@@ -24,7 +24,7 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
     real: the FID of real images.
     """
     spent = {model.name: training_multiply_adds(model) for model in models}
-    gallery.save_lines("compute", draw_fid(models, spent, gallery.colours, real))
+    gallery.add_lines("compute", draw_fid(models, spent, gallery.colours, real))
     rows = (
         (model.name, checkpoint["epoch"], f"{count:.6g}", main_scores(checkpoint)["fid"])
         for model in models

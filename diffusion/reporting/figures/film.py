@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ from diffusion.runtime.pixels import SIDE
 IMAGES, STATES = 2, 11  # in the strip: images of each sampler, and states of an image
 COLUMNS, SECONDS = 4, 5  # of the animation
 HOLD = 2  # seconds for which the last frame is held
-SCALE, GREYS = 3, 16  # enlargement; grey levels, of which fewer make a smaller file
+GREYS = 16  # grey levels, of which fewer make a smaller file
 GUTTER = 8  # pixels between samplers
 
 
@@ -28,8 +28,8 @@ def draw(gallery: Gallery, model: str) -> None:
     states = {  # (frames, images, 28, 28) uint8; naive before improved
         key: films[key][:, :, 0].numpy() for key in sorted(films, reverse=True)
     }
-    gallery.save_pixels(f"reverse_{model}", draw_strip(states, description["steps"]))
-    save_film(gallery.folder / f"film_{model}.png", list(states.values()), COLUMNS, SECONDS)
+    gallery.add_pixels(f"reverse_{model}", draw_strip(states, description["steps"]))
+    gallery.add_film(f"film_{model}", encode_film(list(states.values()), COLUMNS, SECONDS))
 
 
 def draw_strip(states: Mapping[str, np.ndarray], steps: Mapping[str, Sequence[int]]) -> Figure:
@@ -44,10 +44,11 @@ def draw_strip(states: Mapping[str, np.ndarray], steps: Mapping[str, Sequence[in
     return image_rows(rows, labels, captions=captions)
 
 
-def save_film(path: Path, grids: Sequence[np.ndarray], columns: int, seconds: float) -> None:
+def encode_film(grids: Sequence[np.ndarray], columns: int, seconds: float) -> bytes:
     """An animated PNG of grids of images side by side, each (frames, n, 28, 28) uint8.
 
-    It runs for `seconds`, holds its last frame, and starts again.
+    It has the pixels of the images; the page enlarges them. It runs for `seconds`, holds its last
+    frame, and starts again.
     """
     gutter = np.full((columns * (SIDE + 2) - 2, GUTTER), 255, np.uint8)
     frames = []
@@ -56,8 +57,11 @@ def save_film(path: Path, grids: Sequence[np.ndarray], columns: int, seconds: fl
         height = min(part.shape[0] for part in parts)
         canvas = np.concatenate([part[:height] for part in parts], axis=1)
         canvas = np.round(canvas / 255 * (GREYS - 1)) / (GREYS - 1) * 255
-        enlarged = canvas.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
-        frames.append(Image.fromarray(enlarged.round().astype(np.uint8)))
+        frames.append(Image.fromarray(canvas.round().astype(np.uint8)))
     each = round(1000 * seconds / len(frames))
     durations = [each] * (len(frames) - 1) + [1000 * HOLD]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    content = io.BytesIO()
+    frames[0].save(
+        content, "PNG", save_all=True, append_images=frames[1:], duration=durations, loop=0
+    )
+    return content.getvalue()

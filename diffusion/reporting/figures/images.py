@@ -28,14 +28,14 @@ def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:
     images = arrays[main]
     sheets = {f"{name}, {SAMPLERS[main]}": images[:SHEET]}
     sheets["real digits"] = mnist.images("test")[: len(images[:SHEET]), 0].numpy()
-    gallery.save_pixels(f"progress_{name}", draw_progress(name))
-    gallery.save_pixels(f"digits_{name}", draw_digits(images, rows, examples))
-    gallery.save_pixels(f"samples_{name}", draw_sheets(sheets))
-    gallery.save_pixels(f"confidence_{name}", draw_confidence(images, rows))
-    gallery.save_pixels(f"nearest_{name}", draw_nearest(images, rows))
+    gallery.add_pixels(f"progress_{name}", draw_progress(name))
+    gallery.add_pixels(f"digits_{name}", draw_digits(images, rows, examples))
+    gallery.add_pixels(f"samples_{name}", draw_sheets(sheets))
+    gallery.add_pixels(f"confidence_{name}", draw_confidence(images, rows))
+    gallery.add_pixels(f"nearest_{name}", draw_nearest(images, rows))
     if model.restores:
-        gallery.save_pixels(f"progress_improved_{name}", draw_progress(name, "improved"))
-        gallery.save_pixels(f"restoration_{name}", draw_restorations(arrays))
+        gallery.add_pixels(f"progress_improved_{name}", draw_progress(name, "improved"))
+        gallery.add_pixels(f"restoration_{name}", draw_restorations(arrays))
 
 
 def draw_progress(name: str, key: str | None = None) -> Figure:

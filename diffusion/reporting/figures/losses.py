@@ -11,8 +11,6 @@ from diffusion.reporting.params import FiguresParams
 from diffusion.reporting.published import Losses, Published, published_losses
 from diffusion.reporting.results import ModelResults, by_kind
 from diffusion.reporting.style import REAL, Gallery, row_of_panels, set_scale
-from diffusion.runtime import paths
-from diffusion.runtime.files import write_csv
 
 Curve = tuple[np.ndarray, np.ndarray]  # x, y
 LOSSES = {"v": "mean squared error of v", "categorical": "cross-entropy"}
@@ -35,18 +33,18 @@ def draw(
             for m in group
             if comparable(m, known, published)
         }
-        gallery.save_lines(f"loss_{kind}", draw_by_epoch(group, colours, shown, scale))
+        gallery.add_lines(f"loss_{kind}", draw_by_epoch(group, colours, shown, scale))
 
     seen = {name: (epoch * published["images"], y) for name, (epoch, _, y) in known.items()}
     by_images = draw_validation(models, colours, lambda m: m.column("images"), scale, seen)
     for axis in by_images.axes:
         axis.set(xlabel="training images seen", xscale="log")
-    gallery.save_lines("loss_by_images", by_images)
+    gallery.add_lines("loss_by_images", by_images)
     if params.wall_clock:
         by_time = draw_validation(models, colours, lambda m: np.array(m.seconds) / 60, scale, {})
         for axis in by_time.axes:
             axis.set(xlabel="minutes of training")
-        gallery.save_lines("loss_by_time", by_time)
+        gallery.add_lines("loss_by_time", by_time)
 
 
 def comparable(model: ModelResults, known: Mapping[str, Losses], published: Published) -> bool:
@@ -118,14 +116,3 @@ def draw_validation(
 def cross(values: np.ndarray) -> str:
     """The marker of published values: a cross if they are too few for a line."""
     return "x" if len(values) < 5 else ""
-
-
-def write_table(models: Iterable[ModelResults]) -> None:
-    """The losses by epoch, for `dvc plots`."""
-    columns = ("model", "epoch", "train_loss", "validation_loss")
-    rows = (
-        (model.name, int(row["epoch"]), row["train_loss"], row["validation_loss"])
-        for model in models
-        for row in model.history
-    )
-    write_csv(paths.PLOTS / "loss.csv", columns, rows)

@@ -36,11 +36,11 @@ def draw(
     """
     colours = gallery.colours
     for name, group in {**by_kind(models), "all": models}.items():
-        gallery.save_lines(f"fid_{name}", draw_bars(group, "fid", real, colours, published))
-    gallery.save_lines("kid", draw_bars(models, "kid", real, colours))
+        gallery.add_lines(f"fid_{name}", draw_bars(group, "fid", real, colours, published))
+    gallery.add_lines("kid", draw_bars(models, "kid", real, colours))
     if "inception_fid" in real:
         figure = draw_bars(models, "inception_fid", real, colours, published)
-        gallery.save_lines("inception_fid", figure)
+        gallery.add_lines("inception_fid", figure)
 
 
 def draw_bars(

@@ -21,7 +21,7 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
     """The models with a step study, if there are any."""
     studied = [model for model in models if model.step_study]
     if studied:
-        gallery.save_lines("steps", draw_study(studied, gallery.colours))
+        gallery.add_lines("steps", draw_study(studied, gallery.colours))
 
 
 def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:

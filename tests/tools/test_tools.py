@@ -1,0 +1,141 @@
+"""The copy of the project, experiments over seeds, the ablation, and the pins of tools."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.specifiers import SpecifierSet
+from ruamel.yaml import YAML
+
+from diffusion.params import ModelParams, Params
+from diffusion.runtime.params import load, parse, validate
+from tools import ablate
+from tools.copy_project import copy_project, override, set_key, write_params
+from tools.over_seeds import over_seeds
+
+
+def test_copy_has_separate_params_and_no_results(tmp_path: Path) -> None:
+    before = (ROOT / "params.yaml").read_text()
+    copy_project(tmp_path / "copy", {"training.epochs": 1})
+    values = yaml.safe_load((tmp_path / "copy/params.yaml").read_text())
+    assert values["training"]["epochs"] == 1
+    assert values["training"]["batch_size"] == 128
+    assert (ROOT / "params.yaml").read_text() == before
+    assert (tmp_path / "copy/stages/train.py").exists()
+    for absent in ("dvc.lock", "report/report.md", "report/figures", "results", ".venv", ".git"):
+        assert not (tmp_path / "copy" / absent).exists()
+
+
+def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_every_reader(
+    tmp_path: Path,
+) -> None:
+    """`dvc exp run -S` writes YAML 1.2: `off` is a string, `1e-05` a number."""
+    folder, params = tmp_path / "copy", tmp_path / "copy/params.yaml"
+    copy_project(folder, {})
+    text = params.read_text().replace("use: 'off'", "use: off").replace("0.0002", "2e-04")
+    values = parse(text)
+    assert values["inception"]["use"] == "off"
+    write_params(params, values | {"note": "1e5"})
+    assert load(params) == values | {"note": "1e5"}
+    for read in (yaml.safe_load, YAML(typ="safe").load):  # YAML 1.1; that of DVC
+        again = read(params.read_text())
+        assert again["inception"]["use"] == "off"
+        assert again["models"]["model1"]["training"]["learning_rate"] == 0.0002
+        assert again["note"] == "1e5"
+
+
+@pytest.mark.parametrize("argument", ["inception.use=off", "inception.use='off'"])
+def test_override_is_read_as_dvc_reads_it(argument: str) -> None:
+    assert override(argument) == ("inception.use", "off")
+    assert override("models.model1.training.learning_rate=1e-4")[1] == 0.0001
+
+
+def test_only_known_keys_can_be_set() -> None:
+    with pytest.raises(KeyError, match=r"training\.epoch"):
+        set_key({"training": {"epochs": 1}}, "training.epoch", 2)
+
+
+def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
+    def row(seed: int, rate: float, fid: float, state: str | None = "Success") -> dict[str, object]:
+        return {
+            "Experiment": f"e{seed}{rate}{state}",
+            "State": state,
+            "seed": seed,
+            "models.model1.training.learning_rate": rate,
+            "training.epochs": 5,
+            "model1.fid": fid,
+            "results/models": f"hash {fid}",
+        }
+
+    rows = [
+        {"Experiment": None, "State": None, "seed": 42, "model1.fid": 99.0},  # the workspace
+        row(1, 0.1, 10.0),
+        row(2, 0.1, 12.0),
+        row(2, 0.1, 12.0, None),  # the same experiment again
+        row(3, 0.1, 99.0, "Failed"),  # has the metrics of the commit that it started from
+        row(1, 0.2, 20.0),
+    ]
+    groups = over_seeds(rows, {"seed", "models", "training"}, {"model1.fid"})
+    assert groups == {
+        ("models.model1.training.learning_rate=0.1",): {"model1.fid": [10.0, 12.0]},
+        ("models.model1.training.learning_rate=0.2",): {"model1.fid": [20.0]},
+    }
+
+
+def test_ablation_removes_one_part_at_a_time_and_shows_the_best_checkpoint() -> None:
+    values = load(ROOT / "params.yaml")
+    complete = validate(values, Params).models["model5"]
+    for part in ablate.PARTS:
+        block = copy.deepcopy(values["models"]["model5"])
+        for option in ablate.overrides("model5", part)[1::2]:
+            key, _, value = option.removeprefix("+").removeprefix("~").partition("=")
+            *parents, last = key.removeprefix("models.model5.").split(".")
+            section = block
+            for parent in parents:
+                section = section[parent]
+            assert (last in section) != option.startswith("+")
+            if option.startswith("~"):
+                del section[last]
+            else:
+                new = yaml.safe_load(value)
+                section[last] = tuple(map(float, new)) if last == "beta" else new
+        block["network"] = {
+            k: tuple(v) if type(v) is list else v for k, v in block["network"].items()
+        }
+        without = validate(block, ModelParams)
+        assert (without == complete) == (part == "complete recipe")
+    scores = {f"{key}{side}": 1.0 for key in ("fid", "is") for side in ("", "_below", "_above")}
+    scores |= {"precision": 0.5, "recall": 0.25}
+    checkpoints = [
+        {"roles": ["last"], "main": "ddim", "sets": {}},
+        {"roles": ["best"], "main": "ddim", "sets": {"ddim": scores}},
+    ]
+    last = ablate.table({"independent t": checkpoints}).splitlines()[-1]
+    assert last == "| independent t | 1 [0, 2] | 1 [0, 2] | 0.5 | 0.25 |"
+
+
+def test_pre_commit_runs_the_pinned_ruff() -> None:
+    pinned = re.findall(r"^ruff==\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    by_pre_commit = [hook for hook in hooks if hook["language"] == "python"]
+    assert [hook["additional_dependencies"] for hook in by_pre_commit] == [pinned, pinned]
+
+
+def test_container_and_conda_have_the_same_pins_and_a_supported_python() -> None:
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert {"pip": ["-r requirements.txt"]} in conda
+    python = next(line for line in conda if str(line).startswith("python="))
+    supported = re.search(r'requires-python = "(.*)"', (ROOT / "pyproject.toml").read_text())
+    assert supported
+    assert SpecifierSet(supported[1]).contains(python.removeprefix("python="))
+    steps = (ROOT / "Dockerfile").read_text()
+    assert "COPY --chown=1000 requirements.txt constraints.txt ./" in steps
+    assert "uv pip install --python .venv/bin/python --requirement requirements.txt" in steps
+    pinned = (ROOT / "requirements.txt").read_text().splitlines()
+    assert pinned.count("-c constraints.txt") == 1
