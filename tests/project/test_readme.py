@@ -52,6 +52,7 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "published_losses.main()",
     ),
     "sbatch tools/train.sbatch model1": ("tests/project/test_readme.py", 'run("sbatch'),
+    "dvc exp show": ("tests/project/test_readme.py", '"exp show --json"'),
     "dvc exp push origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp push'),
     "dvc exp pull origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp pull'),
     "dvc exp run -S training.epochs=75 evaluate@model2": (
