@@ -16,10 +16,11 @@ from pathlib import Path
 import dvc.api
 import pytest
 import yaml
-from conftest import ROOT, TINY, write_fake_mnist
+from conftest import ROOT, TINY, run_stage, write_fake_mnist
 from test_dag import Workspace
 
 from diffusion.runtime import paths
+from stages import download_inception, evaluate, evaluate_real, sample, train, train_classifier
 from tools import experiments, plot_sweep, table
 from tools.copy_project import copy_project
 from tools.experiments import Experiment
@@ -48,9 +49,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     repository = Repository(folder)
     repository.git("init", "-q", "-b", "main")
     write_fake_mnist(folder / paths.MNIST)
-    repository.repro("check_params")
-    repository.dvc("commit", "--force", "download")
-    repository.repro("evaluate@model2", "evaluate@model4")
+    for stage in (download_inception, train_classifier, evaluate_real):  # without new processes
+        run_stage(folder, stage)
+    for model in TINY["models"]:
+        for stage in (train, sample, evaluate):
+            run_stage(folder, stage, model)
+        repository.dvc("commit", "--force", "--with-deps", f"evaluate@{model}")
+    assert repository.repro("evaluate@model2", "evaluate@model4") == set()
     repository.dvc("push")
     repository.git("add", "-A")
     repository.git("commit", "-q", "-m", "results")
