@@ -3,7 +3,8 @@
 python -m tools.ablate model5 training.epochs=5 training.images=9600
 
 Every run is a DVC experiment of one model, at the budget of params.yaml with the overrides of the
-command line; results of earlier runs come from the cache. Prints a table of the best checkpoints.
+command line; results of earlier runs come from the cache. An earlier experiment of the same name,
+such as model5-independent-t, is replaced. Prints a table of the best checkpoints.
 """
 
 from __future__ import annotations
@@ -39,6 +40,16 @@ def overrides(model: str, part: str) -> list[str]:
     return options
 
 
+def forget(name: str) -> None:
+    """Delete an earlier experiment of this name, if there is one: DVC would refuse to run it again,
+    and with --force it would run every stage, the download too."""
+    listed = subprocess.run(
+        ["dvc", "exp", "list", "--name-only"], stdout=subprocess.PIPE, text=True
+    )
+    if name in listed.stdout.split():
+        subprocess.run(["dvc", "exp", "remove", name], check=True)
+
+
 def table(results: Mapping[str, list[dict[str, Any]]]) -> str:
     """Markdown. results: part -> checkpoints, as in results/scores/<model>/scores.json."""
     lines = ["| | FID ↓ | IS ↑ | precision ↑ | recall ↑ |", "|---|---|---|---|---|"]
@@ -61,6 +72,7 @@ def main() -> None:
     results = {}
     for part in PARTS:
         name = f"{model}-{part.replace(' ', '-')}"
+        forget(name)
         command = ["dvc", "exp", "run", "--temp", "--name", name, *budget]
         command += [*overrides(model, part), f"evaluate@{model}"]
         if subprocess.run(command).returncode:

@@ -52,6 +52,7 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "published_losses.main()",
     ),
     "sbatch tools/train.sbatch model1": ("tests/project/test_readme.py", 'run("sbatch'),
+    "dvc exp show": ("tests/project/test_readme.py", '"exp show --json"'),
     "dvc exp push origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp push'),
     "dvc exp pull origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp pull'),
     "dvc exp run -S training.epochs=75 evaluate@model2": (
@@ -69,6 +70,8 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "ablate.overrides(",
     ),
     "pip-audit --no-deps -r constraints.txt": ("README.md", "the tests do not run it"),
+    'make search METRIC=model1.fid SET="models.model1.training.learning_rate=log:1e-4:1e-2" '
+    "TRIALS=20": ("tests/tools/test_search.py", '"make", "-n", "search"'),
     'make sweep SET="models.model1.training.learning_rate=1e-4,1e-3" JOBS=2': (
         "tests/project/test_readme.py",
         "run('make sweep",
@@ -224,7 +227,6 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert left[1:3] == ["python3 -m venv .venv && . .venv/bin/activate", PIP]
     assert "report/report.html" in run("make")
     del left[:2]
-    run("python -m tools.offline_plots")
     assert "up to date" in run("dvc repro --pull")
     shell.run("git add -A && git commit -q -m results")
 
@@ -266,10 +268,15 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert run("dvc queue status").count("Success") == 4
     table = run("make table")
     assert "models.model1.network.hidden" in table
-    assert "model1.fid" in table
-    assert "model3.fid" not in table  # it does not differ
-    run("for i in 1 2; do dvc exp run --queue")
-    run("dvc exp run --run-all")
+    assert "| model1 " in table
+    assert "| model3 " not in table  # its metrics do not differ
+    assert max(len(line) for line in table.splitlines() if line.startswith("|")) <= 100
+    left[0] = left[0].replace("--trials 20", "--trials 2").replace("epochs=5", "epochs=1")
+    printed = run("python -m tools.search")
+    assert "best of 2 trials" in printed
+    best = re.findall(r"dvc exp apply (\S+)", printed)[-1]
+    run("dvc exp apply", best_trial=best)
+    shell.run("git checkout -q . && dvc checkout -q")
     assert "experiments" in run("python -m tools.plot_sweep")
     assert (shell.folder / "sweep.png").stat().st_size > 10_000
     one, another = names(shell)[:2]

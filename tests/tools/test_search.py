@@ -85,8 +85,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "git", "init", "-q")
     for key, value in (("user.name", "t"), ("user.email", "t@example.org")):
         run(folder, "git", "config", key, value)
-    for command in (["init"], ["config", "core.analytics", "false"], ["repro"]):
-        run(folder, sys.executable, "-m", "dvc", "-q", *command)
+    run(folder, sys.executable, "-m", "dvc", "-q", "init")
+    (folder / ".dvc/config").write_text("[core]\nanalytics = false\n")
+    run(folder, sys.executable, "-m", "dvc", "-q", "repro")
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-q", "-m", "start")
     return folder
@@ -118,10 +119,10 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
 ) -> None:
     command = ["model.loss", RATE, KIND, "--seed", "0", "--trials"]
     start(monkeypatch, *command, "2")
-    start(monkeypatch, *command, "4")
+    start(monkeypatch, *command, "3")
     printed = capfd.readouterr().out
-    assert printed.count("Reproducing experiment") == 4  # the second run has continued
-    assert "best of 3 trials (1 failed)" in printed
+    assert printed.count("Reproducing experiment") == 3  # the second run has continued
+    assert "best of 2 trials (1 failed)" in printed
     names = target.experiment_names()
     done: dict[str, dict[str, Any]] = {}
     for number, trial in enumerate(load_study("model-loss").trials):
@@ -129,22 +130,20 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
         rate, kind = trial.params["model.rate"], trial.params["model.kind"]
         assert (name in names) == (rate <= 0.8)
         if name in names:
-            assert (
-                dvc.api.params_show(rev=name)["model"] | {"rate": rate, "kind": kind}
-                == (dvc.api.params_show(rev=name)["model"])
-            )
+            params = dvc.api.params_show(rev=name)["model"]
+            assert (params["rate"], params["kind"]) == (rate, kind)
             assert trial.value == loss(rate, kind)
             done[name] = trial.params
         else:
             assert trial.state == TrialState.FAIL
             assert f"trial {number} failed" in printed
-    assert len(done) == 3
+    assert len(done) == 2
     with Image.open(search.FOLDER / "model-loss.png") as image:
         assert image.size == (1530, 435)  # three panels
         assert np.asarray(image.convert("L")).std() > 10
 
     best = min(done, key=lambda name: loss(*done[name].values()))
-    assert printed.count(f"apply it by: dvc exp apply {best}\n") == 1
+    assert printed.count(f"apply it by: dvc exp apply {best}\n") >= 1
     run(project, sys.executable, "-m", "dvc", "-q", "exp", "apply", best)
     model = yaml.safe_load((project / "params.yaml").read_text())["model"]
     assert {"model.rate": model["rate"], "model.kind": model["kind"]} == done[best]
@@ -152,7 +151,7 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
         model["rate"], model["kind"]
     )
     # The workspace has other values of the keys now, but the search is the same.
-    start(monkeypatch, *command, "4")
+    start(monkeypatch, *command, "3")
     assert "Reproducing experiment" not in capfd.readouterr().out
     run(project, "git", "checkout", "-q", ".")
 
@@ -213,8 +212,17 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
     hold = project / "scratch/hold"
     hold.parent.mkdir(exist_ok=True)
     hold.touch()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.search", *command],
+    process = subprocess.Popen(  # as a background job, which ignores SIGINT
+        [
+            "bash",
+            "-c",
+            'trap "" INT; exec "$@"',
+            "-",
+            sys.executable,
+            "-m",
+            "tools.search",
+            *command,
+        ],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
@@ -227,9 +235,9 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
     stage = int(hold.read_text())
     with pytest.raises(UserError, match="the study ended is running already"):
         start(monkeypatch, *command)
-    process.send_signal(signal.SIGINT)
+    process.terminate()
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGINT
+    assert process.returncode == 128 + signal.SIGTERM
     assert "Traceback" not in errors
     with pytest.raises(ProcessLookupError):
         os.kill(stage, 0)
@@ -381,11 +389,12 @@ def test_search_without_a_commit_is_refused(
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(DVC))
     monkeypatch.chdir(tmp_path)
-    for command in (["init", "-q", "--no-scm"], ["config", "core.no_scm", "false"]):
-        run(tmp_path, sys.executable, "-m", "dvc", *command)
-        with pytest.raises(UserError, match="dvc cannot run experiments here"):
+    run(tmp_path, sys.executable, "-m", "dvc", "init", "-q", "--no-scm")
+    for sentence in ("dvc cannot run experiments here: Only supported for Git", "here: Empty git"):
+        with pytest.raises(UserError, match=sentence):
             start(monkeypatch, "model.loss", RATE, "--target", "score")
         run(tmp_path, "git", "init", "-q")
+        (tmp_path / ".dvc/config").write_text("")
 
 
 @pytest.mark.parametrize("metric", ["model.fid", "model.is", "model.psnr", "is", "model.this"])

@@ -38,6 +38,8 @@ FAILURES = 3  # in a row end a search
 
 def run_dvc(*arguments: str) -> bool:
     """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job; dvc would ignore it
+        signal.signal(signal.SIGINT, lambda *_: None)
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
     process = subprocess.Popen(command, start_new_session=True)
     try:

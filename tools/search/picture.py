@@ -13,15 +13,27 @@ import matplotlib.pyplot as plt
 import optuna
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
 from diffusion.runtime import paths
 from tools.search import trials
 
 ROOT = Path(__file__).resolve().parents[2]
-POINTS: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": "C0", "alpha": 0.7}
-BEST: dict[str, Any] = {"linestyle": "none", "marker": "*", "color": "C1", "markersize": 9}
+POINTS: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "o",
+    "color": "C0",
+    "alpha": 0.7,
+    "clip_on": False,
+}
+BEST: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "*",
+    "color": "C1",
+    "markersize": 9,
+    "clip_on": False,
+}
 
 
 def draw(study: optuna.Study, metric: str, keys: Sequence[str], path: Path) -> None:
@@ -74,12 +86,15 @@ def _against(axis: Axes, done: Sequence[FrozenTrial], best: FrozenTrial, key: st
     position: Callable[[Any], float] = float
     if isinstance(distribution, CategoricalDistribution):
         choices = list(distribution.choices)
+        position = choices.index
         axis.set_xticks(range(len(choices)), map(str, choices))
         axis.tick_params("x", rotation=90 if max(len(str(c)) for c in choices) > 12 else 0)
         axis.set_xlim(-0.5, len(choices) - 0.5)
-        position = choices.index
-    else:
-        axis.set_xscale("log" if getattr(distribution, "log", False) else "linear")
+    elif isinstance(distribution, (FloatDistribution, IntDistribution)):
+        low, high = distribution.low, distribution.high
+        if distribution.log and high >= 10 * low:  # otherwise the scale would have few labels
+            axis.set_xscale("log")
+        axis.set_xlim(low, high)
     axis.plot([position(t.params[key]) for t in done], _values(done), **POINTS)
     axis.plot([position(best.params[key])], _values([best]), **BEST)
     axis.set_xlabel(key)
