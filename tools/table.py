@@ -34,13 +34,14 @@ def heads(keys: list[str]) -> dict[str, str]:
         names = [".".join(parts[-depth:]) for depth in range(1, len(parts) + 1)]
         others = [other for other in keys if other != key]
         found[key] = next(
-            name for name in names if not any(f".{other}".endswith(f".{name}") for other in others)
+            (name for name in names if not any(f".{k}".endswith(f".{name}") for k in others)), key
         )
     return found
 
 
 def differing(rows: list[Experiment]) -> list[str]:
     """The models with a metric that differs between experiments, in the order of the metrics."""
+    rows = [each for each in rows if each.metrics]
     names = list(dict.fromkeys(name for each in rows for name in each.metrics))
     models = []
     for name in names:

@@ -75,6 +75,13 @@ def content(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
+def trained(folder: Path, name: str) -> dict[str, bytes]:
+    """All outputs of a training but its times."""
+    others = [paths.history(name), paths.metrics("train", name)]
+    files = {str(path): (folder / path).read_bytes() for path in others}
+    return files | content(folder / paths.MODELS / name)
+
+
 def kept(folder: Path) -> list[str]:
     return [p.name for p in (folder / paths.RESUME).iterdir()]
 
@@ -97,7 +104,7 @@ def test_interrupted_training_continues_and_ends_with_the_same_bytes(
     run: Run, folder: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     run(train, name)
-    expected = content(folder / paths.MODELS / name)
+    expected = trained(folder, name)
     assert kept(folder) == []
     # In the first epoch; between two epochs; before the state of an epoch is on disk, although its
     # checkpoints are; after all epochs, before the outputs are in their places.
@@ -117,7 +124,7 @@ def test_interrupted_training_continues_and_ends_with_the_same_bytes(
         assert ("continues" in printed) == bool(message)
     run(train, name)
     assert "continues after epoch 4 of 4" in capsys.readouterr().out
-    assert content(folder / paths.MODELS / name) == expected
+    assert trained(folder, name) == expected
     assert kept(folder) == []
     times = json.loads((folder / paths.TIMES / f"{name}.json").read_text())
     assert len(times["seconds"]) == 4
@@ -221,15 +228,46 @@ def test_stage_whose_dvc_has_ended_replaces_no_outputs(
     expected = content(folder / paths.MODELS / "model2")
     best = folder / paths.weights("model2")
     best.write_text("of a newer run")
+    history = folder / paths.history("model2")
+    history.write_text("also of a newer run")
     monkeypatch.setenv("DVC_ROOT", str(folder))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(startup, "PARENT", 0)
         with pytest.raises(UserError, match="the dvc that started it has ended: run dvc repro"):
             run(train, "model2")
     assert best.read_text() == "of a newer run"
+    assert history.read_text() == "also of a newer run"
     run(train, "model2")
     assert "continues after epoch 4 of 4" in capsys.readouterr().out
     assert content(folder / paths.MODELS / "model2") == expected
+
+
+@pytest.mark.parametrize("under_dvc", [True, False])
+def test_history_is_in_its_place_during_training_under_dvc_and_not_after_a_failure(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, under_dvc: bool
+) -> None:
+    """Without DVC, the outputs of an earlier training would be mixed with it."""
+    history, seen = folder / paths.history("model2"), []
+    original = fit.train_epoch
+
+    def train_epoch(*arguments: Any) -> float:
+        seen.append(history.read_text().splitlines() if history.exists() else [])
+        if len(seen) == 4:
+            raise UserError("the fourth epoch fails")
+        return original(*arguments)
+
+    if under_dvc:
+        monkeypatch.setenv("DVC_ROOT", str(folder))
+    monkeypatch.setattr(fit, "train_epoch", train_epoch)
+    with pytest.raises(UserError, match="the fourth epoch fails"):
+        run(train, "model2")
+    assert [len(lines) for lines in seen] == ([0, 2, 3, 4] if under_dvc else [0, 0, 0, 0])
+    assert not history.exists()
+    run(train, "model2")  # continues after the third epoch
+    assert len(seen[4]) == (4 if under_dvc else 0)
+    lines = history.read_text().splitlines()
+    assert len(lines) == 5
+    assert not under_dvc or lines[:4] == seen[3]
 
 
 def test_loss_that_is_not_a_number_keeps_the_last_good_state(

@@ -63,6 +63,8 @@ def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> Non
     assert best["network"] == TINY["models"]["model2"]["network"] | {"dropout": 0.0}
     assert best["degradation"] == {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6}
     assert checkpoints.load(paths.weights("model2", "last"))[1]["epoch"] == 5
+    metrics = {"validation_loss": pytest.approx(min(losses), abs=1e-7), "best_epoch": best["epoch"]}
+    assert json.loads(paths.metrics("train", "model2").read_text()) == {"model2": metrics}
     assert seconds("model2") == sorted(seconds("model2"))
     assert len(seconds("model2")) == 5
     assert json.loads((models / "run.json").read_text())["precision"] in ("float32", "bfloat16")

@@ -105,6 +105,22 @@ def test_step_study_scores_the_images_of_the_stage_sample(folder: Path) -> None:
     assert read_json(folder / paths.STEP_STUDY / "model4.json") == []
 
 
+def test_metrics_are_headline_scores_of_the_best_checkpoint(folder: Path) -> None:
+    summary = read_json(folder / paths.SUMMARY)
+    for name in MODELS:
+        metrics = {
+            key: value
+            for stage in ("train", "evaluate")
+            for key, value in read_json(folder / paths.metrics(stage, name))[name].items()
+        }
+        assert {"validation_loss", "best_epoch", "fid", "is", "kid"} <= set(metrics)
+        assert metrics == {key: pytest.approx(summary[name][key]) for key in metrics}
+    real = read_json(folder / paths.REAL_METRICS)["real"]
+    assert real == {key: summary["real"][key] for key in real}
+    classifier = read_json(folder / paths.CLASSIFIER_METRICS)
+    assert classifier == {"classifier": summary["classifier"]}
+
+
 def test_figures_and_report_show_samplers_start_and_inception_features(folder: Path) -> None:
     scores = read_json(folder / paths.SUMMARY)
     assert scores["real"]["inception_fid"] > 0

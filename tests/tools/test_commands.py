@@ -1,4 +1,4 @@
-"""The tools that apply, describe and compare models."""
+"""The tools that apply and describe models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from diffusion.models.model import build_network
 from diffusion.reporting.flops import multiply_adds
 from diffusion.runtime.errors import UserError
 from stages import train
-from tools import describe, experiments, generate, plot_sweep, restore
+from tools import describe, generate, restore
 
 Command = Callable[..., str]
 COLD = degradations.build({"kind": "impulse", "rho": [0.05, 0.25], "T": 5})
@@ -160,37 +160,3 @@ def test_receptive_field_follows_from_the_kernels_of_the_convolutions(blocks: in
 def test_receptive_field_of_the_unet_is_the_complete_image() -> None:
     network = build_network({"kind": "unet", "channels": (8, 8, 8)})
     assert describe.receptive_field(network) == (28, 28)
-
-
-def row(rate: float, seed: int, fid: float | None, **others: object) -> experiments.Row:
-    state = "Success" if fid is not None else "Failed"
-    settings = {
-        "models.model1.training.learning_rate": rate,
-        "seed": seed,
-        "model1.fid": fid or 99.0,
-    }
-    return {"Experiment": f"e{rate}{seed}", "State": state, **settings, **others}
-
-
-def test_sweep_has_a_line_for_each_other_setting_and_all_seeds_at_each_point(
-    tmp_path: Path,
-) -> None:
-    rows = [
-        {"Experiment": None, "State": None, "seed": 1, "models.model1.training.learning_rate": 0.5},
-        row(0.1, 1, 10.0, **{"training.epochs": 5}),
-        row(0.1, 2, 12.0, **{"training.epochs": 5}),
-        row(0.1, 2, 12.0, **{"training.epochs": 5}),
-        row(0.001, 1, 20.0, **{"training.epochs": 5}),
-        row(0.001, 1, 30.0, **{"training.epochs": 9}),
-        row(0.01, 1, None, **{"training.epochs": 5}),
-    ]
-    rows = experiments.finished(rows)
-    varied = experiments.varied(rows, {"seed", "models", "training"}, {"model1.fid"})
-    assert varied == ["models.model1.training.learning_rate", "training.epochs"]
-    lines = plot_sweep.lines(rows, varied[0], "model1.fid", ["training.epochs"])
-    assert lines == {
-        "training.epochs = 5": {0.001: [20.0], 0.1: [10.0, 12.0]},
-        "training.epochs = 9": {0.001: [30.0]},
-    }
-    plot_sweep.draw(lines, varied[0], "model1.fid", tmp_path / "sweep.png")
-    assert levels(tmp_path / "sweep.png").shape[:2] == (600, 900)

@@ -1,4 +1,4 @@
-"""The copy of the project, experiments over seeds, the ablation, and the pins of tools."""
+"""The copy of the project, the ablation, and the pins of tools."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from diffusion.params import ModelParams, Params
 from diffusion.runtime.params import load, parse, validate
 from tools import ablate
 from tools.copy_project import copy_project, override, set_key, write_params
-from tools.over_seeds import over_seeds
 
 
 def test_copy_has_separate_params_and_no_results(tmp_path: Path) -> None:
@@ -58,33 +57,6 @@ def test_override_is_read_as_dvc_reads_it(argument: str) -> None:
 def test_only_known_keys_can_be_set() -> None:
     with pytest.raises(KeyError, match=r"training\.epoch"):
         set_key({"training": {"epochs": 1}}, "training.epoch", 2)
-
-
-def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
-    def row(seed: int, rate: float, fid: float, state: str | None = "Success") -> dict[str, object]:
-        return {
-            "Experiment": f"e{seed}{rate}{state}",
-            "State": state,
-            "seed": seed,
-            "models.model1.training.learning_rate": rate,
-            "training.epochs": 5,
-            "model1.fid": fid,
-            "results/models": f"hash {fid}",
-        }
-
-    rows = [
-        {"Experiment": None, "State": None, "seed": 42, "model1.fid": 99.0},  # the workspace
-        row(1, 0.1, 10.0),
-        row(2, 0.1, 12.0),
-        row(2, 0.1, 12.0, None),  # the same experiment again
-        row(3, 0.1, 99.0, "Failed"),  # has the metrics of the commit that it started from
-        row(1, 0.2, 20.0),
-    ]
-    groups = over_seeds(rows, {"seed", "models", "training"}, {"model1.fid"})
-    assert groups == {
-        ("models.model1.training.learning_rate=0.1",): {"model1.fid": [10.0, 12.0]},
-        ("models.model1.training.learning_rate=0.2",): {"model1.fid": [20.0]},
-    }
 
 
 def test_ablation_removes_one_part_at_a_time_and_shows_the_best_checkpoint() -> None:

@@ -1,0 +1,153 @@
+"""The tables and figures that compare experiments, from their settings and metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from diffusion.runtime.errors import UserError
+from tools import experiments, plot_sweep, table
+from tools.experiments import Experiment
+from tools.over_seeds import over_seeds
+
+RATE = "models.model1.training.learning_rate"
+HIDDEN = "models.model1.network.hidden"
+
+
+def experiment(rate: float, seed: int, fid: float | None, **settings: object) -> Experiment:
+    """A finished experiment, or one that failed, as DVC records it."""
+    return Experiment(
+        f"e{rate}-{seed}",
+        state="success" if fid is not None else "failed",
+        settings={RATE: rate, "seed": seed, **settings},
+        metrics={} if fid is None else {"model1.fid": fid},
+    )
+
+
+WORKSPACE = Experiment("workspace", is_baseline=True, settings={"seed": 42, RATE: 0.5})
+
+
+def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
+    epochs = {"training.epochs": 5}
+    groups = over_seeds(
+        [
+            WORKSPACE,
+            experiment(0.1, 1, 10.0, **epochs),
+            experiment(0.1, 2, 12.0, **epochs),
+            experiment(0.1, 2, 12.0, **epochs),  # the same experiment again
+            experiment(0.1, 3, None, **epochs),
+            experiment(0.2, 1, 20.0, **epochs),
+        ]
+    )
+    assert groups == {
+        (f"{RATE}=0.1",): {"model1.fid": [10.0, 12.0]},
+        (f"{RATE}=0.2",): {"model1.fid": [20.0]},
+    }
+
+
+def test_sweep_has_a_line_for_each_other_setting_and_all_seeds_at_each_point(
+    tmp_path: Path,
+) -> None:
+    found = experiments.finished(
+        [
+            WORKSPACE,
+            experiment(0.1, 1, 10.0, **{"training.epochs": 5}),
+            experiment(0.1, 2, 12.0, **{"training.epochs": 5}),
+            experiment(0.1, 2, 12.0, **{"training.epochs": 5}),
+            experiment(0.001, 1, 20.0, **{"training.epochs": 5}),
+            experiment(0.001, 1, 30.0, **{"training.epochs": 9}),
+            experiment(0.01, 1, None, **{"training.epochs": 5}),
+        ]
+    )
+    assert experiments.varied(found) == [RATE, "training.epochs"]
+    lines = plot_sweep.lines(found, RATE, "model1.fid")
+    assert lines == {
+        "training.epochs = 5": {0.001: [20.0], 0.1: [10.0, 12.0]},
+        "training.epochs = 9": {0.001: [30.0]},
+    }
+    plot_sweep.draw(lines, RATE, "model1.fid", tmp_path / "sweep.png")
+    with Image.open(tmp_path / "sweep.png") as image:
+        assert image.size == (900, 600)
+
+
+def test_sweep_leaves_out_experiments_that_did_not_compute_the_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Experiment("other", settings={RATE: 0.2, "seed": 1}, outdated=frozenset({"model1.fid"}))
+    records = [WORKSPACE, experiment(0.1, 1, 10.0), other]
+    monkeypatch.setattr(experiments, "load", lambda: records)
+    command = ["plot_sweep", RATE, "model1.fid", "--output", str(tmp_path / "sweep.png")]
+    monkeypatch.setattr("sys.argv", command)
+    plot_sweep.main()
+    printed = capsys.readouterr().out
+    assert "left out, because they did not compute model1.fid: other\n" in printed
+    assert "1 experiments" in printed
+    del records[1]
+    with pytest.raises(UserError, match=f"no experiment has computed model1.fid and has {RATE}"):
+        plot_sweep.main()
+
+
+def test_block_that_some_experiments_lack_is_one_setting() -> None:
+    one, two = experiment(0.1, 1, 1.0), experiment(0.1, 1, 2.0)
+    for std in (7.0, 5.0):
+        blur = {"models.blur.degradation.kind": "blur", "models.blur.degradation.std": std}
+        more = Experiment("blur", settings=one.settings | blur)
+        assert experiments.varied([one, two, more]) == ["models.blur"]
+        assert one.setting("models.blur") is None
+        text = f"degradation.kind=blur, degradation.std={std}"
+        assert more.setting("models.blur") == text
+
+
+def test_heads_are_as_short_as_the_keys_allow() -> None:
+    assert table.heads([RATE, HIDDEN, "seed"]) == {
+        RATE: "learning_rate",
+        HIDDEN: "hidden",
+        "seed": "seed",
+    }
+    other = RATE.replace("model1", "model2")
+    assert table.heads([RATE, other, "seed", "evaluation.seed"]) == {
+        RATE: "model1.training.learning_rate",
+        other: "model2.training.learning_rate",
+        "seed": "seed",
+        "evaluation.seed": "evaluation.seed",
+    }
+
+
+def test_table_of_a_sweep_of_two_settings_is_at_most_100_characters_wide() -> None:
+    metrics = {"model1.validation_loss": 0.18437, "model1.fid": 146.7212, "model1.is": 1.0625}
+    metrics |= {"model1.psnr": 12.34567, "model2.fid": 26.0, "model1.kid": 0.5}
+    rows = [
+        Experiment(
+            f"lairy-heck{k}",
+            settings={RATE: 10.0**-k, HIDDEN: str([16, 32, 64, 32, 16][: k + 1]), "seed": 1},
+            metrics={
+                name: value + k * name.startswith("model1") for name, value in metrics.items()
+            },
+        )
+        for k in range(4)
+    ]
+    rows.append(Experiment("dowdy-stew", state="queued", settings=rows[0].settings))
+    rows.append(Experiment("zippy-cows", settings=rows[1].settings, outdated=frozenset(metrics)))
+    lines = table.table(rows)
+    assert max(map(len, lines)) <= 100
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    assert ",".join(cells[0]) == "experiment,hidden,learning_rate,model,loss,fid,is,psnr"
+    assert cells[3] == [
+        "lairy-heck1",
+        "[16, 32]",
+        "0.1",
+        "model1",
+        "1.184",
+        "147.7",
+        "2.062",
+        "13.35",
+    ]
+    assert cells[-2] == ["dowdy-stew", "[16]", "1", "queued", "", "", "", ""]
+    assert cells[-1] == ["zippy-cows", "[16, 32]", "0.1", "", "", "", "", ""]
+    assert f"hidden: {HIDDEN}" in lines
+    long = {RATE.replace("model1", "m" * 30): 0.123456789, HIDDEN: "x" * 80}
+    wide = [Experiment(f"dowdy-stew{k}", settings={"a": k} | long, metrics=metrics) for k in (0, 1)]
+    wide[1].settings[HIDDEN] = "y" * 80
+    assert max(map(len, table.table(wide))) <= 100
