@@ -7,8 +7,6 @@ import http.client
 import urllib.error
 import urllib.request
 
-from diffusion.runtime.progress import Progress
-
 TIMEOUT = 20  # seconds without a byte
 BLOCK = 1 << 16  # bytes
 
@@ -19,6 +17,8 @@ class FetchError(Exception):
 
 def fetch(url: str) -> bytes:
     """The content of an http(s) address. Raises FetchError."""
+    from diffusion.runtime.progress import Progress  # imports PyTorch, which takes seconds
+
     if not url.startswith(("http://", "https://")):
         raise FetchError("not an http(s) address")
     try:

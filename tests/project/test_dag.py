@@ -18,7 +18,7 @@ import yaml
 from conftest import ROOT, TINY, write_fake_mnist
 
 from tools.checks.compare_locks import outputs
-from tools.copy_project import copy_project
+from tools.copy_project import copy_project, project_files
 from tools.mend_dvc import mend
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -116,6 +116,29 @@ def test_expensive_stages_have_cached_outputs_only() -> None:
     for name, stage in STAGES.items():
         uncached = [out for out in stage["outs"] if isinstance(out, dict) and "cache" in str(out)]
         assert bool(uncached) == (name in ("figures", "report"))
+
+
+def outputs_in_git() -> dict[str, dict[str, bool]]:
+    """The outputs that git holds, with their options."""
+    outs = [out for stage in STAGES.values() for out in stage["outs"] + stage.get("metrics", [])]
+    options = {path: o for out in outs if isinstance(out, dict) for path, o in out.items()}
+    return {path: o for path, o in options.items() if "cache" in o}
+
+
+def test_dvc_does_not_delete_what_git_holds() -> None:
+    """It deletes an output without `persist` before its stage runs, also if the stage fails."""
+    assert {"report/figures", "report/report.md"} <= set(outputs_in_git())
+    for options in outputs_in_git().values():
+        assert options == {"cache": False, "persist": True}
+
+
+def test_what_git_holds_of_a_run_is_small() -> None:
+    held = [ROOT / name for name in project_files() if name.startswith(("report/", "dvc.lock"))]
+    assert sum(path.stat().st_size for path in held) < 4_000_000
+    assert {path.suffix for path in held} <= {
+        *(".csv", ".json", ".lock", ".md", ".png", ".yaml"),  # results
+        *(".j2", ".mplstyle"),  # inputs
+    }
 
 
 def folder_of(path: str) -> str:
@@ -298,6 +321,20 @@ def test_a_figure_setting_redraws_and_nothing_more(workspace: Workspace) -> None
     assert workspace.repro() == {"check_params", "figures", "report"}
 
 
+def test_a_stage_that_fails_deletes_nothing_that_git_holds(workspace: Workspace) -> None:
+    held = [workspace.folder / path for path in outputs_in_git()]
+    files = [file for path in held for file in ([path] if path.is_file() else path.iterdir())]
+    before = {file: file.read_bytes() for file in files}
+    for stage in ("figures", "report"):
+        fail = ("def main() -> None:\n", "def main() -> None:\n    raise SystemExit(1)\n")
+        workspace.edit(*fail, f"stages/{stage}.py")
+        workspace.dvc("repro", "--single-item", stage, succeeds=False)
+        workspace.edit(*reversed(fail), f"stages/{stage}.py")
+    assert {file: file.read_bytes() for file in files} == before
+    workspace.dvc("checkout")  # the other outputs of these stages
+    assert changed_stages(workspace) == set()
+
+
 def changed_stages(workspace: Workspace) -> set[str]:
     """Stages that DVC finds changed themselves; what depends on them would follow."""
     return set(json.loads(workspace.dvc("status", "--json")))
@@ -403,13 +440,14 @@ def test_a_block_in_params_is_a_new_model_and_removing_it_leaves_no_trace(
     assert "model5" in workspace.json("report/scores.json")
     report = workspace.folder / "report"
     assert (report / "figures/progress_model5.png").exists()
+    assert (report / "media/film_model5.png").exists()
     assert "model5" in (report / "report.md").read_text()
 
     path.write_text(text)
     assert workspace.repro() <= {"check_params", "figures", "report"}
     assert "model5" not in workspace.json("report/scores.json")
     assert "model5" not in (report / "report.md").read_text()
-    assert not list((report / "figures").glob("*model5*"))
+    assert not list(report.rglob("*model5*"))
 
 
 EXP_RUN_BAD = {

@@ -23,13 +23,13 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 DOWNLOADED = {"data/mnist_idx", "data/inception"}
 
 
-def outputs() -> Iterator[str]:
-    """Every output of the workflow."""
+def outputs() -> Iterator[tuple[str, bool]]:
+    """Every output of the workflow, and whether git holds it."""
     for stage in STAGES.values():
-        for out in stage["outs"] + stage.get("metrics", []):
-            path = next(iter(out)) if isinstance(out, dict) else out
+        for out in stage["outs"] + stage.get("metrics", []) + stage.get("plots", []):
+            path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
             for model in TINY["models"] if "matrix" in stage else [""]:
-                yield path.replace("${item.model}", model)
+                yield path.replace("${item.model}", model), "cache" in options
 
 
 def dvc(folder: Path, *arguments: str) -> str:
@@ -40,10 +40,12 @@ def dvc(folder: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """path -> MD5 of every file in the outputs."""
+def digests(folder: Path, in_git: bool | None = None) -> dict[str, str]:
+    """path -> MD5 of every file in the outputs: in all, or in those that git holds or does not."""
     found = {}
-    for output in outputs():
+    for output, held in outputs():
+        if in_git not in (None, held):
+            continue
         path = folder / output
         for file in [path] if path.is_file() else path.rglob("*"):
             name = str(file.relative_to(folder))
@@ -56,7 +58,7 @@ def project(tmp_path: Path) -> Path:
     """A project with an output of every stage, as after a run."""
     folder = tmp_path / "project"
     copy_project(folder, TINY)
-    for output in outputs():
+    for output, _ in outputs():
         path = folder / output
         if not path.suffix:
             path /= "file.txt"
@@ -110,13 +112,14 @@ def test_a_colleague_gets_the_results_and_computes_nothing(
     add(project)
     dvc(project, "push")
     results = digests(project)
-    in_git = {name for name in results if name.startswith("report/")}
+    in_git = set(digests(project, in_git=True))
     public = {name for name in results if str(Path(name).parent) in DOWNLOADED}
     pushed = {name for name in results if results[name] in held()}
     assert pushed == set(results) - in_git - public
 
     clone = tmp_path / "clone"  # what git would bring
-    hidden = shutil.ignore_patterns("results", "mnist_idx", "inception", "cache", "tmp")
+    others = ("media", "report.html")
+    hidden = shutil.ignore_patterns("results", "mnist_idx", "inception", "cache", "tmp", *others)
     shutil.copytree(project, clone, ignore=hidden)
     dvc(clone, "pull", "--allow-missing")
     assert digests(clone) == {k: v for k, v in results.items() if k not in public}

@@ -61,6 +61,7 @@ MODELS = TINY["models"] | {
         "sampler": COLD,
     },
 }
+SCREEN = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}  # a phone
 OVERRIDES = {"models": MODELS, "sampling.images": 12}
 
 
@@ -115,20 +116,30 @@ def test_every_published_figure_and_table_has_its_number(text: str) -> None:
 
 
 def test_the_report_shows_the_figures_that_exist_and_no_others(folder: Path, text: str) -> None:
-    drawn = {p.name for p in (folder / "report/figures").glob("*.png")}
-    assert set(re.findall(r"\]\(figures/(.+?)\)", text)) == drawn
-    kinds = ("progress", "digits", "samples", "reverse", "film", "confidence", "nearest")
+    drawn = {p.name for p in (folder / "report/figures").iterdir()}
+    assert set(re.findall(r"\]\((.+?)\)", text)) == {f"figures/{name}" for name in drawn}
+    kinds = ("progress", "digits", "samples", "reverse", "confidence", "nearest")
     assert {f"{kind}_model5.png" for kind in kinds} <= drawn
-    vectors = {p.stem for p in (folder / "report/figures").glob("*.svg")}
+    vectors = {p.stem for p in (folder / "report/media").glob("*.svg")}
     assert {"loss_gaussian", "loss_by_images", "loss_by_time", "fid_all", "kid", "steps"} <= vectors
+    films = {p.name for p in (folder / "report/media").glob("*.png")}
+    assert films == {f"film_{name}.png" for name in MODELS}
+
+
+def test_the_markdown_says_where_the_animations_are(text: str) -> None:
+    """A code host has no broken image: git does not hold the animations."""
+    for name in MODELS:
+        (sentence,) = re.findall(rf".*reverse process of {name} as an animation.*", text)
+        assert sentence.endswith("It is in `report.html`.")
 
 
 def test_figures_are_small_and_only_films_are_animated(folder: Path) -> None:
-    for path in (folder / "report/figures").glob("*.png"):
-        film = path.name.startswith("film_")
-        assert path.stat().st_size < (1_000_000 if film else 300_000)
+    for path in (folder / "report").rglob("*.png"):
+        film = path.parent.name == "media"
+        assert path.stat().st_size < (1_000_000 if film else 150_000)
         with Image.open(path) as image:
             assert (getattr(image, "n_frames", 1) > 2) == film
+            assert image.mode in ("L", "P")
 
 
 def test_settings_that_differ_from_the_published_ones_show_both(text: str) -> None:
@@ -238,7 +249,9 @@ def test_the_report_shows_the_measured_times(folder: Path, monkeypatch: pytest.M
 
 def test_the_page_contains_everything_that_it_shows(folder: Path, html: str) -> None:
     sources = re.findall(r'src="(.{0,40})', html)
-    assert len(sources) == len(set((folder / "report/figures").glob("*.png")))
+    assert len(sources) == len(list((folder / "report").rglob("*.png")))
+    assert html.count('class="film"') == len(MODELS)
+    assert html.count('class="lines"') == len(list((folder / "report/media").glob("*.svg")))
     assert all(source.startswith("data:image/") for source in sources)
     assert not re.findall(r'(?:href|src)="(?!data:|#)', html)
     embedded = re.search(r'id="scores">(.*?)</script>', html, flags=re.S).group(1)
@@ -275,8 +288,7 @@ def browser() -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(driver)
     with webdriver.Chrome(options=options, service=service) as driven:
-        phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-        driven.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+        driven.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SCREEN)
         yield driven
 
 
@@ -292,6 +304,21 @@ def test_the_page_opens_from_disk_without_errors(opened: Any) -> None:
     broken = "return [...document.images].filter(i => !(i.complete && i.naturalWidth)).length"
     assert opened.execute_script("return document.images.length") > 30
     assert opened.execute_script(broken) == 0
+
+
+def test_an_animation_is_enlarged_by_whole_pixels(opened: Any) -> None:
+    """On a screen that is wide enough; the frames have the pixels of the images."""
+    opened.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", SCREEN | {"width": 1200, "mobile": False}
+    )
+    size = """
+        const film = document.querySelector("img.film"), style = getComputedStyle(film);
+        return [film.naturalWidth, parseFloat(style.width), style.imageRendering];
+    """
+    natural, shown, rendering = opened.execute_script(size)
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SCREEN)
+    assert shown == 3 * natural
+    assert rendering == "pixelated"
 
 
 def test_a_phone_scrolls_the_page_in_one_direction(opened: Any) -> None:
@@ -337,15 +364,15 @@ def test_the_page_follows_the_light_or_dark_scheme(opened: Any) -> None:
 
 
 def test_dvc_plots_draws_without_the_network(browser: Any, folder: Path, tmp_path: Path) -> None:
-    copy_project(tmp_path / "project", {})
-    for name in ("figures", "plots"):
-        shutil.copytree(folder / "report" / name, tmp_path / "project/report" / name)
+    copy_project(tmp_path / "project", TINY)
+    for name in ("report/figures", "report/plots", "results/history"):
+        shutil.copytree(folder / name, tmp_path / "project" / name)
     command = [sys.executable, "-m", "dvc", "plots", "show"]
     subprocess.run(command, cwd=tmp_path / "project", check=True, capture_output=True)
     browser.get((tmp_path / "project/dvc_plots/index.html").as_uri())
     assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
     assert (
-        browser.execute_script("return document.querySelectorAll('canvas, svg.marks').length") == 2
+        browser.execute_script("return document.querySelectorAll('canvas, svg.marks').length") == 3
     )
     loaded = "return [...document.images].filter(i => i.naturalWidth).length"
     assert browser.execute_script(loaded) == 3

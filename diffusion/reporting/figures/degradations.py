@@ -46,9 +46,7 @@ def draw(gallery: Gallery, designs: Mapping[str, DesignParams], seed: int) -> No
         }
         degraded = [degrade(processes[name], image, seed) for name in rows.values()]
         strips, captions = zip(*degraded, strict=True)
-        gallery.add_pixels(
-            f"degradation_{kind}", image_rows(strips, list(rows), captions=captions)
-        )
+        gallery.add_pixels(f"degradation_{kind}", image_rows(strips, list(rows), captions=captions))
         schedules = {name: schedule(process) for name, process in processes.items()}
         gallery.add_lines(
             f"schedule_{kind}", draw_schedules(schedules, gallery.colours, QUANTITIES[kind])

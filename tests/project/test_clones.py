@@ -1,0 +1,514 @@
+"""Models that come and go, clones of every kind, and the other recipes of docs/dvc.md.
+
+The project has stages that do no work (stub_stage.py) and four small files as MNIST, so that a run
+of DVC takes seconds.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+import stub_stage
+import yaml
+from conftest import ROOT, TINY
+
+from diffusion.downloads.mnist import SHA256
+from diffusion.runtime.params import load
+from tools import leftovers, offline_plots
+from tools.copy_project import copy_project, write_params
+
+MNIST = {name: f"content of {name}".encode() for name in SHA256}
+ARTIFACTS = {
+    name: {"path": f"results/models/{name}", "type": "model", "desc": "tiny"}
+    for name in TINY["models"]
+}
+
+
+class Project:
+    """A folder in which commands run without the network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        nowhere = "http://127.0.0.1:9"
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": "user.name",
+            "GIT_CONFIG_VALUE_0": "tester",
+            "GIT_CONFIG_KEY_1": "user.email",
+            "GIT_CONFIG_VALUE_1": "tester@example.org",
+            **dict.fromkeys(("http_proxy", "https_proxy", "npm_config_registry"), nowhere),
+        }
+        self.environment.pop("MNIST_MIRROR", None)
+
+    def run(self, command: str, succeeds: bool = True) -> str:
+        done = subprocess.run(
+            ["bash", "-euc", command],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def repro(self, options: str = "") -> set[str]:
+        """The stages that ran."""
+        return set(re.findall("Running stage '(.*)'", self.run(f"dvc repro {options}")))
+
+    def clone(self, target: Path, options: str = "") -> Project:
+        self.run(f"git clone -q {options} file://{self.folder} {target}")
+        return Project(target)
+
+    def set_models(self, models: dict) -> None:
+        path = self.folder / "params.yaml"
+        write_params(path, load(path) | {"models": models})
+
+    def put_mnist(self, folder: str, ending: str = "", **others: bytes) -> None:
+        (self.folder / folder).mkdir(parents=True, exist_ok=True)
+        for name, content in (MNIST | others).items():
+            packed = gzip.compress(content, mtime=0) if ending else content
+            (self.folder / folder / f"{name}{ending}").write_bytes(packed)
+
+    def results(self) -> set[str]:
+        files = (self.folder / "results").rglob("*.*")
+        return {str(path.relative_to(self.folder)) for path in files}
+
+    def is_clean(self) -> bool:
+        return self.run("git status --porcelain") == ""
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A repository with committed results, in the remote that is a part of it."""
+    folder = tmp_path_factory.mktemp("clones") / "origin"
+    copy_project(folder, TINY)
+    (folder / ".dvc/config.local").unlink()
+    for path in (folder / "stages").glob("*.py"):
+        if path.stem not in ("__init__", *stub_stage.REAL):
+            shutil.copy(stub_stage.__file__, path)
+    code = folder / "diffusion/downloads/mnist.py"
+    text = code.read_text()
+    for name, digest in SHA256.items():
+        text = text.replace(digest, hashlib.sha256(MNIST[name]).hexdigest())
+    code.write_text(text)
+    pipeline = folder / "dvc.yaml"
+    values = yaml.safe_load(pipeline.read_text()) | {"artifacts": ARTIFACTS}
+    pipeline.write_text(yaml.safe_dump(values, sort_keys=False))
+    project = Project(folder)
+    project.put_mnist("data/mnist")
+    project.run("git init -q -b main && git add -A && git commit -q -m start")
+    assert project.repro("download") == {"check_params", "download"}
+    (folder / "stub_stage.py").write_text(Path(stub_stage.__file__).read_text())
+    project.run("python -c 'import stub_stage; stub_stage.write_all()' && rm stub_stage.py")
+    project.run("dvc commit -q -f && dvc push -q && git add -A && git commit -q -m results")
+    assert project.is_clean()
+    assert project.repro() == set()
+    return project
+
+
+@pytest.fixture
+def clone(origin: Project, tmp_path: Path) -> Project:
+    """A clone without any data."""
+    return origin.clone(tmp_path / "clone")
+
+
+@pytest.fixture
+def complete(origin: Project, tmp_path: Path) -> Project:
+    """A copy of the repository with all results and MNIST, and with a default remote of its own."""
+    shutil.copytree(origin.folder, tmp_path / "complete")
+    project = Project(tmp_path / "complete")
+    project.run(f"dvc remote add -q --default store {tmp_path / 'store'}")
+    project.run("git commit -q -a -m store && git init -q --bare -b main ../hub.git")
+    project.run("git remote add origin ../hub.git")
+    return project
+
+
+def runs_nothing(project: Project) -> bool:
+    """Whether a clone with the results of its commit has all that it needs, and keeps it."""
+    project.run("dvc pull --allow-missing")
+    return project.repro("--pull --allow-missing") == set() and project.is_clean()
+
+
+# Models come and go.
+
+
+def has_trace(project: Project, model: str) -> bool:
+    """Whether results, the report or dvc.lock mention a model."""
+    report = {str(path) for path in (project.folder / "report").rglob(f"*{model}*")}
+    lock = (project.folder / "dvc.lock").read_text()
+    return model in lock or any(model in name for name in project.results() | report)
+
+
+def test_removed_and_renamed_models_leave_nothing_here_and_in_a_clone(
+    complete: Project, tmp_path: Path
+) -> None:
+    models = load(complete.folder / "params.yaml")["models"]
+    complete.set_models({"renamed": models["model4"]})
+    ran = complete.repro()
+    new = {f"{stage}@renamed" for stage in ("train", "sample", "evaluate", "step_study")}
+    assert ran == {"check_params", "figures", "report"} | new
+    assert "up to date" in complete.run("dvc status")
+    complete.run(
+        'git add -A && git commit -q -m "Without model2" && dvc push && git push origin main'
+    )
+    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
+    assert runs_nothing(colleague)
+    assert colleague.results() == complete.results()
+    for project, model in product((complete, colleague), models):
+        assert not has_trace(project, model)
+
+
+def test_model_that_returns_is_restored_without_work(complete: Project) -> None:
+    params = complete.folder / "params.yaml"
+    text, before = params.read_text(), complete.results()
+    complete.set_models({"model2": load(params)["models"]["model2"]})
+    output = complete.run("dvc repro")
+    assert "results/models/model4 is not of a model in params.yaml: moved to scratch" in output
+    assert "dvc.yaml: the artifact model4 is not of a model: delete its line" in output
+    assert (complete.folder / "scratch/removed/results/models/model4/part.txt").exists()
+    params.write_text(text)
+    assert complete.repro() <= {"check_params", "figures", "report"}  # others by the run cache
+    assert complete.results() == before
+
+
+def test_results_that_git_forgets_are_put_away(complete: Project) -> None:
+    """As after a `git checkout` of params.yaml and dvc.lock without `dvc checkout`."""
+    for folder in ("models", "scores", "metrics/train"):
+        path = complete.folder / "results" / folder / "model8"
+        path.mkdir()
+        (path / "part.txt").touch()
+    assert "figures" in complete.run("dvc status")
+    assert complete.repro() == {"figures"}
+    assert not has_trace(complete, "model8")
+    assert complete.is_clean()
+
+
+def test_leftovers_are_only_what_no_model_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outputs = {
+        "train@a": [Path("results/models/a"), Path("results/metrics/train/a.json")],
+        "real": [Path("results/real/scores.json")],
+    }
+    for path in (*outputs["train@a"], "results/models/b", "results/real/other.json"):
+        Path(path).mkdir(parents=True)
+    assert leftovers.strays(outputs) == [Path("results/models/b")]
+    first = leftovers.put_away(Path("results/models/b"))
+    Path("results/models/b").mkdir()
+    (Path("results/models/b") / "file").touch()
+    assert leftovers.put_away(Path("results/models/b")) == first
+    assert (first / "file").exists()
+    assert leftovers.forget(["train@a"]) == []  # there is no dvc.lock
+
+
+# Clones of every kind.
+
+
+def test_clone_with_autocrlf_differs_in_nothing(origin: Project, tmp_path: Path) -> None:
+    clone = origin.clone(tmp_path / "clone", "-c core.autocrlf=true")
+    assert b"\r\n" not in (clone.folder / "params.yaml").read_bytes()
+    clone.run("git add --renormalize .")
+    assert runs_nothing(clone)
+
+
+def test_shallow_clone_and_its_worktree_have_results_and_plots(
+    origin: Project, tmp_path: Path
+) -> None:
+    clone = origin.clone(tmp_path / "clone", "--depth 1")
+    assert runs_nothing(clone)
+    clone.run(f"git worktree add -q {tmp_path / 'worktree'} -b other")
+    worktree = Project(tmp_path / "worktree")
+    assert runs_nothing(worktree)
+    shutil.rmtree(worktree.folder / ".dvc/tmp")  # the usual remedy for locks
+    worktree.run("dvc plots show")
+    page = (worktree.folder / "dvc_plots/index.html").read_text()
+    assert "window.vegaEmbed" in page
+    assert "<script src=" not in page
+    assert worktree.is_clean()
+
+
+def test_page_of_the_plots_is_that_of_the_installed_library() -> None:
+    """Otherwise run python -m tools.offline_plots."""
+    assert (ROOT / offline_plots.TEMPLATE).read_bytes() == offline_plots.page()
+
+
+@pytest.mark.parametrize(
+    ("folder", "ending", "options"),
+    [
+        ("data/mnist", "", "--pull"),
+        ("data/mnist", ".gz", ""),
+        ("data/mnist_idx", "", ""),  # `make` runs this, too, before it pulls
+    ],
+)
+def test_mnist_that_is_there_is_used(
+    clone: Project, folder: str, ending: str, options: str
+) -> None:
+    clone.put_mnist(folder, ending)
+    if folder == "data/mnist":
+        (clone.folder / folder / "notes.txt").write_text("mine")
+    output = clone.run(f"dvc repro {options} download")
+    assert f"SHA-256 verified, from {folder}" in output
+    for name, content in MNIST.items():
+        assert (clone.folder / "data/mnist_idx" / name).read_bytes() == content
+    assert "up to date" in clone.run("dvc status download")
+    assert clone.is_clean()
+
+
+def test_wrong_file_of_the_user_is_named_and_kept(clone: Project) -> None:
+    name = next(iter(MNIST))
+    clone.put_mnist("data/mnist", **{name: b"<html>"})
+    output = clone.run("dvc repro --pull download", succeeds=False)
+    assert f"data/mnist: {name} does not have the SHA-256 of the genuine file" in output
+    assert "Traceback" not in output
+    assert (clone.folder / "data/mnist" / name).read_bytes() == b"<html>"
+    clone.put_mnist("data/mnist")  # as the message says
+    assert clone.repro("--pull download") == {"download"}
+
+
+def test_file_that_is_not_of_mnist_does_not_become_a_dependency(clone: Project) -> None:
+    clone.put_mnist("data/mnist_idx")
+    (clone.folder / "data/mnist_idx/notes.txt").write_text("mine")
+    output = clone.run("dvc repro download", succeeds=False)
+    assert "data/mnist_idx also has notes.txt, which is not of MNIST: move it" in output
+    assert (clone.folder / "data/mnist_idx/notes.txt").exists()
+
+
+def test_edit_of_the_library_downloads_nothing_again(complete: Project) -> None:
+    shutil.rmtree(complete.folder / "data/mnist")
+    with (complete.folder / "diffusion/downloads/mnist.py").open("a") as file:
+        file.write("# edited\n")
+    assert "from data/mnist_idx" in complete.run("dvc repro download")
+
+
+def test_artifacts_are_the_models() -> None:
+    artifacts = load(ROOT / "dvc.yaml")["artifacts"]
+    assert list(artifacts) == list(load(ROOT / "params.yaml")["models"])
+    for name, artifact in artifacts.items():
+        assert artifact["path"] == f"results/models/{name}"
+        assert artifact["type"] == "model"
+        assert artifact["desc"]
+
+
+# The other recipes; these take minutes.
+
+
+@pytest.mark.readme
+def test_experiment_without_a_model_has_no_record_of_it_and_a_commit_brings_it_back(
+    complete: Project, tmp_path: Path
+) -> None:
+    before = complete.results()
+    complete.run("dvc push -q")
+    complete.run("dvc exp run -S '~models.model4'")
+    assert not has_trace(complete, "model4")
+    assert "up to date" in complete.run("dvc status")
+    complete.run("git add -A && git commit -q -m without && git push -q origin main")
+    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
+    assert runs_nothing(colleague)
+    colleague.run("git checkout HEAD~1 -- params.yaml dvc.yaml dvc.lock report")
+    colleague.run("dvc pull --allow-missing")
+    assert colleague.repro("--pull --allow-missing") == set()
+    assert colleague.results() == before
+
+
+@pytest.mark.readme
+def test_pull_alone_brings_the_same_files(clone: Project) -> None:
+    output = clone.run("dvc pull", succeeds=False)
+    assert "data/mnist_idx" in output
+    alone = clone.results()
+    assert runs_nothing(clone)
+    assert clone.results() == alone
+
+
+@pytest.mark.readme
+def test_change_of_a_sampler_in_a_clone_runs_what_depends_on_it(clone: Project) -> None:
+    clone.run("dvc pull --allow-missing")
+    path = clone.folder / "params.yaml"
+    path.write_text(path.read_text().replace("start: validation", "start: train"))
+    missing = clone.run("dvc repro --pull --allow-missing", succeeds=False)
+    assert "failed to reproduce 'sample@model4'" in missing
+    clone.put_mnist("data/mnist")
+    ran = clone.repro("--pull") - {"download", "download_inception"}
+    assert ran == {"sample@model4", "evaluate@model4", "figures", "report"}
+
+
+@pytest.mark.readme
+def test_pulled_experiment_is_applied_after_the_downloads(
+    complete: Project, tmp_path: Path
+) -> None:
+    complete.run("dvc push -q && git push -q origin main")
+    complete.run("dvc exp run --temp --name trained -S models.model4.network.dropout=0.2")
+    complete.run("dvc exp push origin trained")
+    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
+    colleague.put_mnist("data/mnist")
+    colleague.run("dvc repro download download_inception")
+    colleague.run("dvc exp pull origin trained")
+    colleague.run("dvc exp apply trained")
+    assert "dropout: 0.2" in (colleague.folder / "params.yaml").read_text()
+    assert "up to date" in colleague.run("dvc status")
+
+
+@pytest.mark.readme
+def test_experiments_of_a_shallow_clone_are_kept_once_it_has_the_history(
+    complete: Project, tmp_path: Path
+) -> None:
+    complete.run("dvc push -q && git push -q origin main")
+    clone = Project(tmp_path / "hub.git").clone(tmp_path / "shallow", "--depth 1")
+    clone.put_mnist("data/mnist")
+    clone.run("dvc repro download download_inception && dvc pull -q")
+    clone.run("git fetch --unshallow && dvc exp run --temp -S figures.dpi=77 --name kept")
+    assert "kept" in clone.run("dvc exp list")
+
+
+@pytest.mark.readme
+def test_new_module_is_added_to_git_before_a_temporary_experiment(complete: Project) -> None:
+    (complete.folder / "diffusion/training/new_part.py").touch()
+    with (complete.folder / "stages/train.py").open("a") as file:
+        file.write("import diffusion.training.new_part\n")
+    experiment = "dvc exp run --temp train@model2"
+    assert "ModuleNotFoundError" in complete.run(experiment, succeeds=False)
+    complete.run(f"git add stages diffusion && {experiment}")
+
+
+@pytest.mark.readme
+def test_garbage_collection_keeps_experiments_if_told_to(complete: Project) -> None:
+    complete.run("dvc exp run --temp --name kept -S models.model4.network.dropout=0.2")
+    complete.run("dvc gc --force --workspace --all-experiments")
+    complete.run("dvc exp apply kept && git checkout -q . && dvc checkout -q")
+    complete.run("dvc gc --force --workspace")
+    assert "Is your cache up to date?" in complete.run("dvc exp apply kept", succeeds=False)
+
+
+@pytest.mark.readme
+def test_run_cache_is_shared(complete: Project, tmp_path: Path) -> None:
+    params = complete.folder / "params.yaml"
+    old = params.read_text()
+    complete.run("dvc push -q")
+    params.write_text(old.replace("dropout: 0.15", "dropout: 0.2"))
+    complete.run("dvc repro && git commit -q -a -m changed && dvc push --run-cache")
+    complete.run("git push -q origin main")
+    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
+    colleague.put_mnist("data/mnist")
+    colleague.repro("--pull")
+    (colleague.folder / "params.yaml").write_text(old)
+    assert colleague.repro("--pull") <= {"figures", "report"}
+
+
+@pytest.mark.readme
+def test_model_comes_from_the_address_of_the_repository(
+    origin: Project, complete: Project, tmp_path: Path
+) -> None:
+    """With its remote from git; a model with a tag as an artifact, too."""
+    hub, address = tmp_path / "address.git", f"file://{tmp_path / 'address.git'}"
+    origin.run(f"git clone -q --bare . {hub}")
+    user = Project(tmp_path / "user")
+    user.folder.mkdir()
+    user.run(f"dvc get {address} data/pretrained")
+    remote = "--remote-config url=$PWD/pretrained"
+    user.run(f"dvc get {address} results/models/model4 {remote}")
+    assert (user.folder / "model4/part.txt").exists()
+    user.run(f'git clone -q {hub} clone && cd clone && git tag -a model2@v1.0.0 -m "First version"')
+    user.run("cd clone && git push origin model2@v1.0.0")
+    user.run(f"dvc artifacts get {address} model2 {remote}")
+    assert (user.folder / "model2/part.txt").exists()
+    code = (
+        "import os, dvc.api; print(dvc.api.read('results/models/model4/part.txt', "
+        f"repo='{address}', remote_config={{'url': os.getcwd() + '/pretrained'}}))"
+    )
+    assert (user.folder / "model4/part.txt").read_text() in user.run(f'python -c "{code}"')
+    user.run("dvc get clone results/models/model2 --out of_clone")
+    # From a default remote that is no part of the repository.
+    complete.run("dvc push -q && git push -q origin main")
+    user.run(f"dvc get file://{tmp_path / 'hub.git'} results/models/model2 --out of_store")
+    assert (user.folder / "of_store/part.txt").exists()
+
+
+@pytest.mark.readme
+def test_hooks_bring_and_send_the_results_of_a_commit(complete: Project, tmp_path: Path) -> None:
+    complete.run("git branch before")
+    complete.set_models({"model2": load(complete.folder / "params.yaml")["models"]["model2"]})
+    complete.repro()
+    complete.run("git add -A && git commit -q -m without && pre-commit install")
+    model = "results/models/model4/part.txt"
+    assert model not in complete.results()
+    complete.run("git checkout -q before")
+    assert model in complete.results()
+    complete.run("git checkout -q main")
+    assert model not in complete.results()
+    assert not (tmp_path / "store").exists()
+    complete.run("git push -q origin main")
+    assert runs_nothing(Project(tmp_path / "hub.git").clone(tmp_path / "colleague"))
+
+
+# Every command of docs/dvc.md, and what runs it: words of this file.
+
+PAGE = (ROOT / "docs/dvc.md").read_text()
+RUN_BY = {
+    "dvc repro": "complete.repro()",
+    'git add -A && git commit -m "Without model4"': "git add -A && git commit",
+    "dvc push": "&& dvc push &&",
+    "git checkout <commit with the model> -- params.yaml dvc.yaml dvc.lock report": (
+        "git checkout HEAD~1 -- params.yaml dvc.yaml dvc.lock report"
+    ),
+    "dvc pull --allow-missing": "dvc pull --allow-missing",
+    "dvc exp run -S '~models.model4'": "dvc exp run -S '~models.model4'",
+    "dvc repro --pull --allow-missing": '"--pull --allow-missing"',
+    "dvc repro download download_inception": "dvc repro download download_inception",
+    "dvc exp pull origin <experiment>": "dvc exp pull origin",
+    "dvc exp apply <experiment>": "dvc exp apply",
+    "dvc get <address> data/pretrained": "dvc get {address} data/pretrained",
+    "dvc get <address> results/models/model5 --remote-config url=$PWD/pretrained": (
+        "dvc get {address} results/models"
+    ),
+    'git tag -a model5@v1.0.0 -m "First version"': "git tag -a model2@v1.0.0",
+    "git push origin model5@v1.0.0": "git push origin model2@v1.0.0",
+    "dvc artifacts get <address> model5 --remote-config url=$PWD/pretrained": "dvc artifacts get",
+    "git add stages diffusion": "git add stages diffusion",
+    "dvc gc --workspace --all-experiments": "dvc gc --force --workspace --all-experiments",
+    "dvc push --run-cache": "dvc push --run-cache",
+    "dvc repro --pull": 'colleague.repro("--pull")',
+    "pre-commit install": "pre-commit install",
+    # In the text.
+    "dvc pull": 'clone.run("dvc pull"',
+    "dvc repro download": "repro {options} download",
+    "dvc get <folder of a clone> results/models/model5": "dvc get clone",
+    "dvc checkout": "dvc checkout -q",
+    "git checkout": "git checkout -q main",
+    "dvc exp run": "dvc exp run -S",
+    "dvc exp apply": "dvc exp apply trained",
+    "dvc gc --workspace": "dvc gc --force --workspace",
+    "git fetch --unshallow": "git fetch --unshallow",
+    "git worktree add": "git worktree add",
+    "python -m tools.leftovers": "is not of a model in params.yaml: moved",
+}
+
+
+def commands(page: str) -> set[str]:
+    """The commands in blocks and in the text, without comments."""
+    lines = [
+        line
+        for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    text = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+    lines += re.findall(r"`((?:dvc|git|python|pre-commit|make) [a-z-][^`]*)`", text)
+    cleaned = {re.sub(r"\s{2,}# .*", "", line.strip()) for line in lines}
+    return {re.sub(r"\s+", " ", line) for line in cleaned if line}
+
+
+@pytest.mark.parametrize("command", sorted(commands(PAGE) | set(RUN_BY)))
+def test_a_command_of_the_page_is_run_here(command: str) -> None:
+    code = Path(__file__).read_text().partition("RUN_BY = {")[0]
+    assert command in commands(PAGE)
+    assert RUN_BY[command] in code

@@ -1,0 +1,227 @@
+"""An experiment of DVC shows the scores that it computed, and a training shows its losses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import dvc.api
+import pytest
+from conftest import TINY, write_fake_mnist
+from test_dag import Workspace
+
+from diffusion.runtime import paths
+from tools import experiments, plot_sweep, table
+from tools.copy_project import copy_project
+from tools.experiments import Experiment
+from tools.mend_dvc import mend
+
+HISTORY = "results/history/model2.csv"
+
+
+class Repository(Workspace):
+    """A copy of the project that git holds, too."""
+
+    def git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        command = ["git", *identity, *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, check=True, capture_output=True, text=True
+        ).stdout
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """With the scores of two models, and `longer`, an experiment that trained one of them again."""
+    folder = tmp_path_factory.mktemp("experiments") / "project"
+    copy_project(folder, TINY)
+    (folder / ".dvc/config.local").unlink()
+    repository = Repository(folder)
+    repository.git("init", "-q", "-b", "main")
+    write_fake_mnist(folder / paths.MNIST)
+    repository.dvc("remote", "add", "--default", "store", str(folder.parent / "store"))
+    repository.repro("check_params")
+    repository.dvc("commit", "--force", "download")
+    repository.repro("evaluate@model2", "evaluate@model4")
+    repository.git("add", "-A")
+    repository.git("commit", "-q", "-m", "results")
+    override = ("-S", "training.epochs=3")
+    ran = repository.dvc("exp", "run", "--temp", "--name", "longer", *override, "evaluate@model2")
+    assert "Running stage 'evaluate@model2'" in ran
+    assert "model4" not in ran.split("Running stage", 2)[2]
+    return repository
+
+
+@pytest.fixture
+def found(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
+    """The experiments as the tools see them, by name."""
+    monkeypatch.chdir(repository.folder)
+    return {each.name: each for each in experiments.load()}
+
+
+def scores(repository: Repository, rev: str | None) -> dict[str, float]:
+    """The scores of model2 of a revision, with all digits."""
+    path = str(paths.SCORES / "model2/scores.json")
+    entries = json.loads(dvc.api.read(path, repo=str(repository.folder), rev=rev))
+    best = next(entry for entry in entries if "best" in entry["roles"])
+    return best["sets"][best["main"]]
+
+
+def test_dvc_shows_the_scores_of_an_experiment_of_one_model(repository: Repository) -> None:
+    shown = json.loads(repository.dvc("exp", "show", "--json"))
+    baseline = shown[1]["data"]["metrics"]
+    longer = shown[1]["experiments"][0]["revs"][0]["data"]["metrics"]
+    path = "results/metrics/evaluate/model2.json"
+    for metrics, rev in ((baseline, "main"), (longer, "longer")):
+        expected = scores(repository, rev)
+        for key, value in metrics[path]["data"]["model2"].items():
+            assert value == pytest.approx(expected[key])
+    assert baseline[path] != longer[path]
+    path = "results/metrics/train/model2.json"
+    losses = [metrics[path]["data"]["model2"]["validation_loss"] for metrics in (baseline, longer)]
+    assert losses[1] < losses[0]
+    changes = json.loads(repository.dvc("metrics", "diff", "--json", "HEAD", "longer"))["diff"]
+    assert set(changes) == {path, path.replace("train", "evaluate")}
+
+
+def test_dvc_shows_at_most_ten_metrics_of_a_model(repository: Repository) -> None:
+    files = json.loads(repository.dvc("exp", "show", "--json"))[0]["data"]["metrics"].values()
+    names = [name for file in files for name in experiments.flat(file["data"])]
+    assert len(names) == len(set(names))
+    count = Counter(name.split(".")[0] for name in names)
+    assert set(count) == {"classifier", "real", "model2", "model4"}
+    assert max(count.values()) <= 10
+    assert {"model2.fid", "model2.validation_loss", "model4.psnr"} <= set(names)
+
+
+def test_metrics_that_an_experiment_did_not_compute_are_outdated(
+    found: dict[str, Experiment],
+) -> None:
+    main, longer = found["main"], found["longer"]
+    assert main.is_baseline
+    assert not longer.is_baseline
+    assert not main.outdated
+    assert not found["workspace"].outdated
+    assert longer.settings["training.epochs"] == 3
+    assert longer.metrics["model2.fid"] != main.metrics["model2.fid"]
+    assert longer.metrics["real.fid"] == main.metrics["real.fid"]
+    assert {name for name in main.metrics if name.startswith("model4.")} == longer.outdated
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "outdated"),
+    [
+        ("diffusion/metrics/scorer.py", "import", "# edited\nimport", {"model2.fid", "real.fid"}),
+        ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002", {"model2.fid", "loss"}),
+        ("params.yaml", "dpi: 50", "dpi: 60", set()),
+    ],
+)
+def test_edit_of_the_workspace_makes_metrics_outdated(
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    old: str,
+    new: str,
+    outdated: set[str],
+) -> None:
+    monkeypatch.chdir(repository.folder)
+    repository.edit(old, new, file)
+    try:
+        workspace = experiments.load()[0]
+    finally:
+        repository.git("checkout", "-q", file)
+    names = {name.replace("model2.validation_loss", "loss") for name in workspace.outdated}
+    assert names & {"model2.fid", "real.fid", "loss"} == outdated
+
+
+def test_tools_show_no_metric_of_other_settings(
+    found: dict[str, Experiment],
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = table.table(list(found.values()))
+    fid = f"{found['longer'].metrics['model2.fid']:.4g}"
+    assert any("longer" in line and fid in line for line in lines)
+    assert not any("model4" in line for line in lines)  # it has no other values
+    draw = ["plot_sweep", "training.epochs", "--output", "sweep.png"]
+    monkeypatch.setattr(sys, "argv", [*draw, "model2.fid"])
+    plot_sweep.main()
+    assert (
+        capsys.readouterr().out == "sweep.png: model2.fid against training.epochs, 1 experiments\n"
+    )
+    monkeypatch.setattr(sys, "argv", [*draw, "model4.fid"])
+    with pytest.raises(plot_sweep.UserError, match="no experiment has computed"):
+        plot_sweep.main()
+    assert "did not compute model4.fid: longer" in capsys.readouterr().out
+
+
+def test_clone_without_results_compares_metrics_of_commits(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """As CI does in a pull request."""
+    repository.dvc("exp", "branch", "longer", "longer-branch")
+    repository.dvc("push", "--all-branches")
+    repository.git("clone", "-q", ".", str(tmp_path / "clone"))
+    clone = Repository(tmp_path / "clone")
+    assert not (clone.folder / "results").exists()
+    printed = clone.dvc("metrics", "diff", "origin/main", "origin/longer-branch", "--md")
+    assert f"{scores(repository, 'longer')['fid']:.5g}"[:6] in printed
+    assert "model4" not in printed
+
+
+@pytest.fixture
+def training(repository: Repository) -> Iterator[subprocess.Popen]:
+    """dvc, which runs a training without end; restores the workspace."""
+    repository.edit("epochs: 2", "epochs: 100000")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "train@model2"],
+        cwd=repository.folder,
+        env=repository.environment,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    yield process
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    repository.git("checkout", "-q", ".")
+
+
+def test_losses_can_be_plotted_while_a_model_is_trained(
+    repository: Repository, training: subprocess.Popen
+) -> None:
+    history, end = repository.folder / HISTORY, time.monotonic() + 120
+    while not history.exists() or history.read_text().count("\n") < 4:
+        assert training.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    repository.dvc("plots", "show", HISTORY)
+    page = (repository.folder / "dvc_plots/index.html").read_text()
+    points = json.loads(page.rpartition("var spec = ")[2].partition(";\n")[0])["data"]["values"]
+    assert [point["epoch"] for point in points[:3]] == ["1", "2", "3"]
+    assert {"train_loss", "validation_loss"} <= set(points[0])
+
+    os.killpg(training.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
+    training.wait()
+    assert not history.exists()
+    repository.git("checkout", "-q", ".")
+    repository.dvc("checkout", "train@model2")  # which does not replace a file that is in no cache
+    assert history.read_text().count("\n") == 3
+    assert "up to date" in repository.dvc("status", "train@model2")
+
+    # A killed training cannot clean up.
+    history.write_text("epoch\n1\n")
+    shutil.rmtree(repository.folder / "results/models/model2")
+    assert "unsaved files" in repository.dvc("checkout", "train@model2", succeeds=False)
+    assert mend(repository.folder) == [history]
+    repository.dvc("checkout", "train@model2")
+    assert history.read_text().count("\n") == 3
