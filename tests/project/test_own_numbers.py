@@ -15,10 +15,12 @@ from pathlib import Path
 
 import dvc.api
 import pytest
-from conftest import TINY, write_fake_mnist
+import yaml
+from conftest import ROOT, TINY, run_stage, write_fake_mnist
 from test_dag import Workspace
 
 from diffusion.runtime import paths
+from stages import download_inception, evaluate, evaluate_real, sample, train, train_classifier
 from tools import experiments, plot_sweep, table
 from tools.copy_project import copy_project
 from tools.experiments import Experiment
@@ -47,10 +49,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     repository = Repository(folder)
     repository.git("init", "-q", "-b", "main")
     write_fake_mnist(folder / paths.MNIST)
-    repository.dvc("remote", "add", "--default", "store", str(folder.parent / "store"))
-    repository.repro("check_params")
-    repository.dvc("commit", "--force", "download")
-    repository.repro("evaluate@model2", "evaluate@model4")
+    for stage in (download_inception, train_classifier, evaluate_real):  # without new processes
+        run_stage(folder, stage)
+    for model in TINY["models"]:
+        for stage in (train, sample, evaluate):
+            run_stage(folder, stage, model)
+        repository.dvc("commit", "--force", "--with-deps", f"evaluate@{model}")
+    assert repository.repro("evaluate@model2", "evaluate@model4") == set()
+    repository.dvc("push")
     repository.git("add", "-A")
     repository.git("commit", "-q", "-m", "results")
     override = ("-S", "training.epochs=3")
@@ -88,7 +94,7 @@ def test_dvc_shows_the_scores_of_an_experiment_of_one_model(repository: Reposito
     path = "results/metrics/train/model2.json"
     losses = [metrics[path]["data"]["model2"]["validation_loss"] for metrics in (baseline, longer)]
     assert losses[1] < losses[0]
-    changes = json.loads(repository.dvc("metrics", "diff", "--json", "HEAD", "longer"))["diff"]
+    changes = json.loads(repository.dvc("metrics", "diff", "--json", "HEAD", "longer"))
     assert set(changes) == {path, path.replace("train", "evaluate")}
 
 
@@ -164,18 +170,37 @@ def test_tools_show_no_metric_of_other_settings(
     assert "did not compute model4.fid: longer" in capsys.readouterr().out
 
 
-def test_clone_without_results_compares_metrics_of_commits(
+def test_ci_compares_the_metrics_of_a_pull_request_in_a_clone_without_results(
     repository: Repository, tmp_path: Path
 ) -> None:
-    """As CI does in a pull request."""
-    repository.dvc("exp", "branch", "longer", "longer-branch")
-    repository.dvc("push", "--all-branches")
+    """The branch replaces data/pretrained, as a commit of other results does."""
+    repository.dvc("exp", "branch", "longer", "branch")
+    repository.git("checkout", "-q", "branch")
+    shutil.rmtree(repository.folder / "data/pretrained")
+    repository.dvc("push")
+    repository.git("add", "-A")
+    repository.git("commit", "-q", "-m", "longer")
     repository.git("clone", "-q", ".", str(tmp_path / "clone"))
-    clone = Repository(tmp_path / "clone")
-    assert not (clone.folder / "results").exists()
-    printed = clone.dvc("metrics", "diff", "origin/main", "origin/longer-branch", "--md")
-    assert f"{scores(repository, 'longer')['fid']:.5g}"[:6] in printed
-    assert "model4" not in printed
+    repository.git("checkout", "-q", "main")
+
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    (script,) = [
+        step["run"] for step in jobs["metrics"]["steps"] if "GITHUB" in step.get("run", "")
+    ]
+    printed = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script],
+        cwd=tmp_path / "clone",
+        env=repository.environment | {"GITHUB_BASE_REF": "main"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "| training.epochs | 2 " in printed
+    cells = [[cell.strip() for cell in line.split("|")[2:-1]] for line in printed.splitlines()]
+    changes = {row[0]: row[1:] for row in cells if row}
+    assert changes["model2.best_epoch"] == ["2", "3", "1"]
+    assert "model2.fid" in changes
+    assert "model4." not in printed.partition("### Metrics")[2]
 
 
 @pytest.fixture
