@@ -487,6 +487,7 @@ RUN_BY = {
     "git checkout": "git checkout -q main",
     "dvc exp run": "dvc exp run -S",
     "dvc exp apply": "dvc exp apply trained",
+    "make clean": "is not of a model in params.yaml: moved",  # rm -rf scratch
     "dvc gc --workspace": "dvc gc --force --workspace",
     "git fetch --unshallow": "git fetch --unshallow",
     "git worktree add": "git worktree add",
