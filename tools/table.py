@@ -101,7 +101,11 @@ def drawn(lines: list[list[str]], settings: int) -> list[str]:
 
 def main() -> None:
     cli.parser("tools.table", __doc__).parse_args()
-    print("\n".join(table(experiments.load())))
+    rows = experiments.load()
+    if all(row.is_baseline for row in rows):
+        print("this commit has no experiments: make some with dvc exp run -S")
+    else:
+        print("\n".join(table(rows)))
 
 
 if __name__ == "__main__":
