@@ -2,7 +2,7 @@
 
 `dvc exp show` also lists, for an experiment of some stages, the metrics of all other stages, as
 they were before it. Here a metric is outdated, and left out, where `dvc repro` would run its stage
-again, or one that it depends on.
+again, or one that it depends on, and where `dvc checkout` has not replaced its file.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ class Index:
         self.hashes: dict[str, Any] = {}
 
     def outdated_files(self) -> set[str]:
-        """The files of metrics whose stages are not up to date."""
+        """The files of metrics whose stages are not up to date, or that differ from dvc.lock."""
         relative = self.repo.fs.relpath
         outs = [out for out in self.made_by.values() if out.is_metric]
         return {
             relative(out.fs_path, self.repo.root_dir)
             for out in outs
-            if not self.is_up_to_date(out.stage)
+            if not self.is_up_to_date(out.stage) or (out.exists and out.changed_checksum())
         }
 
     def is_up_to_date(self, stage: Stage) -> bool:

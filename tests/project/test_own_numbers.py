@@ -148,6 +148,26 @@ def test_edit_of_the_workspace_makes_metrics_outdated(
     assert names & {"model2.fid", "real.fid", "loss"} == outdated
 
 
+def test_a_file_of_metrics_of_another_run_is_outdated(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `git checkout` without `dvc checkout`."""
+    monkeypatch.chdir(repository.folder)
+    path = repository.folder / "results/metrics/evaluate/model2.json"
+    content = path.read_bytes()
+    fid = json.loads(content)["model2"]["fid"]
+    path.unlink()  # it may be a link to the cache
+    path.write_bytes(content.replace(str(fid).encode(), b"1.5"))
+    try:
+        found = {each.name: each for each in experiments.load()}
+    finally:
+        path.unlink()
+        path.write_bytes(content)
+    assert "model2.fid" in found["workspace"].outdated
+    assert "model2.fid" not in found["workspace"].metrics
+    assert found["main"].metrics["model2.fid"] == pytest.approx(fid)
+
+
 def test_tools_show_no_metric_of_other_settings(
     found: dict[str, Experiment],
     repository: Repository,
