@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from pathlib import Path
+
 from diffusion.models.params import read_designs
 from diffusion.reporting.figures import (
     classes,
@@ -18,8 +24,37 @@ from diffusion.reporting.published import read_published
 from diffusion.reporting.results import read_model
 from diffusion.reporting.style import MEDIA, Gallery, use_style
 from diffusion.runtime import checkpoints, cli, files, paths
-from diffusion.runtime.errors import run
+from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import Seed, read
+
+
+@contextmanager
+def in_second_process(gallery: Gallery, draw: Callable[[], None]) -> Iterator[None]:
+    """Call `draw`, which adds figures to a gallery, beside the body of a `with` statement.
+
+    The second process is forked, so it needs no imports; PyTorch must not have computed before.
+    """
+    context = get_context("fork")
+    reader, writer = context.Pipe(duplex=False)
+
+    def send() -> None:
+        reader.close()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process prints the line
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        draw()
+        with suppress(BrokenPipeError):  # the first process was killed
+            writer.send(gallery.files)
+
+    process = context.Process(target=send, daemon=True)
+    process.start()
+    writer.close()  # so that the end of the process ends `recv`
+    yield
+    try:
+        drawn: dict[Path, bytes] = reader.recv()
+    except EOFError:
+        raise UserError("the process that draws losses and classes ended early") from None
+    process.join()
+    gallery.files |= drawn
 
 
 def main() -> None:
@@ -35,15 +70,19 @@ def main() -> None:
 
     use_style(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
-    degradations.draw(gallery, designs, seed)
-    losses.draw(gallery, models, published, params)
-    scores.draw(gallery, models, real, published)
-    classes.draw(gallery, models, frequencies, confusion)
-    step_study.draw(gallery, models)
-    compute.draw(gallery, models, real["fid"])
-    for model in models:
-        images.draw(gallery, model, params.examples_per_digit)
-        film.draw(gallery, model.name)
+
+    def draw_slow_lines() -> None:
+        losses.draw(gallery, models, published, params)
+        classes.draw(gallery, models, frequencies, confusion)
+
+    with in_second_process(gallery, draw_slow_lines):
+        degradations.draw(gallery, designs, seed)
+        scores.draw(gallery, models, real, published)
+        step_study.draw(gallery, models)
+        compute.draw(gallery, models, real["fid"])
+        for model in models:
+            images.draw(gallery, model, params.examples_per_digit)
+            film.draw(gallery, model.name)
     gallery.write()
     scores.write_table(models)
     print(f"figures: {len(gallery.files)} files in {paths.FIGURES} and {MEDIA}")
