@@ -8,12 +8,12 @@ configures; these modules do not import PyTorch, so a wrong value is reported at
 from __future__ import annotations
 
 import difflib
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 import pydantic
-import yaml
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
 
 from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
@@ -34,49 +34,44 @@ class Section(pydantic.BaseModel):
     )
 
 
+LONGEST = 200  # characters of a value in a message
+
 Schema = TypeVar("Schema")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars, sequences as tuples; refuses duplicate keys.
+class _Constructor(SafeConstructor):
+    """Sequences are tuples."""
 
-    PyYAML follows YAML 1.1, in which `1e-05` is a string and `off` a boolean. DVC, which edits
-    the file on `dvc exp run -S`, follows YAML 1.2, in which they are a number and a string.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise UserError(
-                    f"{paths.PARAMS}: the key '{key}' occurs twice in the block at line {line}"
-                )
-        return super().construct_mapping(node, deep)
+    def construct_tuple(self, node: Any) -> tuple:
+        return tuple(self.construct_sequence(node, deep=True))
 
 
-def _tuple(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> tuple:
-    return tuple(loader.construct_sequence(node, deep=True))
-
-
-_Loader.add_constructor("tag:yaml.org,2002:seq", _tuple)
-_Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+_Constructor.add_constructor("tag:yaml.org,2002:seq", _Constructor.construct_tuple)
 
 
 def parse(text: str) -> Any:
-    """A value in YAML 1.2 as plain dicts, tuples, numbers and strings."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    """A value in YAML 1.2 as plain dicts, tuples, numbers and strings.
+
+    The parser is that of DVC, so a stage reads the values that `dvc exp run -S` writes and that
+    `dvc params diff` shows. Raises UserError for text that is not YAML, or has a key twice.
+    """
+    yaml = YAML(typ="safe")
+    yaml.Constructor = _Constructor
+    try:
+        return yaml.load(text)
+    except DuplicateKeyError as error:
+        key = bounded(
+            error.problem.partition(" with value")[0].removeprefix("found duplicate key ")
+        )
+        line = error.problem_mark.line + 1
+        raise UserError(
+            f"the key {bounded(key)} occurs twice in one block, again in line {line}"
+        ) from None
+    except RecursionError:
+        raise UserError("is not valid YAML: nested too deeply") from None
+    except (YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # other errors than YAMLError: of a scalar with a wrong tag, such as !!int x
+        raise UserError(f"is not valid YAML: {bounded(' '.join(str(error).split()))}") from None
 
 
 def load(path: Path = paths.PARAMS) -> dict[str, Any]:
@@ -85,10 +80,12 @@ def load(path: Path = paths.PARAMS) -> dict[str, Any]:
         values = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} not found: run from the repository's root") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text: byte {error.start} is not") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} must be a mapping of sections, not {values!r}")
+        raise UserError(f"{path} must be a mapping of sections, not {bounded(repr(values))}")
     return values
 
 
@@ -172,18 +169,24 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
     if kind == "union_tag_invalid":
         context = fault["ctx"]
         key = context["discriminator"].strip("'")
-        return f"{where}.{key} is {context['tag']!r}: input should be {context['expected_tags']}"
+        tag = bounded(repr(context["tag"]))
+        return f"{where}.{key} is {tag}: input should be {context['expected_tags']}"
     if kind == "extra_forbidden":
         allowed = _keys(schema, schema, location[len(prefix) : -1], value)
         known = sorted(allowed - {location[-1]})
         hint = nearest(location[-1], known) or f" (allowed keys: {', '.join(known)})"
-        return f"{where} is {here!r}: not a known key{hint}"
+        return f"{where} is {bounded(repr(here))}: not a known key{hint}"
     message = fault["msg"].removeprefix("Value error, ")
     if kind == "value_error":  # that of a section starts with a key: data.held_out is ...
         if not isinstance(fault["input"], dict):
             return f"{where} {message}"
         return ".".join([*location, message])
-    return f"{where} is {fault['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"{where} is {bounded(repr(fault['input']))}: {message[0].lower()}{message[1:]}"
+
+
+def bounded(text: str) -> str:
+    """A text for a message: at most LONGEST characters of it."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def nearest(word: str, known: Any) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from dvc.utils.serialize import load_yaml
 
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import load, read
@@ -34,6 +35,41 @@ def test_off_is_a_string_as_dvc_writes_it(tmp_path: Path) -> None:
     assert load(path) == {"inception": "off", "plain": True}
 
 
+SCALARS = """010 0o17 0x1f 0b11 1:30 190:20:30 1_000 1e5 1E-5 1e999 .5 5. +1 -0 089 off on yes no y
+    True TRUE tRuE null NULL ~ 2020-01-01 .inf -.INF .NaN 'quoted' "1" 99999999999999999999"""
+
+
+@pytest.mark.parametrize("scalar", SCALARS.split())
+def test_scalars_are_those_that_dvc_reads(tmp_path: Path, scalar: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(f"key: {scalar}\n")
+    expected = load_yaml(path)["key"]
+    value = load(path)["key"]
+    assert type(value) is type(expected)
+    assert repr(value) == repr(expected)
+
+
+def test_merge_keys_are_those_of_dvc(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("base: &base {x: 1, y: 2}\nother: {<<: *base, y: 3}\n")
+    assert load(path) == load_yaml(path) == {"base": {"x": 1, "y": 2}, "other": {"x": 1, "y": 3}}
+
+
+def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"seed: \xff")
+    with pytest.raises(UserError, match="is not UTF-8 text: byte 6 is not"):
+        load(path)
+
+
+def test_values_in_messages_are_short(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(f"training: {'x' * 100_000}")
+    with pytest.raises(UserError, match="training is 'xxx") as error:
+        read("training", TrainingParams, path)
+    assert len(str(error.value)) < 400
+
+
 def test_section_is_read_whatever_the_others_contain(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     training = yaml.safe_load((ROOT / "params.yaml").read_text())["training"]
@@ -46,7 +82,14 @@ def test_section_is_read_whatever_the_others_contain(tmp_path: Path) -> None:
     [
         ("a: [1", "is not valid YAML"),
         ("- 1", "must be a mapping of sections"),
-        ("seed: 1\nseed: 2", "the key 'seed' occurs twice"),
+        ("seed: 1\nseed: 2", 'the key "seed" occurs twice in one block, again in line 2'),
+        ("seed: !!int x", "is not valid YAML"),
+        ("seed: !!bool maybe", "is not valid YAML"),
+        ("seed: !!python/object:os.system {}", "is not valid YAML"),
+        ("seed: 2020-02-30", "is not valid YAML"),
+        ("seed: *nowhere", "is not valid YAML"),
+        ("seed: " + "9" * 5000, "is not valid YAML"),
+        ("seed: \0", "is not valid YAML"),
     ],
 )
 def test_file_that_is_not_a_mapping_of_sections_is_refused(
