@@ -51,3 +51,12 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return {name: torch.from_numpy(images) for name, images in arrays.items()}, description
     except DAMAGE as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run dvc repro") from None
+
+
+def load_epochs(folder: Path) -> list[tuple[dict[str, Tensor], dict[str, Any]]]:
+    """The sets and descriptions of all checkpoints of one model, in the order of their epochs.
+
+    Raises UserError if a file is damaged.
+    """
+    loaded = [load(path) for path in folder.glob("epoch_*.npz")]
+    return sorted(loaded, key=lambda each: each[1]["epoch"])

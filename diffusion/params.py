@@ -68,6 +68,18 @@ class Params(Section):
     figures: FiguresParams
 
     @pydantic.model_validator(mode="after")
+    def _names_differ(self) -> Params:
+        first: dict[str, str] = {}
+        for name in self.models:
+            other = first.setdefault(name.lower(), name)
+            if other != name:
+                raise ValueError(
+                    f"models.{name} is not a valid name of a model, must differ from {other} in "
+                    "more than case: some file systems ignore it"
+                )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _sizes_fit(self) -> Params:
         data, training, classifier = self.data, self.training, self.classifier
         not_held_out = TOTAL - data.held_out

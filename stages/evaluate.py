@@ -82,7 +82,7 @@ def main() -> None:
     name = cli.model_argument("evaluate", __doc__)
     data = read("data", DataParams)
     params = read("evaluation", EvaluationParams)
-    saved = [image_sets.load(path) for path in sorted((paths.SAMPLES / name).glob("epoch_*"))]
+    saved = image_sets.load_epochs(paths.SAMPLES / name)
     scored = [(sets, description) for sets, description in saved if description["roles"]]
     if not scored:
         raise UserError(f"there are no samples of '{name}' in {paths.SAMPLES}: run dvc repro")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from diffusion.models.model import DiffusionModel
@@ -15,6 +16,8 @@ from diffusion.runtime import cli, paths
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.pixels import SIDE, to_pixels
 
+MODES = {"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"}  # of Pillow, with 8 bits
+DEEP = {"I;16", "I;16B", "I;16L", "I;16N"}  # with 16 bits
 SCALE = 4  # enlargement, so that single pixels are visible
 
 
@@ -52,22 +55,46 @@ def save(path: Path, canvas: np.ndarray) -> None:
     Image.fromarray(canvas.repeat(SCALE, 0).repeat(SCALE, 1)).save(path)
 
 
+def _levels(path: Path, picture: Image.Image) -> np.ndarray:
+    """(28, 28) uint8. Its size is checked before anything is decoded."""
+    width, height = picture.size
+    if (width, height) != (SIDE, SIDE):
+        raise UserError(
+            f"{path} has {width} x {height} pixels, must have {SIDE} x {SIDE}: "
+            "resize it first, because resizing would change the noise"
+        )
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1:
+        raise UserError(f"{path} has {frames} frames, must have one")
+    upright = ImageOps.exif_transpose(picture)
+    if upright.has_transparency_data:
+        if upright.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+            raise UserError(f"{path} has transparent pixels, must be opaque")
+        upright = upright.convert("RGB")
+    if upright.mode in DEEP:
+        return np.round(np.asarray(upright) / 257).astype(np.uint8)  # 65535 = 255 * 257
+    if upright.mode not in MODES:
+        raise UserError(f"{path} has pixels of mode {upright.mode}, must have 8 or 16 bits")
+    return np.asarray(upright.convert("L"))
+
+
 def read(path: Path, invert: bool) -> Tensor:
     """A picture as pixels, (1, 1, 28, 28), light on dark as in MNIST.
 
     invert: the picture is dark on light. Raises UserError if the file is missing, is not a
-    picture, or has another size.
+    picture, or has another size, several frames, transparent pixels, or pixels that are no levels.
     """
     try:
-        with Image.open(path) as picture:
-            levels = np.asarray(picture.convert("L"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damage ends in an error, or does not matter
+            with Image.open(path) as picture:
+                levels = _levels(path, picture)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except UnidentifiedImageError:
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder, must be a picture") from None
+    except (UnidentifiedImageError, SyntaxError):
         raise UserError(f"{path} is not a picture that Pillow can read") from None
-    if levels.shape != (SIDE, SIDE):
-        raise UserError(
-            f"{path} has {levels.shape[1]} x {levels.shape[0]} pixels, must have {SIDE} x {SIDE}: "
-            "resize it first, because resizing would change the noise"
-        )
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is damaged, or cannot be read: {error}") from None
     return to_pixels(torch.from_numpy(255 - levels if invert else levels.copy())[None, None])

@@ -20,4 +20,4 @@ class EvaluationParams(Section):
     splits: Count
     reference: TestImages
     neighbours: Count
-    bootstrap: Annotated[int, pydantic.Field(ge=2)]
+    bootstrap: Annotated[int, pydantic.Field(ge=2, le=100_000)]

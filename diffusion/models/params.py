@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
 import pydantic
 
-from diffusion.runtime.params import Count, Rate, Section, load, read, validate
+from diffusion.runtime.params import Rate, Section, load, read, validate
 
+PORTS = {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
+DEVICES = {"con", "prn", "aux", "nul"} | PORTS  # of Windows
 RESERVED = ("classifier", "real")  # keys of the metrics, next to the models
 
 
@@ -19,6 +22,8 @@ def _check_name(name: str) -> str:
             "is not a valid name of a model, must be a letter, then up to 63 letters, digits, "
             "_ or -"
         )
+    if name.lower() in DEVICES:
+        raise ValueError("is not a valid name of a model: Windows reserves it for a device")
     if name in RESERVED:
         raise ValueError(
             f"is not a valid name of a model, must not be {' or '.join(RESERVED)}: "
@@ -28,9 +33,11 @@ def _check_name(name: str) -> str:
 
 
 Name = Annotated[str, pydantic.AfterValidator(_check_name)]
-Steps = Annotated[int, pydantic.Field(ge=2)]
+Steps = Annotated[int, pydantic.Field(ge=2, le=10_000)]
 Density = Annotated[float, pydantic.Field(ge=0, le=0.5)]
-Channels = Annotated[int, pydantic.Field(ge=8, multiple_of=8)]
+Width = Annotated[int, pydantic.Field(ge=1, le=1024)]
+Channels = Annotated[int, pydantic.Field(ge=8, le=1024, multiple_of=8)]
+SMALLEST = 1.2e-38  # normal number in float32
 
 
 class GaussianParams(Section):
@@ -55,7 +62,22 @@ class GaussianParams(Section):
             raise ValueError("beta is missing, or schedule: cosine instead of it")
         if self.beta and self.schedule:
             raise ValueError(f"beta is {list(self.beta)}, must be absent with schedule: cosine")
+        if self.beta:
+            self._check_range(*self.beta)
         return self
+
+    def _check_range(self, first: float, last: float) -> None:
+        """Every step must add noise in float64, and alpha_bar must remain a float32."""
+        if 1 - first == 1:
+            raise ValueError(f"beta starts at {first}, must be at least 1e-15: it adds no noise")
+        step = (last - first) / self.T
+        alpha_bar = math.exp(sum(math.log1p(-first - t * step) for t in range(1, self.T + 1)))
+        if alpha_bar < SMALLEST:
+            raise ValueError(
+                f"beta is {[first, last]}, must be smaller for T = {self.T}: alpha_bar falls to "
+                f"{alpha_bar:.1e}, below {SMALLEST}, the smallest number that float32 has in full "
+                "precision"
+            )
 
 
 class ImpulseParams(Section):
@@ -119,7 +141,7 @@ class CnnParams(Section):
     """The network of the published report with 7x7 convolutions, section 1.1.2."""
 
     kind: Literal["cnn"]
-    hidden: Annotated[tuple[Count, ...], pydantic.Field(min_length=1)]
+    hidden: Annotated[tuple[Width, ...], pydantic.Field(min_length=1, max_length=32)]
     dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.0
     predicts: Predicts
 

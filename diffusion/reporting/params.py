@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from diffusion.runtime.params import Count, Section
+from diffusion.runtime.params import Section
 
 
 class FiguresParams(Section):
@@ -18,5 +18,5 @@ class FiguresParams(Section):
 
     dpi: Annotated[int, pydantic.Field(ge=50, le=600)]
     loss_scale: Literal["linear", "log"]
-    examples_per_digit: Count
+    examples_per_digit: Annotated[int, pydantic.Field(ge=1, le=100)]
     wall_clock: bool

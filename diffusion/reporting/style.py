@@ -52,18 +52,23 @@ class Gallery:
 
     def add_pixels(self, name: str, figure: Figure) -> None:
         """Add a figure of images as PNG."""
-        self.files[paths.FIGURES / f"{name}.png"] = encode(rasterise(figure, self.dpi))
+        self._add(paths.FIGURES / f"{name}.png", encode(rasterise(figure, self.dpi)))
         plt.close(figure)
 
     def add_lines(self, name: str, figure: Figure) -> None:
         """Add a figure of lines and bars as PNG and SVG."""
-        self.files[paths.FIGURES / f"{name}.png"] = encode(rasterise(figure, self.dpi))
-        self.files[MEDIA / f"{name}.svg"] = vectorise(figure)
+        self._add(paths.FIGURES / f"{name}.png", encode(rasterise(figure, self.dpi)))
+        self._add(MEDIA / f"{name}.svg", vectorise(figure))
         plt.close(figure)
 
     def add_film(self, name: str, content: bytes) -> None:
         """Add an animation."""
-        self.files[MEDIA / f"{name}.png"] = content
+        self._add(MEDIA / f"{name}.png", content)
+
+    def _add(self, path: Path, content: bytes) -> None:
+        if path in self.files:
+            raise ValueError(f"two figures have the name {path}")
+        self.files[path] = content
 
     def write(self) -> None:
         """Replace the content of both folders."""

@@ -6,13 +6,21 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from diffusion.models.degradations import build
+from diffusion.models.params import GaussianParams
 from diffusion.models.schedules import (
     beta_from,
     cosine_alpha_bar,
     cosine_density,
     linear_alpha_bar,
 )
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.params import validate
+from diffusion.sampling.params import DDIM
+from diffusion.sampling.samplers import sample_ddim
 
 # t -> value, as printed under the published figures 1 (model1) and 8 (model3)
 FIGURE_1 = {50: "0.96998", 100: "0.89523", 250: "0.52175", 500: "0.07799", 750: "0.003319"}
@@ -83,3 +91,27 @@ def test_cosine_schedule_has_the_values_of_its_formula() -> None:
         assert alpha_bar[t].item() == pytest.approx(expected)
     assert 0 < alpha_bar[1000] < 1e-8
     assert (alpha_bar.diff() < 0).all()
+
+
+@given(
+    st.floats(1e-15, 0.99), st.floats(1e-15, 0.99), st.integers(2, 500), st.sampled_from([1, 50])
+)
+@settings(max_examples=60)
+def test_schedule_that_is_not_refused_has_finite_coefficients(
+    first: float, last: float, T: int, steps: int
+) -> None:
+    block = {"kind": "gaussian", "beta": tuple(sorted((first, last))), "T": T}
+    try:
+        validate(block, GaussianParams)
+    except UserError as error:
+        assert "alpha_bar falls to" in str(error)
+        return
+    process = build(block)
+    alpha_bar = process.alpha_bar.float()
+    alpha_bar = process.alpha_bar.float()
+    assert (alpha_bar > 0).all()
+    assert (process.sqrt_one_minus_alpha_bar[1:] > 0).all()
+    shape, sampler = (1, 1, 2, 2), DDIM(steps=min(steps, T))
+    x_T = torch.ones(shape)
+    x_0 = sample_ddim(lambda x_t, t: x_T, process, x_T, torch.randn_like, sampler)
+    assert x_0.isfinite().all()

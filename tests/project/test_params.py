@@ -139,6 +139,15 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
         (0.1, 0.2),
         "not a known key (allowed keys: T, beta, kind, schedule)",
     ),
+    ("models.model1.degradation.T", 10**12, "input should be less than or equal to 10000"),
+    ("models.model1.network.hidden", (8,) * 33, "tuple should have at most 32 items"),
+    ("figures.examples_per_digit", 10**8, "input should be less than or equal to 100"),
+    ("evaluation.bootstrap", 10**9, "input should be less than or equal to 100000"),
+    (
+        "models.model1.degradation.beta",
+        (0.5, 0.99),
+        "must be smaller for T = 1000: alpha_bar falls",
+    ),
     ("models.model3.degradation.kind", "snow", "input should be 'gaussian', 'impulse', 'blur'"),
     ("models.model3.degradation.kind", REMOVE, "is missing"),
     ("models.model3.degradation.rho", (0.2, 0.1), "must be [rho_start, rho_end] with rho_start <="),
@@ -383,6 +392,9 @@ def test_every_fault_gets_a_line() -> None:
         (".hidden", NAME),
         ("x" * 65, NAME),
         ("real", "must not be classifier or real: the metrics have these keys"),
+        ("Model1", "must differ from model1 in more than case: some file systems ignore it"),
+        ("NUL", "Windows reserves it for a device"),
+        ("com1", "Windows reserves it for a device"),
     ],
 )
 def test_name_of_a_model_must_be_a_valid_file_name(name: str, allowed: str) -> None:
@@ -391,6 +403,11 @@ def test_name_of_a_model_must_be_a_valid_file_name(name: str, allowed: str) -> N
     message = refusal(values)
     assert message.startswith(f"params.yaml: models.{name} is not a valid name of a model")
     assert allowed in message
+
+
+def test_schedule_without_noise_is_refused() -> None:
+    message = refusal(changed("models.model1.degradation.beta", (1e-17, 1e-17)))
+    assert "models.model1.degradation.beta starts at 1e-17, must be at least 1e-15" in message
 
 
 def test_checkpoints_beyond_the_budget_are_allowed() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diffusion.runtime.errors import UserError
 from diffusion.runtime.pixels import HIGH, LOW, to_levels, to_pixels
 
 
@@ -15,6 +17,12 @@ def test_levels_are_scaled_to_pixels_and_back() -> None:
     assert (pixels.min().item(), pixels.max().item()) == (-0.5, 0.5)
     assert torch.equal(to_levels(pixels), levels)
     assert to_levels(torch.tensor([-3.0, 7.0])).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_pixel_that_is_not_finite_is_no_level(value: float) -> None:
+    with pytest.raises(UserError, match="not a finite number"):
+        to_levels(torch.tensor([0.0, value]))
 
 
 @given(st.lists(st.integers(0, 255), min_size=16, max_size=16))

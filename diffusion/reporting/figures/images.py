@@ -34,15 +34,14 @@ def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:
     gallery.add_pixels(f"confidence_{name}", draw_confidence(images, rows))
     gallery.add_pixels(f"nearest_{name}", draw_nearest(images, rows))
     if model.restores:
-        gallery.add_pixels(f"progress_improved_{name}", draw_progress(name, "improved"))
+        gallery.add_pixels(f"improved_progress_{name}", draw_progress(name, "improved"))
         gallery.add_pixels(f"restoration_{name}", draw_restorations(arrays))
 
 
 def draw_progress(name: str, key: str | None = None) -> Figure:
     """The first images of every checkpoint, by epoch: of the main set, or of set `key`."""
     rows, labels = [], []
-    for path in sorted((paths.SAMPLES / name).glob("epoch_*")):
-        sets, description = image_sets.load(path)
+    for sets, description in image_sets.load_epochs(paths.SAMPLES / name):
         rows.append(sets[key or description["main"]][:COLUMNS, 0].numpy())
         best = " (best)" if "best" in description["roles"] else ""
         labels.append(f"epoch {description['epoch']}{best}")
