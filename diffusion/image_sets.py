@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,7 +21,20 @@ from diffusion.runtime.errors import UserError
 from diffusion.runtime.files import write
 
 DESCRIPTION = "description"
-DAMAGE = (EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (  # what NumPy and zipfile raise for a file that is damaged anywhere
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def save(path: Path, sets: dict[str, Tensor], description: dict[str, Any]) -> None:

@@ -59,11 +59,12 @@ def main() -> None:
         "device": record,
     }
     with resume.ResumableRun("train", name, resume.key(settings, training, validation)) as run:
-        if distributed.is_rank_zero():
-            files.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
-        loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t)
-        train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))
-        best = train(training.to(device), validation.to(device))
+        if not run.is_finished():
+            if distributed.is_rank_zero():
+                files.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
+            loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t)
+            train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))
+            train(training.to(device), validation.to(device))
         run.commit(
             {
                 run.outputs / fit.WEIGHTS: paths.MODELS / name,
@@ -72,7 +73,7 @@ def main() -> None:
                 run.outputs / fit.METRICS: paths.metrics("train", name),
             }
         )
-    print(f"train {name}: smallest validation loss {best:.5f}, weights in {paths.MODELS / name}")
+    print(f"train {name}: weights in {paths.MODELS / name}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from diffusion.models.params import DesignParams
 from diffusion.runtime import paths
+from diffusion.runtime.errors import UserError
 from diffusion.runtime.files import read_csv, read_json
 
 Scores = dict[str, float]
@@ -100,10 +102,26 @@ class ModelResults:
 
 
 def read_model(name: str, design: DesignParams) -> ModelResults:
-    """The results of one model of params.yaml. Raises UserError if a file is missing."""
+    """The results of one model of params.yaml. Raises UserError if a file is missing or damaged."""
+    with whole(f"the results of {name} in {paths.RESULTS}", "dvc repro"):
+        return _read_model(name, design)
+
+
+@contextmanager
+def whole(what: str, command: str) -> Iterator[None]:
+    """Raise UserError, instead of any error of a value, where a file lacks what it must contain."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, StopIteration) as error:
+        raise UserError(
+            f"{what} are damaged ({type(error).__name__}: {error}): delete them and run {command}"
+        ) from None
+
+
+def _read_model(name: str, design: DesignParams) -> ModelResults:
     trained, scored = paths.MODELS / name, paths.SCORES / name
     history = read_csv(paths.history(name))
-    return ModelResults(
+    model = ModelResults(
         name=name,
         design=design,
         run=read_json(trained / "run.json"),
@@ -113,6 +131,8 @@ def read_model(name: str, design: DesignParams) -> ModelResults:
         predictions=read_csv(scored / "predictions.csv"),
         step_study=read_json(paths.STEP_STUDY / f"{name}.json"),
     )
+    _ = model.scores["fid"], model.column("validation_loss"), model.best_predictions[0]
+    return model
 
 
 def main_scores(checkpoint: Checkpoint) -> Scores:

@@ -34,7 +34,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run dvc repro") from None
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, LookupError, TypeError, ValueError, MemoryError) as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run dvc repro") from None
 
 

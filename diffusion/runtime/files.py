@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -11,14 +12,27 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
+from diffusion.runtime.startup import is_orphaned
+
+
+def check_output(path: Path) -> None:
+    """Raise UserError before an orphaned stage, whose dvc has ended, writes to an output.
+
+    Another run may have written newer results there. State in scratch may always be written.
+    """
+    if is_orphaned() and paths.RESUME.parent.name not in path.parts:
+        raise UserError(f"{path} is not written, because the dvc that started this has ended")
 
 
 def write(path: Path, content: bytes) -> None:
     """Replace a file atomically: a reader sees either the new content or the old.
 
-    Raises OSError, with the path, if it cannot be written; no partial file remains.
+    Raises OSError, with the path, if it cannot be written; no partial file remains. Raises
+    UserError if the file is an output and the dvc that started this process has ended.
     """
+    check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -47,24 +61,37 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
 
 
 def read_json(path: Path) -> Any:
-    """Raises UserError if the file is missing."""
+    """Raises UserError if the file is missing or is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run dvc repro") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is damaged: delete it and run dvc repro") from None
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a table, by column name. Raises UserError if the file is missing."""
+    """The rows of a table, by column name.
+
+    Raises UserError if the file is missing, is not text, or has a row of another length.
+    """
+    damaged = UserError(f"{path} is damaged: delete it and run dvc repro")
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file, strict=True))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run dvc repro") from None
+    except (ValueError, csv.Error):
+        raise damaged from None
+    if not rows or any(None in row or None in row.values() for row in rows):
+        raise damaged
+    return rows
 
 
 def empty_folder(path: Path) -> Path:
-    """Create a folder, or delete what an earlier run left in it."""
-    shutil.rmtree(path, ignore_errors=True)
+    """Create a folder, or delete what an earlier run left in it. See `check_output`."""
+    check_output(path)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
     path.mkdir(parents=True)
     return path

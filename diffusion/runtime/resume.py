@@ -2,17 +2,20 @@
 
 DVC deletes the outputs of a stage before it runs the stage again. So the state is kept outside of
 them, in scratch/resume/<stage>-<name>-<key> under the root of the repository, and so are the
-outputs until they are complete. The key is a hash of everything that the result depends on: the
-state of another configuration is never used.
+outputs. The key is a hash of everything that the result depends on: the state of another
+configuration is never used. After a run of DVC the complete outputs stay there for a week, because
+DVC can fail to record them: on a full disk, or when it is interrupted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +31,9 @@ from diffusion.runtime.startup import is_orphaned, is_run_by_dvc
 
 PROJECT = ("diffusion.", "stages.", "__main__.")  # the stage itself is the main module
 ROOT = Path(__file__).resolve().parents[2]
+FINISHED = "finished"  # a file that marks complete outputs
+KEPT = 7 * 24 * 3600  # seconds for which complete outputs are kept
+DIGEST = "sha256"
 
 
 def key(settings: dict[str, Any], *data: Tensor | Path) -> str:
@@ -48,12 +54,25 @@ def key(settings: dict[str, Any], *data: Tensor | Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def digest(tensors: dict[str, Tensor], description: dict[str, Any]) -> str:
+    """The SHA-256 of tensors and of what JSON can hold."""
+    found = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for name in sorted(tensors):
+        found.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
+        found.update(
+            tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
+        )
+    return found.hexdigest()
+
+
 class ResumableRun:
-    """with ResumableRun("train", "model1", key) as run: ... run.commit({run.outputs: folder})
+    """with ResumableRun("train", "model1", key) as run:
+        if not run.is_finished(): ...  # compute, and write to run.outputs
+        run.commit({run.outputs: folder})
 
     Two runs with the same key do not run at the same time: the second one waits. On several ranks,
     every rank may save parts, each on its machine; rank 0 writes the outputs.
-    `outputs` is a folder for the outputs; `commit` moves it to its place and deletes the state.
+    `outputs` is a folder for the outputs; `commit` copies it to its place and deletes the state.
     """
 
     def __init__(self, stage: str, name: str, key: str) -> None:
@@ -73,6 +92,7 @@ class ResumableRun:
             except Timeout:
                 print(f"{self.label}: waiting for another run of the same work", flush=True)
                 self.lock.acquire()
+            delete_old(self.folder.parent)
         distributed.barrier()
         self.outputs.mkdir(parents=True, exist_ok=True)
         return self
@@ -88,14 +108,28 @@ class ResumableRun:
                 path.unlink(missing_ok=True)
         if any(self.folder.glob("*.safetensors")):
             print(f"{self.label}: the finished part is kept in {self.folder}", flush=True)
+        elif is_run_by_dvc() and (self.folder / FINISHED).exists():
+            pass  # until DVC has recorded the outputs
         elif distributed.is_rank_zero():
             shutil.rmtree(self.folder, ignore_errors=True)
             Path(self.lock.lock_file).unlink(missing_ok=True)
         self.lock.release()
 
+    def is_finished(self) -> bool:
+        """Whether an earlier run with this key completed the outputs, on every rank; prints it."""
+        finished = distributed.broadcast((self.folder / FINISHED).exists())
+        if finished and distributed.is_rank_zero():
+            print(
+                f"{self.label}: takes the outputs of a finished run, from {self.folder}; "
+                "delete that folder to compute them again",
+                flush=True,
+            )
+        return finished
+
     def save(self, part: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
         """Save tensors, and what JSON can hold, under a name; replaces an earlier part."""
-        checkpoints.save(self.folder / f"{part}.safetensors", tensors, description)
+        described = description | {DIGEST: digest(tensors, description)}
+        checkpoints.save(self.folder / f"{part}.safetensors", tensors, described)
 
     def load(self, part: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The part that an earlier run saved under this name; None if there is no intact one."""
@@ -103,11 +137,14 @@ class ResumableRun:
         if not path.exists():
             return None
         try:
-            return checkpoints.load(path)
+            tensors, description = checkpoints.load(path)
+            if description.pop(DIGEST, None) == digest(tensors, description):
+                return tensors, description
         except UserError:
-            print(f"{self.label}: {path} is damaged and not used", flush=True)
-            path.unlink()
-            return None
+            pass
+        print(f"{self.label}: {path} is damaged and not used", flush=True)
+        path.unlink()
+        return None
 
     def cached(self, part: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """The tensors that an earlier run saved as this part, or else those of `compute`, saved."""
@@ -133,12 +170,14 @@ class ResumableRun:
             self.shown.add(target)
 
     def commit(self, outputs: dict[Path, Path]) -> None:
-        """Move the complete outputs to their places, and delete the state.
+        """Copy the complete outputs to their places, and delete the state.
 
         outputs: file or folder under `self.outputs`, or that folder -> its place.
         Raises UserError, and keeps everything for the next run, if the dvc that started this run
         has ended: another run may have written its own outputs since.
         """
+        if distributed.is_rank_zero():
+            files.write(self.folder / FINISHED, b"")
         if is_orphaned():
             raise UserError(
                 f"{self.label} is finished, but the dvc that started it has ended: "
@@ -150,6 +189,17 @@ class ResumableRun:
         distributed.barrier()
         for path in self.folder.glob("*.safetensors"):
             path.unlink(missing_ok=True)
+
+
+def delete_old(folder: Path) -> None:
+    """Delete complete outputs that have been kept long enough, unless a run is using them."""
+    for marker in folder.glob(f"*/{FINISHED}"):
+        if time.time() - marker.stat().st_mtime < KEPT:
+            continue
+        lock = FileLock(marker.parent.with_name(marker.parent.name + ".lock"))
+        with contextlib.suppress(Timeout), lock.acquire(timeout=0):
+            shutil.rmtree(marker.parent, ignore_errors=True)
+            Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def replace(source: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from diffusion.runtime import errors, files
+from diffusion.runtime import errors, files, paths
 from diffusion.runtime.errors import UserError
 
 
@@ -51,3 +51,18 @@ def test_folder_is_emptied(tmp_path: Path) -> None:
         folder = files.empty_folder(tmp_path / "a/b")
         assert list(folder.iterdir()) == []
         (folder / "file").write_text("of an earlier run")
+
+
+def test_stage_whose_dvc_has_ended_writes_no_output_but_its_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files.write(paths.REAL_SCORES, b"newer")
+    monkeypatch.setattr(files, "is_orphaned", lambda: True)
+    with pytest.raises(UserError, match="is not written, because the dvc that started"):
+        files.write(paths.REAL_SCORES, b"older")
+    with pytest.raises(UserError, match="is not written, because the dvc that started"):
+        files.empty_folder(paths.REAL)
+    assert paths.REAL_SCORES.read_bytes() == b"newer"
+    files.write(tmp_path / paths.RESUME / "state", b"an epoch")
+    assert (tmp_path / paths.RESUME / "state").read_bytes() == b"an epoch"

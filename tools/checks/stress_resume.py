@@ -118,8 +118,10 @@ class Project:
 
     def left_over(self) -> list[str]:
         """Partial files and states that a finished run must not leave."""
-        states = [path.name for path in (self.folder / paths.RESUME).glob("*")]
-        return states + [str(path) for path in self.folder.rglob("*.partial")]
+        states = (self.folder / paths.RESUME).glob("*/*.safetensors")
+        return [str(path) for path in states] + [
+            str(path) for path in self.folder.rglob("*.partial")
+        ]
 
     def copy(self, folder: Path) -> Project:
         """A copy in the same state. Large files are linked, because nothing changes them."""
