@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusion.runtime.errors import UserError
+from diffusion.runtime.errors import UserError, bounded
 from diffusion.runtime.files import write
 
 DESCRIPTION = "description"
@@ -64,7 +64,9 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         description = json.loads(str(arrays.pop(DESCRIPTION)))
         return {name: torch.from_numpy(images) for name, images in arrays.items()}, description
     except DAMAGE as error:
-        raise UserError(f"{path} is damaged ({error}): delete it and run dvc repro") from None
+        raise UserError(
+            f"{path} is damaged ({bounded(error)}): delete it and run dvc repro"
+        ) from None
 
 
 def load_epochs(folder: Path) -> list[tuple[dict[str, Tensor], dict[str, Any]]]:

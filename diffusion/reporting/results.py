@@ -11,7 +11,7 @@ import numpy as np
 
 from diffusion.models.params import DesignParams
 from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
+from diffusion.runtime.errors import UserError, bounded
 from diffusion.runtime.files import read_csv, read_json
 
 Scores = dict[str, float]
@@ -114,7 +114,7 @@ def whole(what: str, command: str) -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, StopIteration) as error:
         raise UserError(
-            f"{what} are damaged ({type(error).__name__}: {error}): delete them and run {command}"
+            f"{what} are damaged ({type(error).__name__}: {bounded(error)}): delete them and run {command}"
         ) from None
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from diffusion.runtime.errors import UserError
+from diffusion.runtime.errors import UserError, bounded
 from diffusion.runtime.files import write
 
 
@@ -35,7 +35,9 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run dvc repro") from None
     except (SafetensorError, LookupError, TypeError, ValueError, MemoryError) as error:
-        raise UserError(f"{path} is damaged ({error}): delete it and run dvc repro") from None
+        raise UserError(
+            f"{path} is damaged ({bounded(error)}): delete it and run dvc repro"
+        ) from None
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], path: Path) -> nn.Module:

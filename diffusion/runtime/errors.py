@@ -9,10 +9,17 @@ from collections.abc import Callable
 from diffusion.runtime.startup import end_at_signals
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+LONGEST = 200  # characters of a value, or of another library's message
 
 
 class UserError(Exception):
     """An error that the user can correct. One sentence: what is wrong, where, what is allowed."""
+
+
+def bounded(text: object) -> str:
+    """A text for a message, or at most LONGEST characters of it, on one line."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def run(main: Callable[[], None]) -> None:

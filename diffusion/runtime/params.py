@@ -16,7 +16,7 @@ from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
 
 from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
+from diffusion.runtime.errors import UserError, bounded
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 Rate = Annotated[float, pydantic.Field(gt=0, lt=1)]
@@ -33,8 +33,6 @@ class Section(pydantic.BaseModel):
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False
     )
 
-
-LONGEST = 200  # characters of a value in a message
 
 Schema = TypeVar("Schema")
 
@@ -71,7 +69,7 @@ def parse(text: str) -> Any:
         raise UserError("is not valid YAML: nested too deeply") from None
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         # other errors than YAMLError: of a scalar with a wrong tag, such as !!int x
-        raise UserError(f"is not valid YAML: {bounded(' '.join(str(error).split()))}") from None
+        raise UserError(f"is not valid YAML: {bounded(error)}") from None
 
 
 def load(path: Path = paths.PARAMS) -> dict[str, Any]:
@@ -182,11 +180,6 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
             return f"{where} {message}"
         return ".".join([*location, message])
     return f"{where} is {bounded(repr(fault['input']))}: {message[0].lower()}{message[1:]}"
-
-
-def bounded(text: str) -> str:
-    """A text for a message: at most LONGEST characters of it."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def nearest(word: str, known: Any) -> str:
