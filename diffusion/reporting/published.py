@@ -6,18 +6,24 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import yaml
 
+from diffusion.reporting.results import whole
 from diffusion.runtime import paths
 from diffusion.runtime.files import read_csv
+from diffusion.runtime.params import load
 
 Published = dict[str, Any]
 Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, validation loss
 
 
 def read_published() -> Published:
-    """All of scores.yaml."""
-    return yaml.safe_load((paths.PUBLISHED / "scores.yaml").read_text(encoding="utf-8"))
+    """All of scores.yaml. Raises UserError if the file is missing or damaged."""
+    published = load(paths.PUBLISHED / "scores.yaml")
+    with whole(f"the tables in {paths.PUBLISHED}", f"git checkout {paths.PUBLISHED}"):
+        published_losses(published)
+        for model in published["models"]:
+            published_fids(published, model, ("early", "best", "last"))
+    return published
 
 
 def published_fids(

@@ -113,9 +113,8 @@ def whole(what: str, command: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, StopIteration) as error:
-        raise UserError(
-            f"{what} are damaged ({type(error).__name__}: {bounded(error)}): delete them and run {command}"
-        ) from None
+        reason = f"{type(error).__name__}: {bounded(error)}"
+        raise UserError(f"{what} are damaged ({reason}): delete them and run {command}") from None
 
 
 def _read_model(name: str, design: DesignParams) -> ModelResults:

@@ -253,6 +253,7 @@ def read_if_file(path: Path) -> str:
     [
         (".dvc/tmp/rwlock", "", "Unable to read RWLock-file"),
         (".dvc/cache/runs", "cmd: python -m stages.check_params\n", "'outs'"),
+        ("dvc.lock", "", "'./dvc.lock' validation failed"),
     ],
 )
 def test_what_an_ended_dvc_left_half_written_can_be_mended(
@@ -262,11 +263,11 @@ def test_what_an_ended_dvc_left_half_written_can_be_mended(
     if path.is_dir():
         record = next(p for p in path.rglob("*") if "stages.train model2" in read_if_file(p))
         path = record.with_name(".half.tmp")
-    path.write_text(content)
     lock = workspace.folder / "dvc.lock"
     values = yaml.safe_load(lock.read_text())
     recorded = values["stages"].pop("train@model2")  # as if dvc had been killed before this stage
     lock.write_text(yaml.safe_dump(values))
+    path.write_text(content)
     assert message in workspace.dvc("repro", "--single-item", "train@model2", succeeds=False)
     assert mend(workspace.folder) == [path]
     workspace.dvc("repro", "--single-item", "train@model2")

@@ -213,7 +213,7 @@ def trial(project: Project, kill: Kill, expected: dict[str, str]) -> tuple[list[
     if "waiting for another run" in output:
         outcome += ", after waiting"
     if mended:
-        outcome += f", after deleting {', '.join(path.name for path in mended)} of DVC"
+        outcome += f", after mending {', '.join(path.name for path in mended)} of DVC"
     well = same and fair and not left_over
     if not well:
         print(output)

@@ -1,0 +1,61 @@
+"""What an interrupted dvc left half written is mended, and nothing else is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from diffusion.runtime.params import parse
+from tools.mend_dvc import is_lock, mend
+
+LOCK = (ROOT / "dvc.lock").read_text()
+
+
+def cut(folder: Path, size: int) -> Path:
+    path = folder / "dvc.lock"
+    path.write_text(LOCK[:size])
+    return path
+
+
+def test_whole_or_missing_lock_is_not_touched(tmp_path: Path) -> None:
+    assert mend(tmp_path) == []
+    path = cut(tmp_path, len(LOCK))
+    assert mend(tmp_path) == []
+    assert path.read_text() == LOCK
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.35, 0.61, 0.9, 0.999])
+def test_complete_stages_of_a_cut_lock_are_kept(tmp_path: Path, share: float) -> None:
+    stages = parse(LOCK)["stages"]
+    for offset in range(12):  # the end of a line, a key without a value, half of a name, ...
+        path = cut(tmp_path, int(share * len(LOCK)) + offset)
+        mended = mend(tmp_path)
+        assert mended == ([] if is_lock(LOCK[: int(share * len(LOCK)) + offset]) else [path])
+        if not path.exists():  # not one stage was complete
+            assert share < 0.05
+            continue
+        assert is_lock(path.read_text())
+        kept = parse(path.read_text())["stages"]
+        assert len(kept) >= (len(stages) - 4) * share
+        complete = list(kept)[:-1] if not mended else list(kept)
+        assert all(kept[name] == stages[name] for name in complete)
+
+
+def test_lock_that_ends_before_the_outputs_of_a_stage_loses_that_stage(tmp_path: Path) -> None:
+    end = LOCK.index("    outs:\n", LOCK.index("  train@model3:\n")) + len("    outs:\n")
+    path = cut(tmp_path, end)
+    assert not is_lock(path.read_text())
+    assert mend(tmp_path) == [path]
+    assert path.read_text() == LOCK[: LOCK.index("  train@model3:\n")]
+
+
+def test_lock_of_dvc_that_is_half_of_a_json_is_deleted(tmp_path: Path) -> None:
+    path = tmp_path / ".dvc/tmp/rwlock"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    assert mend(tmp_path) == []
+    path.write_text('{"/a/file": {"wri')
+    assert mend(tmp_path) == [path]
+    assert not path.exists()
