@@ -25,20 +25,26 @@ paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
 
 quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick
 	python -m tools.copy_project scratch/quick --quick
-	cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$(firstword $(wildcard $(CURDIR)/data/mnist_idx $(CURDIR)/data/mnist))}" dvc repro
+	root=$$PWD; for there in "$$root/data/mnist_idx" "$$root/data/mnist" ''; do [ ! -e "$$there" ] || break; done; \
+	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
 bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
 	python -m tools.benchmarks.speed
 
+SET_ERROR = error: SET has a part without "=": write each value without spaces, as in key=[8,8]
+check_set = @$(foreach pair,$(SET),$(if $(findstring =,$(pair)),,echo '$(SET_ERROR)'; exit 1;)) :
+
 sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4" is a grid; JOBS=2 at a time
 	@[ -n "$(SET)" ] || { echo 'error: SET is empty, must be like SET="models.model1.training.learning_rate=1e-4,1e-3"'; exit 1; }
-	dvc exp run --queue $(addprefix -S ,$(SET))
+	$(check_set)
+	dvc exp run --queue $(foreach pair,$(SET),-S '$(pair)')
 	dvc exp run --run-all --jobs $(or $(JOBS),1)
 	@$(MAKE) --no-print-directory table
 
 search: $(STAMP) ready  ## the best METRIC=model1.fid of TRIALS=20 experiments: SET="key=low:high other=a|b"
 	@[ -n "$(METRIC)" ] && [ -n '$(SET)' ] || { echo 'error: METRIC or SET is empty, must be like METRIC=model1.fid SET="models.model1.training.learning_rate=log:1e-4:1e-2"'; exit 1; }
+	$(check_set)
 	python -m tools.search $(METRIC) $(foreach pair,$(SET),'$(pair)') --trials $(or $(TRIALS),20) $(addprefix --target ,$(TARGET))
 
 table: $(STAMP)  ## the experiments with their differences and scores

@@ -11,6 +11,7 @@ from diffusion.downloads.fetch import FetchError, fetch, sha256
 from diffusion.runtime import paths
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+SIZE = 95_628_359  # bytes
 NAME = paths.INCEPTION_WEIGHTS.name
 HOW = (
     f"To use them, get {NAME} from the releases of torch-fidelity, set inception.weights in "
@@ -29,7 +30,7 @@ def get_weights(path: str | None) -> bytes:
     source = Path(path) if path else cached
     if path and not source.is_file():
         raise FetchError(f"inception.weights: there is no file {path}")
-    content = source.read_bytes() if source.is_file() else fetch(URL_INCEPTION_V3)
+    content = source.read_bytes() if source.is_file() else fetch(URL_INCEPTION_V3, SIZE)
     if sha256(content) != SHA256:
         origin = source if source.is_file() else "the download"
         raise FetchError(f"{origin} does not have the SHA-256 of the genuine file")

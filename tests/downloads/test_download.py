@@ -5,11 +5,14 @@ No network is used: servers run on the loopback address.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import http.server
 import socket
 import threading
+import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,11 +150,11 @@ def test_files_of_the_npm_package_are_found_by_name(
 def test_missing_page_and_unsupported_addresses_are_refused(server: tuple[str, Path]) -> None:
     address, _ = server
     with pytest.raises(FetchError, match="File not found"):
-        fetch(f"{address}/nothing")
+        fetch(f"{address}/nothing", 1)
     with pytest.raises(FetchError, match="not an http"):
-        fetch("file:///etc/hostname")
+        fetch("file:///etc/hostname", 1)
     with pytest.raises(FetchError, match="refused"):
-        fetch("http://127.0.0.1:1/file")
+        fetch("http://127.0.0.1:1/file", 1)
 
 
 @pytest.fixture
@@ -296,7 +299,73 @@ def test_server_that_hangs_or_closes_early_is_reported(
 ) -> None:
     monkeypatch.setattr("diffusion.downloads.fetch.TIMEOUT", 0.3)
     with pytest.raises(FetchError, match=reason):
-        fetch(f"{answering}/file")
+        fetch(f"{answering}/file", 100)
+
+
+@pytest.fixture
+def streaming() -> Iterator[str]:
+    """The address of a server that sends a byte every 10 ms, without end."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the client has closed the connection
+                while True:
+                    self.wfile.write(b"x")
+                    time.sleep(0.01)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def test_body_without_end_is_cut_off_at_the_size_of_the_file(streaming: str) -> None:
+    with pytest.raises(FetchError, match="is larger than 5 bytes"):
+        fetch(f"{streaming}/file", 5)
+
+
+def test_drip_feed_is_cut_off_in_time(streaming: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diffusion.downloads.fetch.START", 0.3)
+    monkeypatch.setattr("diffusion.downloads.fetch.SLOWEST", 1e9)
+    with pytest.raises(FetchError, match=r"took more than 0 s for \d+ bytes"):
+        fetch(f"{streaming}/file", 10**6)
+
+
+def test_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = NAMES[3]
+    bomb = gzip.compress(bytes(200_000_000), compresslevel=1)
+    tracemalloc.start()
+    with pytest.raises(FetchError, match=WRONG):
+        mnist.verify(name, bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_page_in_place_of_the_gzipped_file_is_followed_by_the_plain_file(
+    workspace: Path, server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, folder = server
+    put(folder / "my files", compress=False)
+    (folder / "my files" / f"{NAMES[1]}.gz").write_text("<html>sign in</html>")
+    monkeypatch.setenv("MNIST_MIRROR", f"{address}/my files")
+    download.main()
+    assert downloaded(workspace) == CONTENT
+
+
+def test_name_that_is_too_long_is_a_source_that_fails(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_MIRROR", "x" * 5000)
+    with pytest.raises(UserError, match=r"xxx: cannot be read: .*too long"):
+        download.main()
 
 
 @pytest.mark.parametrize(
