@@ -136,3 +136,30 @@ def test_a_colleague_gets_the_results_and_computes_nothing(
     planned = set(re.findall("Running stage '(.*)'", dvc(clone, "repro", "--dry")))
     assert "train@model4" in planned
     assert not any("model2" in stage or "classifier" in stage for stage in planned)
+
+
+def test_flipped_byte_in_the_committed_remote_is_not_restored(
+    project: Path, tmp_path: Path
+) -> None:
+    dvc(project, "push")
+    file = "results/models/model2/file.txt"
+    name = digests(project)[file]
+    path = project / f"data/pretrained/files/md5/{name[:2]}/{name[2:]}"
+    content = bytearray(path.read_bytes())
+    content[3] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    hidden = shutil.ignore_patterns("results", "mnist_idx", "inception", "cache", "tmp")
+    shutil.copytree(project, tmp_path / "clone", ignore=hidden)
+    dvc(tmp_path / "clone", "pull", "--allow-missing")
+    assert not (tmp_path / "clone" / file).exists()
+    assert (tmp_path / "clone" / file.replace("model2", "model4")).exists()
+    assert "results/models/model2" in dvc(tmp_path / "clone", "status")
+
+
+def test_every_committed_object_has_the_hash_that_is_its_name() -> None:
+    objects = [p for p in (ROOT / "data/pretrained/files/md5").rglob("*") if p.is_file()]
+    assert objects
+    for path in objects:
+        name = path.parent.name + path.name.removesuffix(".dir")
+        assert hashlib.md5(path.read_bytes()).hexdigest() == name, path  # noqa: S324
