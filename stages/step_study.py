@@ -43,11 +43,12 @@ def main() -> None:
     kind = Categorical if model.predicts == "categorical" else DDIM
     shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
     stream = Stream(seed, "sample", name, model.description["epoch"])
+    options = DrawOptions(dtype, devices.batch_size(device))
     entries = []
     with Progress(f"step_study {name}", sum(steps for steps, _ in pairs)) as bar:
         for steps, eta in pairs:
             sampler = kind(steps=steps, eta=eta)
-            sets = draw(model, shapes, sampler, stream, DrawOptions(dtype))
+            sets = draw(model, shapes, sampler, stream, options)
             scores = scorer(sets[sampler.main_set])
             entries.append({"steps": steps, "eta": eta, **scores})
             bar.advance(steps)

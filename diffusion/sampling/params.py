@@ -80,12 +80,10 @@ class SamplingParams(Section):
     """images: of a checkpoint that is scored; progress_images: of each other checkpoint.
 
     epoch: its checkpoint is scored as well as `best` and `last`; if there is none, the nearest.
-    batch_size: affects memory and speed only.
     """
 
     images: Annotated[int, pydantic.Field(ge=4)]
     progress_images: Count
-    batch_size: Count
     epoch: Count
 
 

@@ -180,7 +180,7 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
     ("sampling.images", 3, "input should be greater than or equal to 4"),
     ("sampling.images", 11_000, "must not exceed data.held_out, 10000"),
     ("sampling.epoch", -1, ONE_MORE),
-    ("sampling.sampler", "ddim", "not a known key (allowed keys: batch_size, epoch, images, prog"),
+    ("sampling.sampler", "ddim", "not a known key (allowed keys: epoch, images, progress_images"),
     ("step_study.steps", (), "tuple should have at least 1 item"),
     ("evaluation.reference", 10_001, "input should be less than or equal to 10000"),
     ("evaluation.bootstrap", 1, "input should be greater than or equal to 2"),

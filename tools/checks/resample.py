@@ -50,9 +50,11 @@ def redraw(name: str, checkpoint: str, key: str | None, count: int) -> tuple[str
     images = sets[key][: CHUNK * math.ceil(count / CHUNK)]
     x_0 = originals(sampler, len(images)).to(device)
     stream = Stream(read("seed", Seed), "sample", name, epoch)
-    steps = DrawOptions(dtype).steps(sampler, model.process.T, len(images))
+    batch_size = devices.batch_size(device)
+    steps = DrawOptions(dtype, batch_size).steps(sampler, model.process.T, len(images))
     with Progress(f"resample {name}", steps) as bar:
-        again = draw(model, x_0, sampler, stream, DrawOptions(dtype, advance=bar.advance))[key]
+        options = DrawOptions(dtype, batch_size, bar.advance)
+        again = draw(model, x_0, sampler, stream, options)[key]
     return key, (again.int() - images.int()).abs()
 
 
