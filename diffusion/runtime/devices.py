@@ -12,7 +12,7 @@ from diffusion.runtime.errors import UserError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BATCH_SIZE = 100  # images that are sampled at once on a CPU: more of them are not faster
-IMAGE_MEMORY = 2**23  # bytes for an image on a GPU; a network with 128 channels needs half of it
+IMAGE_MEMORY = 2**23  # bytes for an image on a GPU; the widest network of params.yaml needs 2**20
 
 
 def device() -> torch.device:
