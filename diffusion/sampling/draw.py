@@ -122,9 +122,12 @@ def _run_sampler(
     watching: Watching,
 ) -> Sets:
     process, seen = model.process, watching(sampler.main_set)
-    predict, normal, uniform = model.predict, noise.normal, noise.uniform
+    predict: samplers.Predict = model.predict
+    normal, uniform = noise.normal, noise.uniform
     if isinstance(process, Gaussian) and isinstance(sampler, Ancestral | DDIM):
         x_T = normal(originals)
+        if sampler.clip:
+            predict = samplers.clipped(predict, process)
         if isinstance(sampler, DDIM):
             x_0 = samplers.sample_ddim(predict, process, x_T, normal, sampler, seen)
         else:

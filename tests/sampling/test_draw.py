@@ -145,6 +145,20 @@ def test_noise_that_threads_draw_gives_the_same_images(
     assert all(torch.equal(drawn[key], expected[key]) for key in expected)
 
 
+@pytest.mark.parametrize("sampler", [Ancestral(), DDIM(steps=3, eta=0.5)], ids=lambda s: s.kind)
+def test_clip_of_the_sampler_changes_images_only_if_it_is_true(
+    sampler: Ancestral | DDIM,
+) -> None:
+    assert "clip" not in sampler.model_dump()  # descriptions of images stay as they are
+    bounded = sampler.model_copy(update={"clip": True})
+    assert bounded.model_dump()["clip"] is True
+    model, originals = build(GAUSSIAN, "eps"), torch.zeros(3, 1, 28, 28)
+    free, clipped = (
+        draw(model, originals, each, STREAM)[sampler.main_set] for each in (sampler, bounded)
+    )
+    assert not torch.equal(free, clipped)
+
+
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_chunked_noise_does_not_depend_on_the_chunks_in_a_batch(batch: int) -> None:
     """Five chunks of two images, `batch` chunks at a time."""
