@@ -84,6 +84,7 @@ def main() -> None:
     sampler = read(f"models.{name}.sampler", Sampler)
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
+    batch_size = devices.batch_size(device)
     if not paths.weights(name, "last").exists():
         raise UserError(f"there are no weights of '{name}' in {paths.MODELS}: run dvc repro")
     print(f"sample {name}: {devices.describe(device, dtype)}")
@@ -93,7 +94,7 @@ def main() -> None:
     settings = {
         "seed": seed,
         "sampler": sampler.model_dump(),
-        "batch_size": params.batch_size,
+        "batch_size": batch_size,
         "progress_images": params.progress_images,
         "device": devices.record(device, dtype),
     }
@@ -106,14 +107,14 @@ def main() -> None:
             count = params.images if roles else min(params.progress_images, params.images)
             film = Film(model.process.T) if "best" in roles else None
             label, prefix = f"sample {name} epoch {epoch}", f"epoch_{epoch:03d}_chunk_"
-            options = DrawOptions(dtype, params.batch_size, film=film)
-            done = min(count, run.count(prefix) * options.chunks * CHUNK)
+            options = DrawOptions(dtype, batch_size, film=film)
+            done = min(count, run.count(prefix) * options.chunks(count) * CHUNK)
             if done:
                 print(f"{label}: continues after {done} of {count} images", flush=True)
             steps = partial(options.steps, sampler, model.process.T)
             with Progress(label, steps(count), done=steps(done)) as bar:
                 cached = partial(cached_batch, run, prefix, film)
-                options = DrawOptions(dtype, params.batch_size, bar.advance, film, cached)
+                options = DrawOptions(dtype, batch_size, bar.advance, film, cached)
                 stream = Stream(seed, "sample", name, epoch)
                 sets = draw(model, x_0[:count], sampler, stream, options)
             description = {

@@ -1,8 +1,9 @@
-"""Score images by number of steps and eta, best checkpoint: python -m stages.step_study model1
+"""Score images by steps, eta and clip, best checkpoint: python -m stages.step_study model1
 
-results/step_study/<model>.json is a list, with one entry for each pair of `step_study`:
-{"steps": 50, "eta": 0.0, "images": 1000, "is": ..., "is_below": ..., "is_above": ..., "fid": ...,
-and all other scores of diffusion.metrics.scorer}.
+results/step_study/<model>.json is a list, with one entry for each setting of `step_study`:
+{"steps": 50, "eta": 0.0, "clip": false, "images": 1000, "is": ..., "is_below": ..., "is_above":
+..., "fid": ..., and all other scores of diffusion.metrics.scorer}.
+The times of sampling are in results/times/step_study/<model>.json, in the same order.
 The images start from the noise of stages.sample, so the two compare. A Gaussian model is sampled
 by DDIM, a categorical model by draws of grey levels. The list of any other cold model is empty,
 because neither of its samplers can leave out steps.
@@ -11,6 +12,8 @@ because neither of its samplers can leave out steps.
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Iterator
 
 import torch
 
@@ -27,6 +30,15 @@ from diffusion.sampling.draw import DrawOptions, draw
 from diffusion.sampling.params import DDIM, Categorical, StepStudyParams
 
 
+def settings(study: StepStudyParams, predicts: str) -> Iterator[DDIM | Categorical]:
+    """The samplers of the study, for a model that generates."""
+    for steps, eta in itertools.product(study.steps, study.etas):
+        if predicts == "categorical":
+            yield Categorical(steps=steps, eta=eta)
+        else:
+            yield from (DDIM(steps=steps, eta=eta, clip=clip) for clip in study.clips)
+
+
 def main() -> None:
     name = cli.model_argument("step_study", __doc__)
     seed = read("seed", Seed)
@@ -39,23 +51,26 @@ def main() -> None:
     scorer = Scorer.load(params, device)
     print(f"step_study {name}: {devices.describe(device, dtype)}")
 
-    pairs = [] if model.restores else list(itertools.product(study.steps, study.etas))
-    kind = Categorical if model.predicts == "categorical" else DDIM
+    chosen = [] if model.restores else list(settings(study, model.predicts))
     shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
     stream = Stream(seed, "sample", name, model.description["epoch"])
-    entries = []
-    with Progress(f"step_study {name}", sum(steps for steps, _ in pairs)) as bar:
-        for steps, eta in pairs:
-            sampler = kind(steps=steps, eta=eta)
-            sets = draw(model, shapes, sampler, stream, DrawOptions(dtype))
+    options = DrawOptions(dtype, devices.batch_size(device))
+    entries, seconds = [], []
+    with Progress(f"step_study {name}", sum(sampler.steps for sampler in chosen)) as bar:
+        for sampler in chosen:
+            start = time.monotonic()
+            sets = draw(model, shapes, sampler, stream, options)
+            seconds.append(round(time.monotonic() - start, 1))
             scores = scorer(sets[sampler.main_set])
-            entries.append({"steps": steps, "eta": eta, **scores})
-            bar.advance(steps)
+            clip = isinstance(sampler, DDIM) and sampler.clip
+            entries.append({"steps": sampler.steps, "eta": sampler.eta, "clip": clip, **scores})
+            bar.advance(sampler.steps)
             bar.note(
-                f"step_study {name}: {steps} steps, eta {eta}: "
-                f"IS {scores['is']:.2f}, FID {scores['fid']:.1f}"
+                f"step_study {name}: {sampler.steps} steps, eta {sampler.eta}"
+                f"{', clipped' if clip else ''}: IS {scores['is']:.2f}, FID {scores['fid']:.1f}"
             )
     files.write_json(paths.STEP_STUDY / f"{name}.json", entries)
+    files.write_json(paths.STUDY_TIMES / f"{name}.json", {"seconds": seconds})
 
 
 if __name__ == "__main__":

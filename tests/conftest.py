@@ -46,6 +46,7 @@ TINY = {
     "sampling.progress_images": 2,
     "step_study.steps": [2, 3],
     "step_study.etas": [0.0, 0.5],
+    "step_study.clips": [False],
     "evaluation.splits": 2,
     "evaluation.reference": 200,
     "evaluation.bootstrap": 3,

@@ -32,6 +32,7 @@ QUICK = {
     "sampling.progress_images": 1,
     "step_study.steps": (2, 4),
     "step_study.etas": (0.0, 1.0),
+    "step_study.clips": (False,),
     "evaluation.splits": 2,
     "evaluation.reference": 500,
     "evaluation.bootstrap": 20,

@@ -15,7 +15,7 @@ from diffusion.models.model import DiffusionModel
 from diffusion.reporting.style import tile
 from diffusion.runtime import devices
 from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Count, Precision, read
+from diffusion.runtime.params import Precision, read
 from diffusion.runtime.pixels import SIDE
 from diffusion.runtime.progress import Progress
 from diffusion.runtime.rng import Stream
@@ -68,7 +68,7 @@ def main() -> None:
     sampler = choose_sampler(arguments, model)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     count, T = arguments.images, model.process.T
-    batch_size = read("sampling.batch_size", Count)
+    batch_size = devices.batch_size(device)
     steps = DrawOptions(dtype, batch_size).steps(sampler, T, count)
     with Progress("generate", steps) as bar:
         shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)

@@ -26,6 +26,11 @@ def _on_device(values: Tensor, dtype: torch.dtype, device: torch.device) -> Tens
     return values.to(dtype).to(device)  # in this order: MPS has no float64
 
 
+def as_tensor(t: Tensor | int, device: torch.device) -> Tensor:
+    """t as a tensor, (N,) or (1,), made on the device: a copy to it would make it wait."""
+    return t if isinstance(t, Tensor) else torch.full((1,), t, device=device)
+
+
 def per_image(values: Tensor, t: Tensor | int, like: Tensor) -> Tensor:
     """values[t] as (N, 1, 1, 1), or as a scalar if t is an int, in the dtype of `like`."""
     if isinstance(t, int):
@@ -171,7 +176,7 @@ class Pixelation(ColdProcess):
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """Each square has the mean of its pixels; the noise is not used."""
-        t = torch.as_tensor(t, device=x_0.device).view(-1, 1, 1, 1)
+        t = as_tensor(t, x_0.device).view(-1, 1, 1, 1)
         x = x_0
         for step, side in enumerate(self.sides, start=1):
             coarse = F.avg_pool2d(x_0, side).repeat_interleave(side, 2).repeat_interleave(side, 3)
@@ -203,10 +208,10 @@ class Fading(ColdProcess):
         dy = row - centre[:, 0].view(-1, 1, 1, 1) * (height - 1)
         dx = column - centre[:, 1].view(-1, 1, 1, 1) * (width - 1)
         square = (dy**2 + dx**2)[..., None]  # (N, 1, H, W, 1)
-        widths = self.widths[1:].to(x_0.dtype).to(x_0.device)
+        widths = _on_device(self.widths, x_0.dtype, x_0.device)[1:]
         kept = (1 - torch.exp(-square / (2 * widths**2))).cumprod(4)
         kept = torch.cat([torch.ones_like(kept[..., :1]), kept], 4)  # (N, 1, H, W, T + 1)
-        steps = torch.as_tensor(t, device=x_0.device).view(-1, 1, 1, 1, 1)
+        steps = as_tensor(t, x_0.device).view(-1, 1, 1, 1, 1)
         intensity = kept.gather(4, steps.expand(*kept.shape[:4], 1))[..., 0]
         return intensity * (x_0 - self.low) + self.low
 

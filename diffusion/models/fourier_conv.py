@@ -1,8 +1,8 @@
-"""Large convolutions on a CPU, as products in the frequency domain.
+"""Large convolutions as products in the frequency domain.
 
 The convolution theorem (Mathieu, Henaff & LeCun 2014, arXiv 1312.5851): a convolution is a product
 of the discrete Fourier transforms of its operands. The transforms are products with constant
-matrices here, so all the work is matrix products, in bfloat16 where the CPU has units for it.
+matrices here, so all the work is matrix products, in bfloat16 under autocast.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ import torch
 from torch import Tensor, nn
 
 MIN_CHANNELS = 8  # on either side, for which the transforms are worth their time
+CUDA_CHANNELS = 64  # on the wider side, for which that holds on CUDA, in bfloat16
 
 
 class BatchedMatmul(torch.autograd.Function):
     """matrix @ x for every x of a batch, (m, k) and (batch, k, n) -> (batch, m, n).
 
-    The derivative of torch.bmm would copy the transposed matrix for every x.
+    The derivative of torch.bmm would copy the transposed matrix for every x, and so would autocast
+    an expanded matrix of another dtype.
     """
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, x: Tensor) -> Tensor:
         ctx.save_for_backward(matrix)
+        if torch.is_autocast_enabled(x.device.type):
+            matrix = matrix.to(torch.get_autocast_dtype(x.device.type))
         return torch.bmm(matrix.expand(len(x), -1, -1), x)
 
     @staticmethod
@@ -44,8 +48,8 @@ class FourierConv2d(nn.Conv2d):
     """nn.Conv2d with a square kernel of odd size and images of constant size, `side` x `side`.
 
     The same parameters and, up to rounding, the same result, (N, C, side, side) -> (N, out
-    channels, side, side) in channels_last. It is nn.Conv2d if the images are not on the CPU or if
-    there are fewer than MIN_CHANNELS channels.
+    channels, side, side) in channels_last. It is nn.Conv2d where that is faster: see
+    `in_frequency_domain`.
     """
 
     dft_x: Tensor
@@ -88,19 +92,32 @@ class FourierConv2d(nn.Conv2d):
     def _response(self) -> Tensor:
         """The kernel's transform, (period * columns, 2 * in channels, 2 * out channels); cached
         for the steps of a sampler, until the weights change."""
-        caches = not torch.is_grad_enabled()
-        key = (self.weight._version, self.weight.data_ptr(), torch.is_autocast_enabled("cpu"))
-        if caches and self._cached and self._cached[0] == key:
-            return self._cached[1]
+        if torch.is_grad_enabled():
+            self._cached = None
+            return self._transform()
+        autocast = torch.is_autocast_enabled(self.weight.device.type)
+        key = (self.weight._version, self.weight.data_ptr(), autocast)
+        if not self._cached or self._cached[0] != key:
+            self._cached = (key, self._transform())
+        return self._cached[1]
+
+    def _transform(self) -> Tensor:
         c, o = self.in_channels, self.out_channels
         w = self.kernel_dft @ self.weight.permute(2, 3, 1, 0).reshape(-1, c * o)
         re, im = w.view(-1, 2, c, o).unbind(1)
-        w = torch.cat([torch.cat([re, im], 2), torch.cat([-im, re], 2)], 1)
-        self._cached = (key, w) if caches else None
-        return w
+        return torch.cat([torch.cat([re, im], 2), torch.cat([-im, re], 2)], 1)
+
+    def in_frequency_domain(self, device: torch.device) -> bool:
+        """Whether images on this device are convolved by products in the frequency domain."""
+        narrow, wide = sorted((self.in_channels, self.out_channels))
+        if device.type == "cuda":
+            wide_enough = wide >= CUDA_CHANNELS and torch.is_autocast_enabled("cuda")
+        else:
+            wide_enough = device.type == "cpu"
+        return wide_enough and narrow >= MIN_CHANNELS
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or min(self.in_channels, self.out_channels) < MIN_CHANNELS:
+        if not self.in_frequency_domain(x.device):
             return super().forward(x)
         n, c, o = len(x), self.in_channels, self.out_channels
         side, period, columns = self.side, self.period, self.columns

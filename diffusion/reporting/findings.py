@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from diffusion.reporting.formatting import interval, names, number, overlap
+from diffusion.reporting.formatting import bounds, duration, interval, names, number, overlap
 from diffusion.reporting.results import KINDS, ModelResults, Scores, by_kind, main_scores
 
 RANKED = (("fid", "FID", 1), ("is", "IS", -1))  # key, name, 1 if lower is better
@@ -205,6 +205,26 @@ def sampled_or_direct(model: ModelResults) -> str:
         f"{model.name}, from one step to the improved sampler: FID {interval(direct, 'fid')} to "
         f"{interval(sampled, 'fid')}, SSIM {number(direct['ssim'])} to {number(sampled['ssim'])}, "
         f"RMSE {number(direct['rmse'])} to {number(sampled['rmse'])}; {verdict}"
+    )
+
+
+def fewest_steps(model: ModelResults, timed: bool) -> str:
+    """The setting of the step study with the fewest steps whose FID lies within the interval of the
+    model's own sampler, or below it. timed: with the measured time of sampling."""
+    own, sampler = model.scores, model.best["sampler"]
+    own_steps = sampler.get("steps", model.design.degradation.T)
+    reference = f"its own sampler in {own_steps} steps, {interval(own, 'fid')}"
+    studied = zip(model.step_study, model.study_seconds, strict=True)
+    enough = [(e, seconds) for e, seconds in studied if e["fid"] <= bounds(own, "fid")[1]]
+    if not enough:
+        return f"{model.name}: no setting of the study reaches the FID of {reference}."
+    entry, seconds = min(enough, key=lambda each: (each[0]["steps"], each[0]["fid"]))
+    clip = " and x_0 clipped" if entry["clip"] else ""
+    time = f"; sampling {entry['images']} images took {duration(seconds)}" if timed else ""
+    return (
+        f"{model.name}: {entry['steps']} steps with η = {entry['eta']:g}{clip} are the fewest of "
+        f"the study whose FID, {interval(entry, 'fid')}, is not above the interval of "
+        f"{reference}{time}."
     )
 
 

@@ -42,7 +42,8 @@ class ModelResults:
     seconds: from the start of training to the end of each epoch.
     checkpoints: those that are scored, by epoch.
     predictions: one row for each scored image.
-    step_study: scores by number of steps and eta; empty for a model that restores.
+    step_study: scores by number of steps, eta and clip; empty for a model that restores.
+    study_seconds: of sampling the images of each entry of step_study.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ModelResults:
     checkpoints: list[Checkpoint]
     predictions: list[dict[str, str]]
     step_study: list[Scores]
+    study_seconds: list[float]
 
     @property
     def kind(self) -> str:
@@ -129,6 +131,7 @@ def _read_model(name: str, design: DesignParams) -> ModelResults:
         checkpoints=read_json(scored / "scores.json"),
         predictions=read_csv(scored / "predictions.csv"),
         step_study=read_json(paths.STEP_STUDY / f"{name}.json"),
+        study_seconds=read_json(paths.STUDY_TIMES / f"{name}.json")["seconds"],
     )
     _ = model.scores["fid"], model.column("validation_loss"), model.best_predictions[0]
     return model

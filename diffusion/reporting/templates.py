@@ -22,6 +22,7 @@ FILTERS = {
 GLOBALS = {
     "interval": formatting.interval,
     "collapse": findings.collapse,
+    "fewest_steps": findings.fewest_steps,
     "sampled_or_direct": findings.sampled_or_direct,
     "published_fids": published_fids,
     "settings_table": settings_table,

@@ -15,7 +15,7 @@ from diffusion.models.model import DiffusionModel
 from diffusion.runtime import devices, distributed
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.pixels import HIGH, LOW, SIDE, to_levels
-from diffusion.runtime.rng import CHUNK, ChunkedNoise, Stream
+from diffusion.runtime.rng import CHUNK, ChunkedNoise, NoiseAhead, Stream
 from diffusion.sampling import samplers
 from diffusion.sampling.film import Film
 from diffusion.sampling.params import DDIM, Ancestral, AnySampler, Categorical, Cold
@@ -33,7 +33,7 @@ def _compute(first: int, compute: Compute) -> Sets:
 class DrawOptions:
     """How images are drawn; up to rounding by dtype, the images do not depend on it.
 
-    batch_size: images at once, rounded down to full chunks. advance: called after each step.
+    batch_size: images at once at most, see `chunks`. advance: called after each step.
     film: records the first batch. cached: may replace the computation of the batch whose first
     chunk has this number.
     """
@@ -44,14 +44,15 @@ class DrawOptions:
     film: Film | None = None
     cached: Callable[[int, Compute], Sets] = _compute
 
-    @property
-    def chunks(self) -> int:
-        """Chunks in a batch."""
-        return max(1, self.batch_size // CHUNK)
+    def chunks(self, images: int) -> int:
+        """Chunks in a batch: as many as batch_size allows, but at least one, and so few that every
+        rank has a batch."""
+        share = math.ceil(images / CHUNK / distributed.size())
+        return max(1, min(self.batch_size // CHUNK, share))
 
     def steps(self, sampler: AnySampler, T: int, images: int) -> int:
         """How often `draw` calls advance on one rank."""
-        batches = math.ceil(images / (self.chunks * CHUNK * distributed.size()))
+        batches = math.ceil(images / (self.chunks(images) * CHUNK * distributed.size()))
         return sampler.steps_of(T) * batches
 
 
@@ -72,14 +73,15 @@ def draw(
     Raises UserError if the sampler does not fit the model.
     """
     options = options or DrawOptions()
-    chunks = originals.split(CHUNK)
-    firsts = range(0, len(chunks), options.chunks)
+    chunks, size = originals.split(CHUNK), options.chunks(len(originals))
+    firsts = range(0, len(chunks), size)
+    kind = NoiseAhead if originals.device.type == "cuda" else ChunkedNoise
     drawn: dict[int, Sets] = {}
     with torch.inference_mode(), devices.autocast(originals.device, options.dtype):
         for first in firsts[distributed.rank() :: distributed.size()]:
-            batch = chunks[first : first + options.chunks]
+            batch = chunks[first : first + size]
             generators = [stream.generator(first + k) for k in range(len(batch))]
-            noise = ChunkedNoise([len(chunk) for chunk in batch], generators)
+            noise = kind([len(chunk) for chunk in batch], generators)
             watching = partial(_watch, model.process.T, options, first == 0)
             compute = partial(draw_batch, model, torch.cat(batch), sampler, noise, watching)
             drawn[first] = options.cached(first, compute)
@@ -106,28 +108,41 @@ def draw_batch(
     noise: ChunkedNoise,
     watching: Watching,
 ) -> Sets:
-    """The sets of one batch, uint8 on the CPU; see `draw`."""
+    """The sets of one batch, uint8 on the CPU; see `draw`. The threads of `noise` end with it."""
+    with noise:
+        sets = _run_sampler(model, originals, sampler, noise, watching)
+        return {key: to_levels(x).cpu() for key, x in sets.items()}
+
+
+def _run_sampler(
+    model: DiffusionModel,
+    originals: Tensor,
+    sampler: AnySampler,
+    noise: ChunkedNoise,
+    watching: Watching,
+) -> Sets:
     process, seen = model.process, watching(sampler.main_set)
-    predict, normal, uniform = model.predict, noise.normal, noise.uniform
+    predict: samplers.Predict = model.predict
+    normal, uniform = noise.normal, noise.uniform
     if isinstance(process, Gaussian) and isinstance(sampler, Ancestral | DDIM):
         x_T = normal(originals)
+        if sampler.clip:
+            predict = samplers.clipped(predict, process)
         if isinstance(sampler, DDIM):
             x_0 = samplers.sample_ddim(predict, process, x_T, normal, sampler, seen)
         else:
             x_0 = samplers.sample_ancestral(predict, process, x_T, normal, seen)
-        sets = {sampler.main_set: x_0}
-    elif isinstance(process, GreyImpulse) and isinstance(sampler, Categorical):
+        return {sampler.main_set: x_0}
+    if isinstance(process, GreyImpulse) and isinstance(sampler, Categorical):
         x_T = process.degrade(originals, uniform(originals), process.T)
         x_0 = samplers.sample_categorical(predict, process, x_T, uniform, sampler, seen)
-        sets = {sampler.main_set: x_0}
-    elif restores(process) and isinstance(sampler, Cold):
-        sets = restorations(model, originals, sampler, noise, watching)
-    else:
-        raise UserError(
-            f"sampler.kind is '{sampler.kind}', which does not fit a model that predicts "
-            f"{model.predicts} for {type(process).__name__} degradation"
-        )
-    return {key: to_levels(x).cpu() for key, x in sets.items()}
+        return {sampler.main_set: x_0}
+    if restores(process) and isinstance(sampler, Cold):
+        return restorations(model, originals, sampler, noise, watching)
+    raise UserError(
+        f"sampler.kind is '{sampler.kind}', which does not fit a model that predicts "
+        f"{model.predicts} for {type(process).__name__} degradation"
+    )
 
 
 def restorations(

@@ -26,9 +26,9 @@ class Film:
         taken = self.taken.setdefault(key, [])
         last = taken[-1][0] if taken else float("inf")
         if any(t <= due < last for due in self.due):
-            taken.append((t, to_levels(x_t[: self.images]).cpu()))
+            taken.append((t, to_levels(x_t[: self.images])))  # a copy to the CPU would wait
 
     def states(self) -> tuple[dict[str, Tensor], dict[str, list[int]]]:
         """For each set its states, (frames, images, 1, 28, 28) uint8, and their steps t."""
-        films = {key: torch.stack([x for _, x in taken]) for key, taken in self.taken.items()}
+        films = {key: torch.stack([x for _, x in taken]).cpu() for key, taken in self.taken.items()}
         return films, {key: [t for t, _ in taken] for key, taken in self.taken.items()}

@@ -8,12 +8,17 @@ import pydantic
 
 from diffusion.runtime.params import Count, Section, Share
 
+# Absent from dumps unless it is true, so that a description without it stays as it is.
+Clip = Annotated[bool, pydantic.Field(exclude_if=lambda clip: not clip)]
+
 
 class Ancestral(Section):
-    """Algorithm 2, for a Gaussian process, over all T steps."""
+    """Algorithm 2, for a Gaussian process, over all T steps. clip: see `samplers.clipped`; the
+    published algorithm does without."""
 
     main_set: ClassVar[str] = "ancestral"
     kind: Literal["ancestral"] = "ancestral"
+    clip: Clip = False
 
     def steps_of(self, T: int) -> int:
         """Evaluations of the network for one image."""
@@ -21,12 +26,14 @@ class Ancestral(Section):
 
 
 class DDIM(Section):
-    """DDIM on a subset of the steps, for a Gaussian process; eta 0 is deterministic."""
+    """DDIM on a subset of the steps, for a Gaussian process; eta 0 is deterministic. clip: see
+    `samplers.clipped`."""
 
     main_set: ClassVar[str] = "ddim"
     kind: Literal["ddim"] = "ddim"
     steps: Count
     eta: Share = 0.0
+    clip: Clip = False
 
     def steps_of(self, T: int) -> int:
         """Evaluations of the network for one image."""
@@ -80,18 +87,17 @@ class SamplingParams(Section):
     """images: of a checkpoint that is scored; progress_images: of each other checkpoint.
 
     epoch: its checkpoint is scored as well as `best` and `last`; if there is none, the nearest.
-    batch_size: affects memory and speed only.
     """
 
     images: Annotated[int, pydantic.Field(ge=4)]
     progress_images: Count
-    batch_size: Count
     epoch: Count
 
 
 class StepStudyParams(Section):
-    """Every number of steps with every eta, each with as many images as `sampling.images`,
-    because scores compare only at the same N."""
+    """Every number of steps with every eta and, for a Gaussian process, every value of `clip`,
+    each with as many images as `sampling.images`, because scores compare only at the same N."""
 
     steps: Annotated[tuple[Count, ...], pydantic.Field(min_length=1)]
     etas: Annotated[tuple[Share, ...], pydantic.Field(min_length=1)]
+    clips: Annotated[tuple[bool, ...], pydantic.Field(min_length=1)]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from diffusion.models.degradations import Cold, Gaussian, GreyImpulse, Impulse
+from diffusion.runtime.pixels import HIGH, LOW
 from diffusion.runtime.rng import Draw
 from diffusion.sampling.params import DDIM, Categorical
 
@@ -22,6 +23,20 @@ Watch = Callable[[int, Tensor], None]
 
 def _ignore(t: int, x_t: Tensor) -> None:
     pass
+
+
+def clipped(predict: Predict, process: Gaussian) -> Predict:
+    """The same prediction of eps_hat, but with x_0_hat, which it implies by equation 5, clipped to
+    the range of pixels, as Ho et al. 2020 do in their code: an error of eps_hat near t = T, where
+    alpha_bar is small, is a large error of x_0_hat."""
+    alpha_bar = process.alpha_bar.tolist()
+
+    def predict_clipped(x_t: Tensor, t: int) -> Tensor:
+        signal, noise = alpha_bar[t] ** 0.5, (1 - alpha_bar[t]) ** 0.5
+        x_0_hat = ((x_t - noise * predict(x_t, t)) / signal).clamp(LOW, HIGH)
+        return (x_t - signal * x_0_hat) / noise
+
+    return predict_clipped
 
 
 def sample_ancestral(

@@ -18,6 +18,7 @@ from diffusion.runtime.resume import ResumableRun
 from diffusion.training.loop import LoopSettings, train_epoch, validate
 from diffusion.training.params import TrainingParams
 from diffusion.training.state import TrainState
+from diffusion.training.step import build_step
 
 COLUMNS = ("epoch", "images", "train_loss", "validation_loss", "learning_rate")
 WEIGHTS = "weights"  # outputs of the run: a folder, and three files
@@ -55,14 +56,15 @@ class Fit:
             self.model, network=distributed.wrap_ddp(self.state.network, images.device)
         )
         evaluated = replace(self.model, network=self.state.eval_network)
-        label = self.run.label
+        label, settings = self.run.label, self.settings
+        step = build_step(trained, settings.dtype, settings.batch_size, self.epochs * steps, label)
         with Progress(label, self.epochs * steps, done=done["epoch"] * steps) as bar:
             for epoch in range(done["epoch"] + 1, self.epochs + 1):
                 rate = self.state.rate
                 train_loss = train_epoch(
-                    trained, self.state.optimizer, images, self.settings, epoch, bar.advance
+                    step, self.state.optimizer, images, settings, epoch, bar.advance
                 )
-                validation_loss = validate(evaluated, validation, self.settings, epoch)
+                validation_loss = validate(evaluated, validation, settings, epoch)
                 self.state.end_epoch(validation_loss)
                 done["seconds"].append(time.monotonic() - start)
                 if distributed.is_rank_zero():

@@ -16,6 +16,7 @@ from diffusion.runtime.errors import UserError
 from diffusion.runtime.pixels import to_pixels
 from diffusion.runtime.rng import derive, generator
 from diffusion.training.loss import loss
+from diffusion.training.step import Step
 
 VALIDATION_BATCH = 500  # defines the order in which the validation noise is drawn
 
@@ -60,31 +61,38 @@ def draw_batches(
         yield distributed.shard(x_0), distributed.shard(t), distributed.shard(noise)
 
 
+def train_batches(
+    step: Step,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    settings: LoopSettings,
+    epoch: int,
+    advance: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """Train for one pass over images, (N, 1, 28, 28) uint8; the loss of each batch, (batches,).
+
+    Dropout follows from (seed, epoch), like the batches. `advance` is called after each step.
+    """
+    step.model.module.train()
+    torch.manual_seed(derive(settings.seed, "dropout", epoch))
+    losses = []  # read once an epoch, so that no step waits for the device
+    for x_0, t, noise in draw_batches(step.model, images, settings, epoch):
+        losses.append(step(x_0, t, noise))
+        optimizer.step()
+        advance()
+    return distributed.all_reduce(torch.stack(losses)) / distributed.size()
+
+
 def train_epoch(
-    model: DiffusionModel,
+    step: Step,
     optimizer: torch.optim.Optimizer,
     images: Tensor,
     settings: LoopSettings,
     epoch: int,
     advance: Callable[[], None] = lambda: None,
 ) -> float:
-    """Train for one pass over images, (N, 1, 28, 28) uint8; the mean loss of its batches.
-
-    Dropout follows from (seed, epoch), like the batches. `advance` is called after each step.
-    Raises UserError if the loss is not finite.
-    """
-    model.module.train()
-    torch.manual_seed(derive(settings.seed, "dropout", epoch))
-    losses = []  # read once an epoch, so that no step waits for the device
-    for x_0, t, noise in draw_batches(model, images, settings, epoch):
-        with autocast(images.device, settings.dtype):
-            batch_loss = loss(model, x_0, t, noise)
-        optimizer.zero_grad(set_to_none=True)
-        batch_loss.backward()
-        optimizer.step()
-        losses.append(batch_loss.detach())
-        advance()
-    means = distributed.all_reduce(torch.stack(losses)) / distributed.size()
+    """Train as `train_batches`; the mean of its losses. Raises UserError if one is not finite."""
+    means = train_batches(step, optimizer, images, settings, epoch, advance)
     bad = means.isfinite().logical_not().nonzero().flatten().tolist()
     where = f" from step {bad[0] + 1} on" if bad else ""
     return _check_finite(means.mean().item(), "training", epoch, where)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffusion.models.fourier_conv import MIN_CHANNELS, FourierConv2d
+from diffusion.models.fourier_conv import CUDA_CHANNELS, MIN_CHANNELS, FourierConv2d
 
 
 def both(
@@ -88,3 +88,23 @@ def test_cached_transform_of_the_kernel_follows_the_weights() -> None:
     direct = nn.Conv2d(MIN_CHANNELS, MIN_CHANNELS, 7, padding=3)
     direct.load_state_dict(layer.state_dict())
     torch.testing.assert_close(layer(x), direct(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("channels", "cpu", "cuda"),
+    [
+        ((1, CUDA_CHANNELS), False, False),
+        ((16, 32), True, False),
+        ((32, 64), True, True),
+        ((128, 64), True, True),
+    ],
+)
+def test_device_and_channels_decide_where_a_convolution_is_computed(
+    channels: tuple[int, int], cpu: bool, cuda: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = FourierConv2d(*channels, 7, 28)
+    assert layer.in_frequency_domain(torch.device("cpu")) == cpu
+    assert not layer.in_frequency_domain(torch.device("mps"))
+    assert not layer.in_frequency_domain(torch.device("cuda"))  # in float32
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: kind == "cuda")
+    assert layer.in_frequency_domain(torch.device("cuda")) == cuda

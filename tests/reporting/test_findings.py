@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> M
     }
     network = {"kind": "unet", "channels": (8, 8, 8), "predicts": PREDICTS[kind]}
     design = DesignParams.model_validate({"degradation": DEGRADATIONS[kind], "network": network})
-    return ModelResults(name, design, {}, [], [], [checkpoint], predictions, [])
+    return ModelResults(name, design, {}, [], [], [checkpoint], predictions, [], [])
 
 
 @pytest.mark.parametrize(("a", "b"), [(10.0, 30.0), (30.0, 10.0)])
@@ -208,3 +209,38 @@ def test_all_findings_are_sentences() -> None:
     assert all(re.match(r"[A-Z].*\.$", sentence) for sentence in sentences)
     # Without an impulse model, no sentence mentions one.
     assert not any("impulse" in s for s in findings.findings(models[:2], scored(2.0, 0.5), {}))
+
+
+def studied(entries: dict[tuple[int, float, bool], float]) -> ModelResults:
+    """A model with an FID of 20 [18, 22], and a study: (steps, eta, clip) -> FID."""
+    entries_and_scores = [
+        {"steps": steps, "eta": eta, "clip": clip, "images": 50} | scored(fid, 1.0)
+        for (steps, eta, clip), fid in entries.items()
+    ]
+    seconds = [10.0 * (k + 1) for k in range(len(entries))]
+    return replace(model("m", 20.0, 2.0), step_study=entries_and_scores, study_seconds=seconds)
+
+
+def test_fewest_steps_are_those_within_the_interval_of_all_steps() -> None:
+    study = {
+        (10, 0.0, False): 90.0,
+        (10, 0.0, True): 22.1,
+        (25, 0.5, False): 21.9,
+        (25, 1.0, True): 21.0,
+        (50, 1.0, False): 19.0,
+    }
+    sentence = findings.fewest_steps(studied(study), timed=True)
+    assert sentence == (
+        "m: 25 steps with η = 1 and x_0 clipped are the fewest of the study whose FID, 21 [20, 22],"
+        " is not above the interval of its own sampler in 1000 steps, 20 [18, 22]; sampling 50 "
+        "images took 40 s."
+    )
+    assert "sampling 50" not in findings.fewest_steps(studied(study), timed=False)
+    better = findings.fewest_steps(studied({(5, 0.0, False): 1.0} | study), timed=True)
+    assert better.startswith("m: 5 steps with η = 0 are the fewest")
+
+
+def test_a_study_that_does_not_reach_the_own_sampler_is_reported() -> None:
+    assert findings.fewest_steps(studied({(10, 0.0, False): 22.1}), timed=True) == (
+        "m: no setting of the study reaches the FID of its own sampler in 1000 steps, 20 [18, 22]."
+    )

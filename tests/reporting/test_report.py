@@ -62,7 +62,7 @@ MODELS = TINY["models"] | {
     },
 }
 SCREEN = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}  # a phone
-OVERRIDES = {"models": MODELS, "sampling.images": 12}
+OVERRIDES = {"models": MODELS, "sampling.images": 12, "step_study.clips": [False, True]}
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +197,7 @@ def test_a_small_budget_gives_no_conclusion(text: str) -> None:
     assert text.index("Small budget: no conclusions") < text.index("## Summary")
     assert "The training used 0.00178 % of the published number of images" in text
     assert "These results show" not in text
+    assert re.search(r"^- model2: (\d steps with|no setting of the study)", text, flags=re.M)
     assert "- blurred, from one step to the improved sampler: FID" in text
 
 

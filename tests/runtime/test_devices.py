@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -30,3 +32,12 @@ def test_precision_is_the_requested_one_and_auto_depends_on_the_processor(
     ):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda units=units: units)
         assert devices.dtype("auto", cpu) == expected
+
+
+def test_images_at_once_depend_on_the_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert devices.batch_size(cpu) == devices.BATCH_SIZE
+    for gigabytes, images in ((80, 5120), (8, 512), (1, devices.BATCH_SIZE)):
+        gpu = SimpleNamespace(total_memory=gigabytes * 2**30)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, gpu=gpu: gpu)
+        assert devices.batch_size(cuda) == images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from torch import Tensor
 from diffusion.models.degradations import Gaussian
 from diffusion.models.model import DiffusionModel
 from diffusion.models.schedules import linear_alpha_bar
+from diffusion.runtime import distributed
 from diffusion.runtime.errors import UserError
-from diffusion.runtime.rng import ChunkedNoise, Stream
+from diffusion.runtime.rng import ChunkedNoise, NoiseAhead, Stream
+from diffusion.sampling import draw as draw_module
 from diffusion.sampling.draw import DrawOptions, draw, sample
 from diffusion.sampling.params import DDIM, Ancestral, AnySampler, Categorical, Cold
 from diffusion.sampling.samplers import sample_ancestral
@@ -104,6 +107,56 @@ def test_batches_of_100_and_200_give_the_same_images_of_other_samplers(
     assert list(small) == [sampler.main_set]
     assert small[sampler.main_set].shape == (250, 1, 28, 28)
     assert compare(small, large)[1] < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("size", "ranks", "chunks"), [(100, 1, 1), (150, 1, 1), (1000, 1, 3), (1000, 2, 2), (200, 5, 1)]
+)
+def test_batch_has_full_chunks_and_every_rank_a_batch(
+    size: int, ranks: int, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributed, "size", lambda: ranks)
+    options = DrawOptions(batch_size=size)
+    assert options.chunks(250) == chunks
+    assert options.steps(Ancestral(), 7, 250) == 7 * math.ceil(3 / chunks / ranks)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "impulse", "categorical"])
+def test_noise_that_threads_draw_gives_the_same_images(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, sampler = {
+        "gaussian": (build(GAUSSIAN, "eps"), Ancestral()),
+        "impulse": (build(IMPULSE, "x_0"), Cold(start="validation")),
+        "categorical": (build(GREY, "categorical"), Categorical(steps=4, eta=0.5)),
+    }[name]
+    originals, options = torch.zeros(250, 1, 28, 28), DrawOptions(batch_size=200)
+    expected = draw(model, originals, sampler, STREAM, options)
+    used = []
+
+    class Ahead(NoiseAhead):
+        def _draw(self, *request: Any) -> Tensor:
+            used.append(request)
+            return super()._draw(*request)
+
+    monkeypatch.setattr(draw_module, "ChunkedNoise", Ahead)
+    drawn = draw(model, originals, sampler, STREAM, options)
+    assert used
+    assert all(torch.equal(drawn[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize("sampler", [Ancestral(), DDIM(steps=3, eta=0.5)], ids=lambda s: s.kind)
+def test_clip_of_the_sampler_changes_images_only_if_it_is_true(
+    sampler: Ancestral | DDIM,
+) -> None:
+    assert "clip" not in sampler.model_dump()  # descriptions of images stay as they are
+    bounded = sampler.model_copy(update={"clip": True})
+    assert bounded.model_dump()["clip"] is True
+    model, originals = build(GAUSSIAN, "eps"), torch.zeros(3, 1, 28, 28)
+    free, clipped = (
+        draw(model, originals, each, STREAM)[sampler.main_set] for each in (sampler, bounded)
+    )
+    assert not torch.equal(free, clipped)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])

@@ -17,6 +17,7 @@ from diffusion.runtime.rng import Draw
 from diffusion.sampling.params import DDIM
 from diffusion.sampling.samplers import (
     Predict,
+    clipped,
     sample_ancestral,
     sample_cold_improved,
     sample_cold_naive,
@@ -63,6 +64,31 @@ def two_point_oracle(x_t: Tensor, t: int) -> Tensor:
     logits = -((x_t[..., None] - signal) ** 2) / (2 * (1 - a)) + torch.tensor([0.3, 0.7]).log()
     x_0_hat = (logits.softmax(-1) * torch.tensor([-0.5, 0.5])).sum(-1)
     return (x_t - math.sqrt(a) * x_0_hat) / math.sqrt(1 - a)
+
+
+@pytest.mark.parametrize("t", [1, 500, 1000])
+def test_clipped_prediction_implies_an_image_within_the_range_of_pixels(
+    t: int, rng: torch.Generator
+) -> None:
+    """x_0_hat = (x_t - sqrt(1 - a) eps_hat) / sqrt(a), equation 5."""
+    x_t = torch.randn(4, 1, 28, 28, generator=rng, dtype=torch.float64)
+    wrong = 2 * torch.randn(x_t.shape, generator=rng, dtype=torch.float64)
+    a = HOT.alpha_bar[t].item()
+
+    def implied(eps_hat: Tensor) -> Tensor:
+        return (x_t - math.sqrt(1 - a) * eps_hat) / math.sqrt(a)
+
+    free, bounded = implied(wrong), implied(clipped(lambda x, t: wrong, HOT)(x_t, t))
+    assert free.abs().max() > 0.6
+    torch.testing.assert_close(bounded, free.clamp(-0.5, 0.5), rtol=0, atol=1e-9)
+
+
+def test_clipping_leaves_a_prediction_within_the_range_as_it_is(rng: torch.Generator) -> None:
+    x_t = torch.randn(4, 1, 28, 28, generator=rng, dtype=torch.float64)
+    for t in (1, 500, 1000):
+        eps_hat = two_point_oracle(x_t, t)  # its x_0_hat is a mean of pixels
+        bounded = clipped(two_point_oracle, HOT)(x_t, t)
+        torch.testing.assert_close(bounded, eps_hat, rtol=0, atol=1e-9)
 
 
 def test_mean_of_equation_12_is_the_posterior_mean(rng: torch.Generator) -> None:

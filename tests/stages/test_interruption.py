@@ -34,7 +34,6 @@ BUDGET = {
     "training.checkpoints": [1, 3],
     "sampling.images": 210,  # three chunks
     "sampling.progress_images": 2,
-    "sampling.batch_size": 100,
     "models": MODELS,
 }
 

@@ -103,6 +103,9 @@ def test_step_study_scores_the_images_of_the_stage_sample(folder: Path) -> None:
     assert {key: study[3][key] for key in shared} == {key: best[key] for key in shared}
     assert study[2]["fid"] != study[3]["fid"]
     assert read_json(folder / paths.STEP_STUDY / "model4.json") == []
+    seconds = read_json(folder / paths.STUDY_TIMES / "model2.json")["seconds"]
+    assert len(seconds) == len(study)
+    assert all(second >= 0 for second in seconds)
 
 
 def test_metrics_are_headline_scores_of_the_best_checkpoint(folder: Path) -> None:

@@ -16,6 +16,7 @@ from diffusion.models.schedules import cosine_density, linear_alpha_bar
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.pixels import to_pixels
 from diffusion.training.loop import LoopSettings, train_epoch, validate
+from diffusion.training.step import Step
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
 COLD = Impulse(cosine_density(0.05, 0.25, 20))
@@ -57,7 +58,8 @@ def run_epoch(
     advance: Callable[[], None] = lambda: None,
 ) -> float:
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    return train_epoch(model(network), optimizer, images, settings, epoch, advance)
+    step = Step(model(network), settings.dtype)
+    return train_epoch(step, optimizer, images, settings, epoch, advance)
 
 
 def test_t_is_uniform_on_1_to_T(images: Tensor) -> None:
@@ -77,8 +79,9 @@ def test_stratified_steps_cover_the_range_in_every_batch() -> None:
     process = Gaussian(linear_alpha_bar(1e-4, 0.02, 100))
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     settings = LoopSettings(batch_size=20, seed=1, stratified_t=True)
+    step = Step(DiffusionModel(network, process, "eps"), settings.dtype)
     for epoch in range(50):
-        train_epoch(DiffusionModel(network, process, "eps"), optimizer, images, settings, epoch)
+        train_epoch(step, optimizer, images, settings, epoch)
     batches = torch.stack([t for _, t in network.inputs]).mul(100).round().long()  # (200, 20)
     assert ((batches - 1) // 5 == torch.arange(20)).all()
     counts = batches.flatten().bincount(minlength=101)[1:]
@@ -98,7 +101,7 @@ def test_training_lowers_the_validation_loss(process: Gaussian | Impulse, images
     optimizer = torch.optim.Adam(trained.module.parameters(), 1e-2)
     before = validate(trained, images, SETTINGS, 0)
     for epoch in range(8):
-        train_epoch(trained, optimizer, images, SETTINGS, epoch)
+        train_epoch(Step(trained, SETTINGS.dtype), optimizer, images, SETTINGS, epoch)
     assert validate(trained, images, SETTINGS, 8) < 0.8 * before
 
 

@@ -26,6 +26,7 @@ from diffusion.runtime.errors import run
 from diffusion.runtime.params import Seed, read
 from diffusion.runtime.rng import derive
 from diffusion.training.loop import LoopSettings, train_epoch, validate
+from diffusion.training.step import build_step
 
 BATCH_SIZE = 128
 HEADING = """\
@@ -62,9 +63,11 @@ def train(
     model = DiffusionModel.build(params.block())
     network = model.module.to(training.device)
     optimizer = torch.optim.Adam(network.parameters(), params.training.learning_rate, fused=True)
+    steps = epochs * (len(training) // settings.batch_size)
+    step = build_step(model, settings.dtype, settings.batch_size, steps, name)
     for epoch in range(1, epochs + 1):
         start = time.monotonic()
-        train_loss = train_epoch(model, optimizer, training, settings, epoch)
+        train_loss = train_epoch(step, optimizer, training, settings, epoch)
         validation_loss = validate(model, validation, settings, epoch)
         yield (train_loss, validation_loss), time.monotonic() - start
 

@@ -35,6 +35,7 @@ from diffusion.sampling.params import DDIM
 from diffusion.training.loop import LoopSettings, train_epoch
 from diffusion.training.loss import loss
 from diffusion.training.params import TrainingParams
+from diffusion.training.step import MIN_COMPILED_STEPS, build_step
 from tools.benchmarks.plain import plain
 from tools.benchmarks.timing import Variant
 
@@ -124,45 +125,40 @@ def memory(setting: Setting) -> list[Variant]:
     return [setting.variant("copy", source.dtype, lambda: target.copy_(source), units=2 * COPIED)]
 
 
+def reference_training(params: ModelParams, setting: Setting) -> Variant:
+    """`setting.steps` steps of Algorithm 1 as in published notebooks; the unit is an image."""
+    from tools.benchmarks import reference
+
+    batch_size = read("training", TrainingParams).batch_size
+    model, process = build(params)
+    network = plain(model.module).to(setting.device)
+    optimizer = torch.optim.Adam(network.parameters(), params.training.learning_rate)
+    source = reference.batches(random_images(TRAINING_IMAGES), batch_size)
+    steps, device = setting.steps, setting.device
+    work = partial(reference.train_steps, network, optimizer, process, source, steps, device)
+    flops = operations(params, training=True)
+    return setting.variant("reference", torch.float32, work, units=steps * batch_size, flops=flops)
+
+
+def own_training(params: ModelParams, setting: Setting, dtype: torch.dtype) -> Variant:
+    """The same by `train_epoch`, with steps as in a long training."""
+    batch_size = read("training", TrainingParams).batch_size
+    images = random_images(setting.steps * batch_size).to(setting.device)
+    model, _ = build(params)
+    network = model.module.to(setting.device)
+    optimizer = torch.optim.Adam(network.parameters(), params.training.learning_rate, fused=True)
+    settings = LoopSettings(batch_size, seed=0, dtype=dtype)
+    step = build_step(model, dtype, batch_size, MIN_COMPILED_STEPS)
+    work = partial(train_epoch, step, optimizer, images, settings, 1)
+    flops = operations(params, training=True)
+    return setting.variant("ours", dtype, work, units=len(images), flops=flops)
+
+
 def training(params: ModelParams, setting: Setting) -> list[Variant]:
     """Steps of Algorithm 1; the unit is an image."""
-    batch_size = read("training", TrainingParams).batch_size
-    images = random_images(TRAINING_IMAGES)
-    on_device = images.to(setting.device)[: setting.steps * batch_size]
-    units = {"units": len(on_device), "flops": operations(params, training=True)}
-    rate = params.training.learning_rate
-
-    def reference_variant() -> Variant:
-        from tools.benchmarks import reference
-
-        model, process = build(params)
-        network = plain(model.module).to(setting.device)
-        optimizer = torch.optim.Adam(network.parameters(), rate)
-        source = reference.batches(images, batch_size)
-        work = partial(
-            reference.train_steps,
-            network,
-            optimizer,
-            process,
-            source,
-            setting.steps,
-            setting.device,
-        )
-        return setting.variant("reference", torch.float32, work, **units)
-
-    def own_variant(dtype: torch.dtype) -> Variant:
-        model, _ = build(params)
-        network = model.module.to(setting.device)
-        optimizer = torch.optim.Adam(network.parameters(), rate, fused=True)
-        settings = LoopSettings(batch_size, seed=0, dtype=dtype)
-        work = partial(train_epoch, model, optimizer, on_device, settings, 1)
-        return setting.variant("ours", dtype, work, **units)
-
-    return [
-        reference_variant(),
-        *(own_variant(dtype) for dtype in dict.fromkeys((setting.dtype, torch.float32))),
-        *products(setting),
-    ]
+    dtypes = dict.fromkeys((setting.dtype, torch.float32))
+    own = [own_training(params, setting, dtype) for dtype in dtypes]
+    return [reference_training(params, setting), *own, *products(setting)]
 
 
 def sampling(params: ModelParams, setting: Setting) -> list[Variant]:

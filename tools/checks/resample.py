@@ -2,11 +2,11 @@
 
 python -m tools.checks.resample model3 model5 --images 100
 
-Weights and noise are those of stages.sample, so the machine that recorded the images draws the same
-ones. Other hardware rounds differently. By default the main set of the best checkpoint is compared,
-or for a model that restores the images of the improved sampler: in the naive one, and in draws of
-grey levels, a difference of rounding grows into another image. Exits with code 1 if less than
-MIN_SHARE of the pixels of a model are within TOLERANCE grey levels.
+Weights, noise and original images are those of stages.sample, so the machine that recorded the
+images draws the same ones. Other hardware rounds differently. By default the main set of the best
+checkpoint is compared, or for a model that restores the images of the improved sampler: in the
+naive one, and in draws of grey levels, a difference of rounding grows into another image. Exits
+with code 1 if less than MIN_SHARE of the pixels of a model are within TOLERANCE grey levels.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from diffusion.models.model import DiffusionModel
 from diffusion.runtime import cli, devices, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import Precision, Seed, read, validate
+from diffusion.runtime.pixels import to_pixels
 from diffusion.runtime.progress import Progress
 from diffusion.runtime.rng import CHUNK, Stream
 from diffusion.sampling.draw import DrawOptions, draw
 from diffusion.sampling.params import Sampler
-from stages.sample import originals
 
 TOLERANCE = 2  # of 255
 MIN_SHARE = 0.95
@@ -48,11 +48,13 @@ def redraw(name: str, checkpoint: str, key: str | None, count: int) -> tuple[str
         raise UserError(f"--set is '{key}', must be one of {', '.join(sets)} for {name}")
     sampler = validate(recorded["sampler"], Sampler, path, prefix=("sampler",))
     images = sets[key][: CHUNK * math.ceil(count / CHUNK)]
-    x_0 = originals(sampler, len(images)).to(device)
+    x_0 = to_pixels(sets.get("original", images)[: len(images)]).to(device)
     stream = Stream(read("seed", Seed), "sample", name, epoch)
-    steps = DrawOptions(dtype).steps(sampler, model.process.T, len(images))
+    batch_size = devices.batch_size(device)
+    steps = DrawOptions(dtype, batch_size).steps(sampler, model.process.T, len(images))
     with Progress(f"resample {name}", steps) as bar:
-        again = draw(model, x_0, sampler, stream, DrawOptions(dtype, advance=bar.advance))[key]
+        options = DrawOptions(dtype, batch_size, bar.advance)
+        again = draw(model, x_0, sampler, stream, options)[key]
     return key, (again.int() - images.int()).abs()
 
 

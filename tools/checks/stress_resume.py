@@ -28,14 +28,13 @@ from pathlib import Path
 import psutil
 import yaml
 
-from diffusion.runtime import checkpoints, cli, paths
+from diffusion.runtime import checkpoints, cli, devices, paths
 from diffusion.runtime.errors import UserError, run
 from tools.checks.compare_locks import stage_outputs
 from tools.checks.slow_server import served
 from tools.copy_project import copy_project
 from tools.mend_dvc import mend
 
-BATCH = 100
 BUDGET = {
     "training.epochs": 8,
     "training.batch_size": 16,
@@ -44,7 +43,6 @@ BUDGET = {
     "training.checkpoints": [1, 3],
     "sampling.images": 600,
     "sampling.progress_images": 100,
-    "sampling.batch_size": BATCH,
     "inception.use": "off",
     "models": {
         "hot": {
@@ -188,7 +186,7 @@ def continuation(target: str, output: str, saved: int) -> tuple[str, bool]:
     if target.startswith("train"):
         after = int(positions[0].split()[1]) if positions else 0
     elif target.startswith("sample"):
-        after = sum(-(-int(text.split()[0]) // BATCH) for text in positions)
+        after = sum(-(-int(text.split()[0]) // devices.BATCH_SIZE) for text in positions)
     else:
         return "downloaded again", True
     return f"continued after {after}" if positions else "started again", after >= saved

@@ -1,7 +1,8 @@
-"""Scores by number of steps and eta, compared with the model's own sampler."""
+"""Scores by number of steps, eta and clip, compared with the model's own sampler."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 
@@ -15,6 +16,7 @@ from diffusion.reporting.style import REAL, Gallery, set_scale
 
 SCORES = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
 MARKERS = "os^Dv"  # of eta
+LEGEND_COLUMNS = 4
 
 
 def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
@@ -25,7 +27,8 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
 
 
 def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
-    """Scores over the number of steps, a column of panels for each model, a line for each eta."""
+    """Scores over the number of steps, a column of panels for each model, a line for each eta and
+    each value of clip."""
     figure, axes = plt.subplots(
         len(SCORES),
         len(models),
@@ -37,7 +40,7 @@ def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Fi
     for column, model in zip(axes.T, models, strict=True):
         for axis, key in zip(column, SCORES, strict=True):
             draw_own_sampler(axis, model.scores, key)
-            draw_etas(axis, model.step_study, key, colours[model.name])
+            draw_settings(axis, model.step_study, key, colours[model.name])
             axis.set_xscale("log")
             steps = sorted({entry["steps"] for entry in model.step_study})
             axis.set_xticks(steps, [f"{s:g}" for s in steps])
@@ -59,21 +62,26 @@ def draw_own_sampler(axis: Axes, scores: Scores, key: str) -> None:
     axis.axhline(value, color=REAL, ls=":", label="the model's own sampler")
 
 
-def draw_etas(axis: Axes, study: Sequence[Scores], key: str, colour: str) -> None:
-    """A score over the number of steps, one line for each eta."""
-    for eta, marker in zip(sorted({e["eta"] for e in study}), cycle(MARKERS), strict=False):
-        chosen = sorted((e for e in study if e["eta"] == eta), key=lambda e: e["steps"])
+def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) -> None:
+    """A score over the number of steps, one line for each eta, a dashed one where x_0_hat is
+    clipped."""
+    etas = sorted({entry["eta"] for entry in study})
+    markers = dict(zip(etas, cycle(MARKERS), strict=False))
+    for clip, eta in itertools.product(sorted({entry["clip"] for entry in study}), etas):
+        chosen = [e for e in study if (e["clip"], e["eta"]) == (clip, eta)]
+        chosen.sort(key=lambda entry: entry["steps"])
         values, sides = with_interval(chosen, key)
         axis.errorbar(
             [entry["steps"] for entry in chosen],
             values,
             sides,
             color=colour,
-            marker=marker,
+            marker=markers[eta],
+            ls="--" if clip else "-",
             ms=5,
             mfc="white" if eta else None,
             lw=1,
-            label=rf"$\eta$ = {eta:g}",
+            label=rf"$\eta$ = {eta:g}{', clipped' if clip else ''}",
         )
 
 
@@ -84,5 +92,5 @@ def add_legend(figure: Figure, axes: Iterable[Axes]) -> None:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     figure.legend(
-        list(entries.values()), list(entries), loc="outside upper center", ncols=len(entries)
+        list(entries.values()), list(entries), loc="outside upper center", ncols=LEGEND_COLUMNS
     )

@@ -1,0 +1,214 @@
+"""The step of training: plain, captured, and what happens if a capture fails.
+
+A CPU has no graphs. The tests replace the capture by a function that runs again on the captured
+tensors, which is what a graph does.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from diffusion.models.model import DiffusionModel
+from diffusion.runtime import distributed
+from diffusion.runtime.errors import UserError
+from diffusion.training import step as step_module
+from diffusion.training.loop import LoopSettings, train_batches
+from diffusion.training.params import PlateauParams, RecipeParams
+from diffusion.training.state import TrainState
+from diffusion.training.step import (
+    MIN_COMPILED_STEPS,
+    Capture,
+    CapturedStep,
+    Step,
+    build_step,
+)
+
+SIZE = 8
+GAUSSIAN = {"kind": "gaussian", "beta": (0.01, 0.5), "T": 6}
+COSINE = {"kind": "gaussian", "schedule": "cosine", "T": 20}
+IMPULSE = {"kind": "impulse", "rho": (0.05, 0.25), "T": 5}
+GREY = {"kind": "impulse", "rho": (0.0, 0.5), "T": 5, "levels": 4}
+CNN = {"kind": "cnn", "hidden": (8, 8)}
+UNET = {"kind": "unet", "channels": (8, 8, 8)}
+MODELS = {
+    "eps": {"degradation": GAUSSIAN, "network": CNN | {"predicts": "eps"}},
+    "v": {"degradation": COSINE, "network": UNET | {"predicts": "v"}},
+    "dropout": {"degradation": IMPULSE, "network": CNN | {"dropout": 0.3, "predicts": "x_0"}},
+    "categorical": {"degradation": GREY, "network": UNET | {"predicts": "categorical"}},
+}
+SETTINGS = LoopSettings(SIZE, seed=1, dtype=torch.bfloat16)
+
+
+def build(name: str) -> DiffusionModel:
+    torch.manual_seed(0)
+    return DiffusionModel.build(MODELS[name])
+
+
+def fake_graph(model: DiffusionModel) -> Capture:
+    """A stand-in for `cuda_graph`: a replay computes the same again from the captured tensors, and
+    writes its result and the gradients to the same memory."""
+    parameters = list(model.module.parameters())
+
+    def capture(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        value = function()
+        gradients = [parameter.grad for parameter in parameters]
+
+        def replay() -> Tensor:
+            new = function()
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                gradient.copy_(parameter.grad)
+                parameter.grad = None
+            return value.copy_(new)
+
+        return replay
+
+    return capture
+
+
+@pytest.fixture
+def images(rng: torch.Generator) -> Tensor:
+    return torch.randint(0, 256, (4 * SIZE, 1, 28, 28), generator=rng, dtype=torch.uint8)
+
+
+def captured(model: DiffusionModel, compiled: bool = False) -> CapturedStep:
+    return CapturedStep(model, SETTINGS.dtype, SIZE, compiled, fake_graph(model))
+
+
+def plain(model: DiffusionModel) -> Step:
+    return Step(model, SETTINGS.dtype)
+
+
+def train(
+    step: Step, images: Tensor, recipe: RecipeParams, epochs: int = 2
+) -> tuple[Tensor, Tensor]:
+    """The losses of all batches, and the weights in the end: of the EMA if there is one."""
+    state = TrainState(step.model.module, recipe, steps=epochs * (len(images) // SIZE))
+    losses = []
+    for epoch in range(1, epochs + 1):
+        losses.append(train_batches(step, state.optimizer, images, SETTINGS, epoch))
+        state.end_epoch(1.0)
+    weights = [parameter.flatten() for parameter in state.eval_network.parameters()]
+    return torch.cat(losses), torch.cat(weights)
+
+
+RECIPES = {
+    "constant rate": RecipeParams(learning_rate=1e-3),
+    "plateau": RecipeParams(learning_rate=1e-3, plateau=PlateauParams(factor=0.5, patience=0)),
+    "warm-up and EMA": RecipeParams(learning_rate=1e-3, ema=0.9, warmup=0.3, stratified_t=True),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_captured_steps_train_as_plain_ones(name: str, images: Tensor) -> None:
+    recipe = RECIPES["constant rate"]
+    expected = train(plain(build(name)), images, recipe)
+    result = train(captured(build(name)), images, recipe)
+    assert torch.equal(result[0], expected[0])
+    assert torch.equal(result[1], expected[1])
+    assert len(expected[0].unique()) == len(expected[0])  # no loss is that of another batch
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_captured_steps_follow_the_rate_and_the_ema(recipe: str, images: Tensor) -> None:
+    expected = train(plain(build("eps")), images, RECIPES[recipe])
+    result = train(captured(build("eps")), images, RECIPES[recipe])
+    assert torch.equal(result[1], expected[1])
+
+
+def test_batch_of_another_size_runs_without_the_capture(images: Tensor) -> None:
+    def gradients(step: Step, size: int) -> Tensor:
+        x_0 = images[:size] / 255 - 0.5
+        step(x_0, torch.arange(1, size + 1) % 6 + 1, x_0)
+        return torch.cat([p.grad.flatten() for p in step.model.module.parameters()])
+
+    ours, expected = captured(build("eps")), plain(build("eps"))
+    for size in (SIZE, SIZE - 3, SIZE):
+        assert torch.equal(gradients(ours, size), gradients(expected, size))
+
+
+def test_capture_changes_no_weights() -> None:
+    model = build("dropout")
+    before = copy.deepcopy(model.module.state_dict())
+    captured(model)
+    assert all(torch.equal(x, before[name]) for name, x in model.module.state_dict().items())
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # of Dynamo
+@pytest.mark.parametrize("name", MODELS)
+def test_network_can_be_compiled_as_a_whole(
+    name: str, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the generation of code: forward and backward are each traced as one graph."""
+    strict = partial(torch.compile, backend="aot_eager", fullgraph=True)
+    monkeypatch.setattr(torch, "compile", strict)
+    x_0, t = images[:SIZE] / 255 - 0.5, torch.arange(SIZE) % 5 + 1
+    noise = torch.rand(x_0.shape, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(2)
+    expected = plain(build(name))(x_0, t, noise)
+    step = captured(build(name), compiled=True)
+    torch.manual_seed(2)
+    rtol = 0.2 if name == "dropout" else 0.02  # a compiled network draws other masks
+    torch.testing.assert_close(step(x_0, t, noise), expected, rtol=rtol, atol=0)
+
+
+def pretend_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = property(lambda _: torch.device("cuda"))
+    monkeypatch.setattr(DiffusionModel, "device", device)
+
+
+def test_capture_that_fails_is_reported_and_training_does_without(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The weights of this model are on the CPU, so that a step on CUDA fails on every machine."""
+    pretend_cuda(monkeypatch)
+    step = build_step(build("eps"), SETTINGS.dtype, SIZE, MIN_COMPILED_STEPS, "train m")
+    assert type(step) is Step
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("train m: continues without torch.compile (")
+    assert second.startswith("train m: continues without a CUDA graph (")
+
+
+@pytest.mark.parametrize(
+    ("steps", "works", "attempts"),
+    [
+        (MIN_COMPILED_STEPS, True, [True]),
+        (MIN_COMPILED_STEPS, False, [True, False]),
+        (MIN_COMPILED_STEPS - 1, True, [False]),
+    ],
+)
+def test_long_trainings_are_compiled(
+    steps: int, works: bool, attempts: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_cuda(monkeypatch)
+    tried = []
+
+    def capture(model: DiffusionModel, dtype: torch.dtype, size: int, compiled: bool) -> Step:
+        tried.append(compiled)
+        if compiled and not works:
+            raise RuntimeError("no compiler")
+        return Step(model, dtype)
+
+    monkeypatch.setattr(step_module, "CapturedStep", capture)
+    build_step(build("eps"), SETTINGS.dtype, SIZE, steps)
+    assert tried == attempts
+
+
+def test_ranks_and_the_variable_compile_leave_the_capture_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend_cuda(monkeypatch)  # a capture would fail, and a line would report it
+    with monkeypatch.context() as patch:
+        patch.setattr(distributed, "size", lambda: 2)
+        build_step(build("eps"), SETTINGS.dtype, SIZE, MIN_COMPILED_STEPS)
+    monkeypatch.setenv("COMPILE", "0")
+    build_step(build("eps"), SETTINGS.dtype, SIZE, MIN_COMPILED_STEPS)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("COMPILE", "no")
+    with pytest.raises(UserError, match="COMPILE is 'no', must be 0 or 1"):
+        build_step(build("eps"), SETTINGS.dtype, SIZE, MIN_COMPILED_STEPS)
