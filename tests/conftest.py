@@ -47,6 +47,8 @@ TINY = {
     "step_study.steps": [2, 3],
     "step_study.etas": [0.0, 0.5],
     "evaluation.splits": 2,
+    "evaluation.permutations": 2,
+    "evaluation.subsets": 2,
     "evaluation.reference": 200,
     "evaluation.bootstrap": 3,
     "inception.use": "off",
