@@ -51,6 +51,8 @@ TINY = {
     "evaluation.subsets": 2,
     "evaluation.reference": 200,
     "evaluation.bootstrap": 3,
+    "likelihood.images": 6,
+    "likelihood.steps": 2,
     "inception.use": "off",
     "figures.dpi": 50,
     "models": {

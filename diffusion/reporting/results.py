@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,9 @@ class ModelResults:
     seconds: from the start of training to the end of each epoch.
     checkpoints: those that are scored, by epoch.
     predictions: one row for each scored image.
-    step_study: scores by number of steps and eta; empty for a model that restores.
+    step_study: scores by number of steps and eta, against validation images; empty for a model that
+    restores.
+    likelihood: in bits a pixel; empty for a model that is not categorical.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ModelResults:
     checkpoints: list[Checkpoint]
     predictions: list[dict[str, str]]
     step_study: list[Scores]
+    likelihood: Scores = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -112,6 +115,7 @@ def read_model(name: str, design: DesignParams) -> ModelResults:
         checkpoints=read_json(scored / "scores.json"),
         predictions=read_csv(scored / "predictions.csv"),
         step_study=read_json(paths.STEP_STUDY / f"{name}.json"),
+        likelihood=read_json(paths.RESULTS / "likelihood" / f"{name}.json"),
     )
 
 

@@ -110,4 +110,4 @@ def test_scorer_is_loaded_from_the_results(
     checkpoints.save(paths.CLASSIFIER_WEIGHTS, scorer.classifier.state_dict(), {})
     checkpoints.save(paths.REAL_FEATURES, scorer.real, {})
     images = random_images(30, seed=2)
-    assert Scorer.load(PARAMS)(images) == scorer(images)
+    assert Scorer.load(PARAMS)(images) == pytest.approx(scorer(images), rel=1e-9, abs=1e-9)
