@@ -144,7 +144,7 @@ def sample_categorical(
 
     sampler.rate: the probability that a pixel is instead degraded again from its draw of x_0, with
     new noise; it corrects a wrong grey pixel, which no step of the posterior would change. At 1 it
-    is Algorithm 4 with a draw instead of the mean. If the prediction is right, this keeps the
+    is Algorithm 4 with a draw instead of the mean. If the prediction is right, a step keeps the
     distribution of x_s of each pixel alone, but not that of several pixels together: the pixels of
     one step are drawn independently of each other, which is nearly right only where few change.
     A rate of churn / steps degrades as few again whatever the number of steps, one of eta does not.
