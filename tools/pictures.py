@@ -52,22 +52,27 @@ def save(path: Path, canvas: np.ndarray) -> None:
     Image.fromarray(canvas.repeat(SCALE, 0).repeat(SCALE, 1)).save(path)
 
 
+def levels(path: Path) -> np.ndarray:
+    """The grey levels of a picture, (H, W) uint8. Raises UserError if it is missing or is none."""
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("L"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except UnidentifiedImageError:
+        raise UserError(f"{path} is not a picture that Pillow can read") from None
+
+
 def read(path: Path, invert: bool) -> Tensor:
     """A picture as pixels, (1, 1, 28, 28), light on dark as in MNIST.
 
     invert: the picture is dark on light. Raises UserError if the file is missing, is not a
     picture, or has another size.
     """
-    try:
-        with Image.open(path) as picture:
-            levels = np.asarray(picture.convert("L"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{path} is not a picture that Pillow can read") from None
-    if levels.shape != (SIDE, SIDE):
+    picture = levels(path)
+    if picture.shape != (SIDE, SIDE):
         raise UserError(
-            f"{path} has {levels.shape[1]} x {levels.shape[0]} pixels, must have {SIDE} x {SIDE}: "
-            "resize it first, because resizing would change the noise"
+            f"{path} has {picture.shape[1]} x {picture.shape[0]} pixels, must have {SIDE} x "
+            f"{SIDE}: resize it first, because resizing would change the noise"
         )
-    return to_pixels(torch.from_numpy(255 - levels if invert else levels.copy())[None, None])
+    return to_pixels(torch.from_numpy(255 - picture if invert else picture.copy())[None, None])

@@ -18,7 +18,7 @@ from statistics import NormalDist
 LEVEL = 0.95
 # The estimate of A + B is nearly unbiased, so it can be tiny by chance where A is 0. A bound at B
 # would make the intervals of real images too wide, none would let them miss 20 % of the time.
-SMALLEST = 2 / 3
+SMALLEST = 0.6
 
 
 def half_width(variance: float, second_order: float = 0.0) -> float:
