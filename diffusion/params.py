@@ -9,6 +9,7 @@ import pydantic
 from diffusion.classifier.params import ClassifierParams
 from diffusion.data.params import TOTAL, DataParams
 from diffusion.downloads.params import InceptionParams
+from diffusion.likelihood.params import LikelihoodParams
 from diffusion.metrics.params import EvaluationParams
 from diffusion.models.params import DesignParams, Name
 from diffusion.reporting.params import FiguresParams
@@ -64,6 +65,7 @@ class Params(Section):
     sampling: SamplingParams
     step_study: StepStudyParams
     evaluation: EvaluationParams
+    likelihood: LikelihoodParams
     inception: InceptionParams
     figures: FiguresParams
 

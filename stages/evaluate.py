@@ -1,4 +1,8 @@
-"""Score the images of one model: python -m stages.evaluate model1"""
+"""Score the images of one model: python -m stages.evaluate model1
+
+All scores compare with test images. `validation_fid`, of images that are not restored from
+validation images, compares with those: it is what a checkpoint or sampler may be chosen by.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from diffusion.data.params import DataParams
 from diffusion.metrics.generation import nearest
 from diffusion.metrics.params import EvaluationParams
 from diffusion.metrics.restoration import median_filter, restoration_scores
-from diffusion.metrics.scorer import Scorer, headline
+from diffusion.metrics.scorer import VALIDATION_FEATURES, Scorer, headline
 from diffusion.runtime import cli, devices, files, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import read
@@ -40,9 +44,11 @@ def predictions(logits: Tensor, index: Tensor, distance: Tensor) -> Iterator[tup
 class Evaluation:
     """The scores of all sets of a checkpoint, and a row for every image that was scored."""
 
-    def __init__(self, scorer: Scorer, images: Tensor, training: Tensor) -> None:
-        """images: the 60,000 images for training; training: indices of those that trained."""
-        self.scorer, self.training = scorer, training
+    def __init__(self, scorer: Scorer, selection: Scorer, images: Tensor, training: Tensor) -> None:
+        """scorer, selection: against test and against validation images.
+
+        images: the 60,000 images for training; training: indices of those that trained."""
+        self.scorer, self.selection, self.training = scorer, selection, training
         self.training_images = images[training]
         self.rows: list[tuple[Any, ...]] = []
 
@@ -53,10 +59,13 @@ class Evaluation:
         if "original" in sets and key != "original":
             scores |= restoration_scores(images, sets["original"])
         if key == "degraded":
-            scores["fid"] = self.scorer.frechet(images)
+            scores["fid"] = self.scorer.frechet(self.scorer.classify(images).features)
         if key not in INPUTS:
             outputs = self.scorer.classify(images)
             scores |= self.scorer(images, outputs)
+            if "original" not in sets:
+                chosen_by = self.selection.frechet_scores(outputs.features)
+                scores |= {f"validation_{name}": value for name, value in chosen_by.items()}
             distance, index = nearest(images, self.training_images)
             scores["nearest_training_distance"] = distance.mean().item()
             for row in predictions(outputs.logits, self.training[index], distance):
@@ -90,7 +99,8 @@ def main() -> None:
     print(f"evaluate {name}: {devices.describe(device, torch.float32)}")
     scorer = Scorer.load(params, device, with_inception=True)
     images = mnist.images("train")
-    evaluation = Evaluation(scorer, images, mnist.split(len(images), data).train)
+    selection = Scorer.load(params, device, features=VALIDATION_FEATURES)
+    evaluation = Evaluation(scorer, selection, images, mnist.split(len(images), data).train)
 
     entries = []
     with Progress(f"evaluate {name}", sum(len(sets) for sets, _ in scored), "set") as bar:

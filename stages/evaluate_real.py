@@ -1,9 +1,15 @@
-"""Compute the features of real test images, and the scores of real held-out images at the same N
-as the generated ones: what a perfect model would get."""
+"""Compute the features of real images, and the scores of real images at the same N as the generated
+ones: what a perfect model would get.
+
+Scores compare with test images. What is chosen by looking at scores is chosen against validation
+images (`data.held_out`), which no network is trained on. They also choose the best epoch. Their
+first images are scored here, against the test images.
+"""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from diffusion.classifier.network import Classifier
 from diffusion.data import mnist
@@ -11,10 +17,17 @@ from diffusion.data.params import DataParams
 from diffusion.metrics.generation import nearest
 from diffusion.metrics.inception import find_inception
 from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import Scorer, headline
+from diffusion.metrics.scorer import VALIDATION_FEATURES, Scorer, headline
 from diffusion.runtime import checkpoints, cli, devices, files, paths
 from diffusion.runtime.errors import run
 from diffusion.runtime.params import Count, TestImages, read
+
+
+def reference(classifier: Classifier, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """What `Scorer.real` holds: `features` of the images, and `frequencies` of all labels."""
+    frequencies = labels.bincount(minlength=10).double()
+    features = classifier.classify(images).features
+    return {"features": features, "frequencies": frequencies / frequencies.sum()}
 
 
 def main() -> None:
@@ -28,22 +41,21 @@ def main() -> None:
 
     images = mnist.images("train")
     split = mnist.split(len(images), data)
-    held_out, test = images[split.held_out[:count]], mnist.images("test")
+    validation, test = images[split.held_out], mnist.images("test")
     classifier, inception = Classifier.load(device=device), find_inception(device)
-    frequencies = mnist.labels("test").bincount(minlength=10).double()
-    real = {
-        "features": classifier.classify(test[: params.reference]).features,
-        "frequencies": frequencies / frequencies.sum(),
-    }
+    real = reference(classifier, test[: params.reference], mnist.labels("test"))
+    labels = mnist.labels("train")[split.held_out]
+    selection = reference(classifier, validation[: params.reference], labels)
     inception_features = {}
     if inception:
         print(f"evaluate_real: Inception features of {inception_reference + count} images")
         inception_features = {"inception": inception(test[:inception_reference])}
 
-    scores = Scorer(classifier, real | inception_features, params, inception)(held_out)
-    distance, _ = nearest(held_out, images[split.train])
+    scores = Scorer(classifier, real | inception_features, params, inception)(validation[:count])
+    distance, _ = nearest(validation[:count], images[split.train])
     scores["nearest_training_distance"] = distance.mean().item()
     checkpoints.save(paths.REAL_FEATURES, real, {"images": len(real["features"])})
+    checkpoints.save(VALIDATION_FEATURES, selection, {"images": len(selection["features"])})
     checkpoints.save(paths.REAL_INCEPTION, inception_features, {})
     files.write_json(paths.REAL_SCORES, scores)
     files.write_json(paths.REAL_METRICS, {"real": headline(scores)})

@@ -4,7 +4,9 @@ results/step_study/<model>.json is a list, with one entry for each setting of `s
 {"steps": 50, "eta": 0.0, "clip": false, "images": 1000, "is": ..., "is_below": ..., "is_above":
 ..., "fid": ..., and all other scores of diffusion.metrics.scorer}.
 The times of sampling are in results/times/step_study/<model>.json, in the same order.
-The images start from the noise of stages.sample, so the two compare. A Gaussian model is sampled
+The scores compare with validation images, because the settings are chosen by them; the scores of
+the report compare with test images. The images start from the noise of stages.sample, whose
+`validation_fid` compares with the FID here. A Gaussian model is sampled
 by DDIM, a categorical model by draws of grey levels. The list of any other cold model is empty,
 because neither of its samplers can leave out steps.
 """
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 import torch
 
 from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import Scorer
+from diffusion.metrics.scorer import VALIDATION_FEATURES, Scorer
 from diffusion.models.model import DiffusionModel
 from diffusion.runtime import cli, devices, files, paths
 from diffusion.runtime.errors import run
@@ -48,7 +50,7 @@ def main() -> None:
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
     model = DiffusionModel.load(paths.weights(name), device)
-    scorer = Scorer.load(params, device)
+    scorer = Scorer.load(params, device, features=VALIDATION_FEATURES)
     print(f"step_study {name}: {devices.describe(device, dtype)}")
 
     chosen = [] if model.restores else list(settings(study, model.predicts))

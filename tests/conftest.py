@@ -48,8 +48,12 @@ TINY = {
     "step_study.etas": [0.0, 0.5],
     "step_study.clips": [False],
     "evaluation.splits": 2,
+    "evaluation.permutations": 2,
+    "evaluation.subsets": 2,
     "evaluation.reference": 200,
     "evaluation.bootstrap": 3,
+    "likelihood.images": 6,
+    "likelihood.steps": 2,
     "inception.use": "off",
     "figures.dpi": 50,
     "models": {

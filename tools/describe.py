@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -17,12 +19,15 @@ from diffusion.runtime.pixels import SIDE
 def receptive_field(network: nn.Module) -> tuple[int, int]:
     """Height and width, in pixels, of the part of the input that a central output depends on.
 
-    Normalisation layers are replaced in place, because over complete images they let every output
-    depend on every input.
+    The network is changed in place: normalisation layers are left out, because over complete images
+    they let every output depend on every input; and convolutions are computed pixel by pixel,
+    because the rounding of those in the frequency domain reaches the complete image.
     """
     for module in network.modules():
         if isinstance(module, nn.LayerNorm | nn.GroupNorm):
             module.forward = lambda x: x  # type: ignore[method-assign, assignment]
+        elif isinstance(module, nn.Conv2d):
+            module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
     x = torch.zeros(1, 1, SIDE, SIDE, requires_grad=True)
     centre = network.eval()(x, torch.zeros(1))[0, 0, SIDE // 2, SIDE // 2]
     (gradient,) = torch.autograd.grad(centre, x)

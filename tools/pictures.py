@@ -78,17 +78,17 @@ def _levels(path: Path, picture: Image.Image) -> np.ndarray:
     return np.asarray(upright.convert("L"))
 
 
-def read(path: Path, invert: bool) -> Tensor:
-    """A picture as pixels, (1, 1, 28, 28), light on dark as in MNIST.
+def levels(path: Path) -> np.ndarray:
+    """The grey levels of a picture, (28, 28) uint8.
 
-    invert: the picture is dark on light. Raises UserError if the file is missing, is not a
-    picture, or has another size, several frames, transparent pixels, or pixels that are no levels.
+    Raises UserError if the file is missing, is not a picture, or has another size, several frames,
+    transparent pixels, or pixels that are no levels.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damage ends in an error, or does not matter
             with Image.open(path) as picture:
-                levels = _levels(path, picture)
+                return _levels(path, picture)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except IsADirectoryError:
@@ -97,4 +97,12 @@ def read(path: Path, invert: bool) -> Tensor:
         raise UserError(f"{path} is not a picture that Pillow can read") from None
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} is damaged, or cannot be read: {error}") from None
-    return to_pixels(torch.from_numpy(255 - levels if invert else levels.copy())[None, None])
+
+
+def read(path: Path, invert: bool) -> Tensor:
+    """A picture as pixels, (1, 1, 28, 28), light on dark as in MNIST.
+
+    invert: the picture is dark on light. Raises UserError, see `levels`.
+    """
+    picture = levels(path)
+    return to_pixels(torch.from_numpy(255 - picture if invert else picture.copy())[None, None])

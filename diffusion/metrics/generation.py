@@ -1,96 +1,80 @@
 """Scores of generated images: features -> statistics -> score. Outputs of networks are arguments.
 
-Features are (N, D) float32. torchmetrics, which takes seconds to import, is imported where it is
-used, so that a stage can refuse its input first.
+Features are (N, D) float32. FID and KID are in `frechet` and `kernel`.
 """
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING
+from collections import defaultdict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
-
-if TYPE_CHECKING:
-    from torchmetrics import Metric
+from diffusion.metrics.intervals import half_width
 
 
-class _Identity(nn.Module):
-    """Replaces the feature network of a torchmetrics metric: its input are the features."""
+def inception_score(
+    logits: Tensor, splits: int, permutations: int, g: torch.Generator
+) -> tuple[float, float, float]:
+    """IS, equation 14 (Salimans et al. 2016): mean, standard deviation over the splits, and half of
+    a 95 % interval of the mean, see `diffusion.metrics.intervals`.
 
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features
-
-
-def inception_score(logits: Tensor, splits: int, seed: int) -> tuple[float, float]:
-    """IS, equation 14 (Salimans et al. 2016): mean and standard deviation over the splits.
-
-    The softmax over logits, (N, C), is p(y|x). The seed assigns images to splits at random.
-    A single split has no deviation: 0.
+    The softmax over logits, (N, C), is p(y|x). Images are assigned to splits of (nearly) equal size
+    at random, `permutations` times; mean and deviation are means over these. A single split has no
+    deviation: 0. The influence of an image is IS times its divergence KL(p(y|x) || p(y)), less the
+    mean; what the random splits leave is added.
     """
-    from torchmetrics.image.inception import InceptionScore
-
-    metric = _quiet(InceptionScore, feature=_Identity(logits.shape[1]), splits=splits)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        metric.update(logits.double())
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*degrees of freedom.*")
-            scores = metric.compute()
-    return scores[0].item(), scores[1].nan_to_num().item()
-
-
-def frechet_distance(real: Tensor, generated: Tensor) -> float:
-    """FID, equation 15 (Heusel et al. 2017), by torchmetrics. Biased upwards at small N."""
-    from torchmetrics.image.fid import FrechetInceptionDistance
-
-    metric = FrechetInceptionDistance(feature=_Identity(real.shape[1]))
-    metric.update(real.double(), real=True)
-    metric.update(generated.double(), real=False)
-    return metric.compute().item()
+    log_p = logits.double().log_softmax(1)
+    divergence = _divergence(log_p)
+    means, deviations = [], []
+    for _ in range(permutations):
+        shuffled = log_p[torch.randperm(len(log_p), generator=g)]
+        scores = torch.stack([_divergence(s).mean().exp() for s in shuffled.tensor_split(splits)])
+        means.append(scores.mean())
+        deviations.append(scores.std() if splits > 1 else torch.zeros(()))
+    mean = torch.stack(means).mean().item()
+    variance = mean**2 * divergence.var().item() / len(log_p)
+    if permutations > 1:
+        variance += torch.stack(means).var().item() / permutations
+    return mean, torch.stack(deviations).mean().item(), half_width(variance)
 
 
-def kernel_distance(real: Tensor, generated: Tensor, seed: int) -> tuple[float, float]:
-    """KID (Binkowski et al. 2018), cubic kernel: mean and deviation over 100 random subsets.
+def _divergence(log_p: Tensor) -> Tensor:
+    """KL(p(y|x) || p(y)) of each image, (N,), from log p(y|x), (N, C)."""
+    p = log_p.exp()
+    return (p * (log_p - p.mean(0).clamp(min=torch.finfo(p.dtype).tiny).log())).sum(1)
 
-    A subset has half of the images of the smaller set, at most 500. Unbiased, unlike FID.
+
+def manifold_scores(
+    real: Tensor, generated: Tensor, k: int, subsets: int, g: torch.Generator
+) -> dict[str, float]:
+    """precision, recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020), and
+    `<score>_std`, their standard deviations over `subsets` random subsets of the larger set.
+
+    The scores depend on N and on which images are taken, so those of the larger set are drawn
+    `subsets` times, as many as the smaller set has, and the means are given. The manifold of a set
+    is the union of balls around its points, with the k-th neighbour on their surface.
+    Raises ValueError unless both sets have more than k points.
     """
-    from torchmetrics.image.kid import KernelInceptionDistance
-
-    size = min(500, len(real) // 2, len(generated) // 2)
-    metric = _quiet(
-        KernelInceptionDistance, feature=_Identity(real.shape[1]), subsets=100, subset_size=size
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        metric.update(real, real=True)
-        metric.update(generated, real=False)
-        mean, std = metric.compute()
-    return mean.item(), std.item()
-
-
-def _quiet(metric: type[Metric], **arguments: object) -> Metric:
-    """A torchmetrics metric, without its warning that it keeps all features in memory."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*will save all extracted features.*")
-        return metric(**arguments)
+    size = min(len(real), len(generated))
+    if k >= size:
+        raise ValueError(f"k is {k}, must be below the number of images, {size}")
+    found = defaultdict(list)
+    for _ in range(subsets):
+        a = real[torch.randperm(len(real), generator=g)[:size]]
+        b = generated[torch.randperm(len(generated), generator=g)[:size]]
+        for name, value in _manifolds(a, b, k).items():
+            found[name].append(value)
+    values = {name: torch.tensor(each, dtype=torch.float64) for name, each in found.items()}
+    means = {name: each.mean().item() for name, each in values.items()}
+    return means | {
+        f"{name}_std": each.std(correction=min(1, subsets - 1)).item()
+        for name, each in values.items()
+    }
 
 
-def manifold_scores(real: Tensor, generated: Tensor, k: int) -> dict[str, float]:
-    """precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
-
-    The manifold of a set is the union of balls around its points, with the k-th neighbour on
-    their surface. Use sets of equal size. Raises ValueError unless both have more than k points.
-    """
-    if k >= min(len(real), len(generated)):
-        raise ValueError(f"k is {k}, must be below the number of images, {len(real)}")
+def _manifolds(real: Tensor, generated: Tensor, k: int) -> dict[str, float]:
+    """The four scores of two sets of equal size."""
     radius_real = torch.cdist(real, real).kthvalue(k + 1, dim=1).values  # the 1st is itself
     radius_generated = torch.cdist(generated, generated).kthvalue(k + 1, dim=1).values
     distance = torch.cdist(real, generated)  # (real, generated)

@@ -8,6 +8,8 @@ from torch import Tensor
 
 import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
 
+WINDOW = 11  # pixels, the side of the window of SSIM
+
 
 def psnr(images: Tensor, originals: Tensor) -> float:
     """Peak signal-to-noise ratio in dB with peak 255, the mean over images."""
@@ -22,13 +24,18 @@ def rmse(images: Tensor, originals: Tensor) -> float:
 
 
 def ssim(images: Tensor, originals: Tensor) -> float:
-    """Structural similarity (Wang et al. 2004), the mean over images, by torchmetrics."""
+    """Structural similarity (Wang et al. 2004), the mean over images, by torchmetrics.
+
+    Over the valid window: only where the Gaussian window of 11 x 11 pixels (standard deviation 1.5)
+    lies in the image, as in the paper, so that no mirrored border counts.
+    """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    value = structural_similarity_index_measure(
-        images.double() / 255, originals.double() / 255, data_range=1.0
+    _, complete = structural_similarity_index_measure(
+        images.double() / 255, originals.double() / 255, data_range=1.0, return_full_image=True
     )
-    return value.item()
+    edge = WINDOW // 2
+    return complete[..., edge:-edge, edge:-edge].mean().item()
 
 
 def restoration_scores(images: Tensor, originals: Tensor) -> dict[str, float]:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from diffusion.classifier.network import Classifier, Outputs
-from diffusion.metrics.bootstrap import bootstrap, frechet_to, kernel_to
-from diffusion.metrics.generation import (
-    frechet_distance,
-    inception_score,
-    kernel_distance,
-    manifold_scores,
-    total_variation,
-)
+from diffusion.metrics.frechet import Frechet
+from diffusion.metrics.generation import inception_score, manifold_scores, total_variation
 from diffusion.metrics.inception import Features, find_inception
+from diffusion.metrics.kernel import Kernel
 from diffusion.metrics.params import EvaluationParams
+from diffusion.metrics.pixels import pixel_scores
 from diffusion.runtime import checkpoints, paths
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import read
-from diffusion.runtime.rng import derive, generator
+from diffusion.runtime.rng import generator
 
 Scores = dict[str, float]
+
+# What is chosen by looking at scores is chosen against these real images, not the test images.
+VALIDATION_FEATURES = paths.REAL / "validation.safetensors"
 
 HEADLINE = ("fid", "is", "kid", "precision", "recall", "psnr", "ssim", "rmse")
 
@@ -54,17 +54,19 @@ class Scorer:
         params: EvaluationParams | None = None,
         device: torch.device | None = None,
         with_inception: bool = False,
+        features: Path = paths.REAL_FEATURES,
     ) -> Scorer:
         """The classifier and the real images of results/, which `dvc repro` restores or computes.
 
         params: by default the section `evaluation` of params.yaml. with_inception: also compute
-        the FID in Inception features, if their weights are there.
+        the FID in Inception features, if their weights are there. features: of test images, or
+        VALIDATION_FEATURES.
         Raises UserError if a file is missing or damaged.
         """
         device = device or torch.device("cpu")
         params = params or read("evaluation", EvaluationParams)
         classifier = Classifier.load(device=device)
-        real, _ = checkpoints.load(paths.REAL_FEATURES)
+        real, _ = checkpoints.load(features)
         inception = find_inception(device) if with_inception else None
         if inception:
             real |= checkpoints.load(paths.REAL_INCEPTION)[0]
@@ -74,15 +76,32 @@ class Scorer:
         """The outputs of the classifier."""
         return self.classifier.classify(images)
 
-    def frechet(self, images: Tensor) -> float:
-        """FID in the features of the classifier alone."""
-        return frechet_distance(self.real["features"], self.classify(images).features)
+    @cached_property
+    def frechet(self) -> Frechet:
+        """FID in the features of the classifier."""
+        return Frechet(self.real["features"])
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """KID in the features of the classifier."""
+        return Kernel(self.real["features"])
+
+    def stream(self, score: str) -> torch.Generator:
+        """The random numbers of one score."""
+        return generator("cpu", self.params.seed, "scores", score)
+
+    def frechet_scores(self, features: Tensor) -> Scores:
+        """`fid` of features, (N, 128), its 95 % interval `fid_below` and `fid_above`, and
+        `fid_infinite`, extrapolated to infinite N."""
+        half = self.frechet.half_width(features, self.params.bootstrap, self.stream("fid"))
+        extrapolated = self.frechet.infinite(features, self.params.subsets, self.stream("infinite"))
+        return _with_interval("fid", self.frechet(features), half) | {"fid_infinite": extrapolated}
 
     def __call__(self, images: Tensor, outputs: Outputs | None = None) -> Scores:
         """All scores by name; outputs: those of the classifier, if they are known.
 
-        `<score>_below` and `<score>_above` are the half-widths of a 95 % bootstrap interval over
-        the drawn images; the network and the real images are held fixed.
+        `<score>_below` and `<score>_above` are the half-widths of a 95 % interval over the drawn
+        images at this N; the network and the real images are held fixed (see `intervals`).
         Raises UserError if there are fewer images than splits of the inception score, or than 4.
         """
         minimum = max(4, self.params.splits)
@@ -92,44 +111,26 @@ class Scorer:
                 f"evaluation.splits is {self.params.splits}"
             )
         outputs = outputs or self.classify(images)
-        scores = self._points(images, outputs)
-        seed, features = derive(self.params.seed, "scores"), outputs.features
-        frechet = frechet_to(self.real["features"])
-        resampled: dict[str, Callable[[Tensor], float]] = {
-            "is": lambda i: inception_score(outputs.logits[i], self.params.splits, seed)[0],
-            "fid": lambda i: frechet(features[i]),
-            "kid": kernel_to(self.real["features"], features),
-        }
-        for name, score in resampled.items():
-            g = generator("cpu", seed, "bootstrap", name)
-            below, above = bootstrap(score, len(images), self.params.bootstrap, g)
-            scores |= {f"{name}_below": below, f"{name}_above": above}
-        return scores
-
-    def _points(self, images: Tensor, outputs: Outputs) -> Scores:
-        """The scores without intervals."""
-        real, features, splits = self.real["features"], outputs.features, self.params.splits
-        seed = derive(self.params.seed, "scores")
-        mean, std = inception_score(outputs.logits, splits, seed)
+        params, real, features = self.params, self.real["features"], outputs.features
+        splits, permutations = params.splits, params.permutations
+        mean, std, half = inception_score(outputs.logits, splits, permutations, self.stream("is"))
+        scores = {"images": len(images)} | _with_interval("is", mean, half) | {"is_std": std}
         # The published scores use the softmax over 1568 penultimate features as class
         # probabilities. This applies that definition to the 1568 last maps of this classifier.
-        published_mean, published_std = inception_score(outputs.maps, splits, seed)
-        kid, kid_std = kernel_distance(real, features, seed)
-        classes, frequencies = outputs.logits.argmax(1), self.real["frequencies"]
-        scores = {
-            "images": len(images),
-            "is": mean,
-            "is_std": std,
-            "is_published_definition": published_mean,
-            "is_published_definition_std": published_std,
-            "fid": frechet_distance(real, features),
-            "kid": kid,
-            "kid_std": kid_std,
-            "class_distance": total_variation(classes, frequencies),
-        }
-        k = min(self.params.neighbours, len(images) - 1, len(real) - 1)
-        scores |= manifold_scores(real[: len(images)], features[: len(real)], k)
+        mean, std, _ = inception_score(outputs.maps, splits, permutations, self.stream("is"))
+        scores |= {"is_published_definition": mean, "is_published_definition_std": std}
+        scores |= self.frechet_scores(features)
+        scores |= _with_interval("kid", *self.kernel(features))
+        classes = outputs.logits.argmax(1)
+        scores["class_distance"] = total_variation(classes, self.real["frequencies"])
+        k = min(params.neighbours, len(images) - 1, len(real) - 1)
+        scores |= manifold_scores(real, features, k, params.subsets, self.stream("manifolds"))
+        scores |= pixel_scores(images)
         if self.inception:
-            inception = self.inception(images)
-            scores["inception_fid"] = frechet_distance(self.real["inception"], inception)
+            scores["inception_fid"] = Frechet(self.real["inception"])(self.inception(images))
         return scores
+
+
+def _with_interval(name: str, score: float, half_width: float) -> Scores:
+    """A score with the half-widths of its interval."""
+    return {name: score, f"{name}_below": half_width, f"{name}_above": half_width}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,10 @@ class ModelResults:
     seconds: from the start of training to the end of each epoch.
     checkpoints: those that are scored, by epoch.
     predictions: one row for each scored image.
-    step_study: scores by number of steps, eta and clip; empty for a model that restores.
+    step_study: scores by number of steps, eta and clip, against validation images; empty for a
+    model that restores.
     study_seconds: of sampling the images of each entry of step_study.
+    likelihood: in bits a pixel; empty for a model that is not categorical.
     """
 
     name: str
@@ -55,6 +57,7 @@ class ModelResults:
     predictions: list[dict[str, str]]
     step_study: list[Scores]
     study_seconds: list[float]
+    likelihood: Scores = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -132,6 +135,7 @@ def _read_model(name: str, design: DesignParams) -> ModelResults:
         predictions=read_csv(scored / "predictions.csv"),
         step_study=read_json(paths.STEP_STUDY / f"{name}.json"),
         study_seconds=read_json(paths.STUDY_TIMES / f"{name}.json")["seconds"],
+        likelihood=read_json(paths.RESULTS / "likelihood" / f"{name}.json"),
     )
     _ = model.scores["fid"], model.column("validation_loss"), model.best_predictions[0]
     return model

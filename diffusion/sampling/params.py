@@ -41,13 +41,31 @@ class DDIM(Section):
 
 
 class Categorical(Section):
-    """Draws of grey levels on a subset of the steps, for a categorical prediction; eta is the
-    share of pixels that are degraded again in each step."""
+    """Draws of grey levels on a subset of the steps, for a categorical prediction.
+
+    eta: the share of pixels that are degraded again in each step. churn: instead of eta, how often
+    a pixel is degraded again on average over all steps, as in Karras et al. (2022): eta is then
+    churn / steps.
+    """
 
     main_set: ClassVar[str] = "categorical"
     kind: Literal["categorical"] = "categorical"
     steps: Count
     eta: Share = 0.0
+    churn: Annotated[float, pydantic.Field(ge=0)] = 0.0
+
+    @pydantic.model_validator(mode="after")
+    def _one_rate(self) -> Categorical:
+        if self.eta and self.churn:
+            raise ValueError(f"churn is {self.churn}, must be absent with eta")
+        if self.churn > self.steps:
+            raise ValueError(f"churn is {self.churn}, must not exceed steps, {self.steps}")
+        return self
+
+    @property
+    def rate(self) -> float:
+        """The share of pixels that are degraded again in each step."""
+        return self.eta or self.churn / self.steps
 
     def steps_of(self, T: int) -> int:
         """Evaluations of the network for one image."""

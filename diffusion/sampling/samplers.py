@@ -157,10 +157,12 @@ def sample_categorical(
     a pixel that may be noisy stays with probability r and is otherwise drawn from the prediction.
     This holds for any s < t. At s = 0, where rho counts as 0, every such pixel is drawn.
 
-    sampler.eta: the probability that a pixel is instead degraded again from its draw of x_0, with
-    new noise. This keeps the distribution of x_s of each pixel, as in DDIM, and corrects a wrong
-    grey pixel, which no step of the posterior would change. eta = 1 is Algorithm 4 with a draw
-    instead of the mean.
+    sampler.rate: the probability that a pixel is instead degraded again from its draw of x_0, with
+    new noise; it corrects a wrong grey pixel, which no step of the posterior would change. At 1 it
+    is Algorithm 4 with a draw instead of the mean. If the prediction is right, a step keeps the
+    distribution of x_s of each pixel alone, but not that of several pixels together: the pixels of
+    one step are drawn independently of each other, which is nearly right only where few change.
+    A rate of churn / steps degrades as few again whatever the number of steps, one of eta does not.
     """
     density = [0.0, *process.density.tolist()[1:]]
     x, path = x_T, subset_of_steps(process.T, sampler.steps)
@@ -171,9 +173,9 @@ def sample_categorical(
         x_0_hat = torch.where(noisy, process.dequantise(level).to(x.dtype), x)
         stays = noisy & (uniform(x) < density[s] / density[t])
         posterior = torch.where(stays, x, x_0_hat)
-        if sampler.eta > 0:
+        if sampler.rate > 0:
             again = process.degrade(x_0_hat, uniform(x), s)
-            posterior = torch.where(uniform(x) < sampler.eta, again, posterior)
+            posterior = torch.where(uniform(x) < sampler.rate, again, posterior)
         x = posterior
         watch(s, x)
     return x

@@ -2,45 +2,67 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+
 import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from torch import nn
 
 from diffusion.metrics import generation
-from diffusion.metrics.bootstrap import frechet_to, kernel_to
+from diffusion.metrics.frechet import Frechet
+from diffusion.metrics.kernel import BLOCK, Kernel
 
 
 def test_inception_score_agrees_with_its_formula(rng: torch.Generator) -> None:
     logits = torch.randn(60, 10, generator=rng) * 3
     p = torch.softmax(logits.double(), 1).numpy()
     expected = np.exp((p * np.log(p / p.mean(0))).sum(1).mean())
-    mean, std = generation.inception_score(logits, splits=1, seed=0)
+    mean, std, _ = generation.inception_score(logits, splits=1, permutations=2, g=rng)
     assert mean == pytest.approx(expected, rel=1e-9)
     assert std == 0
 
 
-def test_inception_score_of_perfect_digits() -> None:
+def test_inception_score_agrees_with_torchmetrics(rng: torch.Generator) -> None:
+    """Whose single permutation varies by more than the mean over many."""
+    from torchmetrics.image.inception import InceptionScore
+
+    logits = torch.randn(200, 10, generator=rng, dtype=torch.float64) * 3
+    single = []
+    for seed in range(100):
+        torch.manual_seed(seed)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*will save all extracted features.*")
+            metric = InceptionScore(feature=Features(10), splits=5)
+        metric.update(logits)
+        single.append(torch.stack(metric.compute()))
+    expected, spread = torch.stack(single).mean(0), torch.stack(single).std(0)
+    ours = generation.inception_score(logits, splits=5, permutations=100, g=rng)[:2]
+    for value, mean, deviation in zip(ours, expected, spread, strict=True):
+        assert value == pytest.approx(mean.item(), abs=4 * math.sqrt(2) * deviation.item() / 10)
+        assert deviation > 0
+
+
+class Features(nn.Module):
+    """The feature network of a torchmetrics metric, whose input are the features."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features
+
+
+def test_inception_score_of_perfect_digits(rng: torch.Generator) -> None:
     """One-hot predictions in equal shares score 10, and less in small splits."""
     logits = 100 * torch.eye(10).repeat(100, 1)
-    assert generation.inception_score(logits, splits=1, seed=0)[0] == pytest.approx(10)
-    mean, std = generation.inception_score(logits, splits=10, seed=0)
+    assert generation.inception_score(logits, 1, 1, rng)[0] == pytest.approx(10)
+    mean, std, _ = generation.inception_score(logits, splits=10, permutations=3, g=rng)
     assert 9.3 < mean < 9.7
     assert std > 0
-
-
-def test_inception_score_depends_on_its_seed_and_not_on_the_global_generator(
-    rng: torch.Generator,
-) -> None:
-    logits = torch.randn(50, 10, generator=rng)
-    before = torch.get_rng_state()
-    assert generation.inception_score(logits, 5, seed=3) == generation.inception_score(
-        logits, 5, seed=3
-    )
-    assert torch.equal(torch.get_rng_state(), before)
-    assert generation.inception_score(logits, 5, seed=3) != generation.inception_score(
-        logits, 5, seed=4
-    )
 
 
 def scipy_frechet(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -50,12 +72,16 @@ def scipy_frechet(a: torch.Tensor, b: torch.Tensor) -> float:
     return difference @ difference + np.trace(np.cov(a.T) + np.cov(b.T) - 2 * root)
 
 
-def test_frechet_distance_agrees_with_scipy(rng: torch.Generator) -> None:
+def test_frechet_distance_agrees_with_scipy_and_torchmetrics(rng: torch.Generator) -> None:
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
     real = torch.randn(500, 16, generator=rng) @ torch.randn(16, 16, generator=rng)
     generated = torch.rand(300, 16, generator=rng) * 3
-    expected = scipy_frechet(real, generated)
-    assert generation.frechet_distance(real, generated) == pytest.approx(expected, rel=1e-6)
-    assert frechet_to(real)(generated) == pytest.approx(expected, rel=1e-6)
+    assert Frechet(real)(generated) == pytest.approx(scipy_frechet(real, generated), rel=1e-9)
+    metric = FrechetInceptionDistance(feature=Features(16))
+    metric.update(real.double(), real=True)
+    metric.update(generated.double(), real=False)
+    assert Frechet(real)(generated) == pytest.approx(metric.compute().item(), rel=1e-6)
 
 
 def test_frechet_distance_of_equal_covariances_is_the_squared_distance_of_means(
@@ -63,16 +89,14 @@ def test_frechet_distance_of_equal_covariances_is_the_squared_distance_of_means(
 ) -> None:
     real = torch.randn(400, 8, generator=rng)
     offset = torch.arange(8.0)
-    expected = offset.square().sum().item()
-    assert generation.frechet_distance(real, real + offset) == pytest.approx(expected, rel=1e-5)
-    assert frechet_to(real)(real + offset) == pytest.approx(expected, rel=1e-5)
+    assert Frechet(real)(real + offset) == pytest.approx(offset.square().sum().item(), rel=1e-5)
 
 
-def test_frechet_distance_of_fewer_images_than_features(rng: torch.Generator) -> None:
+def test_fewer_images_than_features_have_a_distance_and_an_interval(rng: torch.Generator) -> None:
     real, generated = torch.randn(300, 64, generator=rng), torch.randn(20, 64, generator=rng)
-    both = generation.frechet_distance(real, generated), frechet_to(real)(generated)
-    assert both[0] == pytest.approx(both[1], rel=1e-4)
-    assert both[0] > 10  # the bias at small N
+    frechet = Frechet(real)
+    assert frechet(generated) > 10  # the bias at small N
+    assert 0 < frechet.half_width(generated, 20, rng) < frechet(generated)
 
 
 def numpy_mmd(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -89,28 +113,10 @@ def numpy_mmd(a: torch.Tensor, b: torch.Tensor) -> float:
     )
 
 
-def test_kernel_distance_agrees_with_numpy(rng: torch.Generator) -> None:
-    real, generated = torch.randn(80, 6, generator=rng), torch.randn(60, 6, generator=rng) + 0.5
-    mean, std = generation.kernel_distance(real, generated, seed=0)
-    # Subsets of 30 of 60 images: an average of 100 has a tenth of their spread.
-    assert mean == pytest.approx(numpy_mmd(real, generated), abs=4 * std / 10)
-    assert std > 0
-
-
-def test_kernel_to_differs_from_the_distance_by_a_constant(rng: torch.Generator) -> None:
-    real = torch.randn(50, 6, generator=rng)
-    generated = torch.randn(40, 6, generator=rng) * 1.5
-    score = kernel_to(real, generated)
-    first, second = torch.arange(0, 20), torch.arange(20, 40)
-    expected = numpy_mmd(real, generated[first]) - numpy_mmd(real, generated[second])
-    assert score(first) - score(second) == pytest.approx(expected, rel=1e-9)
-
-
-def test_repeated_image_is_not_a_pair_with_itself(rng: torch.Generator) -> None:
-    real, generated = torch.randn(50, 6, generator=rng), torch.randn(40, 6, generator=rng)
-    score = kernel_to(real, generated)
-    once = torch.arange(40)
-    assert score(once.repeat(2)) == pytest.approx(score(once), rel=1e-9)
+@pytest.mark.parametrize("count", [60, BLOCK + 1])
+def test_kernel_distance_agrees_with_numpy(count: int, rng: torch.Generator) -> None:
+    real, generated = torch.randn(80, 6, generator=rng), torch.randn(count, 6, generator=rng) + 0.5
+    assert Kernel(real)(generated)[0] == pytest.approx(numpy_mmd(real, generated), rel=1e-9)
 
 
 def brute_force_manifolds(real: np.ndarray, generated: np.ndarray, k: int) -> dict[str, float]:
@@ -138,20 +144,38 @@ def test_manifold_scores_agree_with_brute_force(rng: torch.Generator) -> None:
     real = torch.randn(25, 3, generator=rng, dtype=torch.float64)
     generated = torch.randn(25, 3, generator=rng, dtype=torch.float64) * 0.7 + 0.3
     expected = brute_force_manifolds(real.numpy(), generated.numpy(), k=3)
-    assert generation.manifold_scores(real, generated, 3) == pytest.approx(expected)
+    found = generation.manifold_scores(real, generated, 3, 1, rng)
+    assert found == pytest.approx(expected | {f"{name}_std": 0 for name in expected})
 
 
 def test_manifold_scores_of_two_sets_of_one_distribution(rng: torch.Generator) -> None:
     """In expectation density is 1 and coverage 1 - (1/2)^k (Naeem et al. 2020)."""
     a, b = torch.randn(1000, 8, generator=rng), torch.randn(1000, 8, generator=rng)
-    scores = generation.manifold_scores(a, b, 5)
+    scores = generation.manifold_scores(a, b, 5, 1, rng)
     assert scores["density"] == pytest.approx(1, abs=0.1)
     assert scores["coverage"] == pytest.approx(1 - 0.5**5, abs=0.03)
 
 
-def test_manifold_scores_need_more_points_than_neighbours() -> None:
+@pytest.mark.parametrize("larger", ["real", "generated"])
+def test_manifold_scores_are_means_over_random_subsets_of_the_larger_set(
+    larger: str, rng: torch.Generator
+) -> None:
+    few = torch.randn(40, 3, generator=rng)
+    near, far = torch.randn(40, 3, generator=rng), torch.randn(40, 3, generator=rng) + 50
+    many = torch.cat([near, far])  # half of a subset is far away
+    real, generated = (many, few) if larger == "real" else (few, many)
+    scores = generation.manifold_scores(real, generated, 3, 30, rng)
+    share = scores["coverage" if larger == "real" else "precision"]
+    assert 0.3 < share < 0.6
+    assert scores["density_std"] > 0
+    assert (
+        scores["precision"] != generation.manifold_scores(real, generated, 3, 1, rng)["precision"]
+    )
+
+
+def test_manifold_scores_need_more_points_than_neighbours(rng: torch.Generator) -> None:
     with pytest.raises(ValueError, match="k is 5, must be below the number of images, 5"):
-        generation.manifold_scores(torch.zeros(5, 2), torch.zeros(9, 2), 5)
+        generation.manifold_scores(torch.zeros(5, 2), torch.zeros(9, 2), 5, 1, rng)
 
 
 def test_total_variation_of_equal_and_of_opposite_shares() -> None:

@@ -16,7 +16,7 @@ from conftest import write_random_inception
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from diffusion.metrics.generation import frechet_distance
+from diffusion.metrics.frechet import Frechet
 from diffusion.metrics.inception import find_inception
 from diffusion.runtime.errors import UserError
 
@@ -69,8 +69,8 @@ def test_distance_agrees_with_torch_fidelity(
         expected = fid_statistics_to_metric(
             fid_features_to_statistics(real), fid_features_to_statistics(generated), verbose=False
         )["frechet_inception_distance"]
-    assert frechet_distance(real, generated) == pytest.approx(expected, rel=1e-3)
-    assert np.isfinite(frechet_distance(*features))
+    assert Frechet(real)(generated) == pytest.approx(expected, rel=1e-3)
+    assert np.isfinite(Frechet(features[0])(features[1]))
 
 
 def test_without_a_file_there_are_no_features(tmp_path: Path) -> None:

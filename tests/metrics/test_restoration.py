@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -22,6 +23,25 @@ def test_ssim_of_an_image_with_itself_is_one(rng: torch.Generator) -> None:
     other = torch.randint(0, 256, (3, 1, 28, 28), generator=rng, dtype=torch.uint8)
     assert ssim(images, images) == pytest.approx(1)
     assert ssim(other, images) < 0.1
+
+
+def test_ssim_agrees_with_the_definition_over_the_valid_window(rng: torch.Generator) -> None:
+    """Equation 13 of Wang et al. at every position of the window that lies in the image."""
+    a = torch.randint(0, 256, (2, 1, 28, 28), generator=rng, dtype=torch.uint8)
+    b = (a.float() * 0.7 + 20 * torch.rand(a.shape, generator=rng)).to(torch.uint8)
+    b[..., :4] = 255  # at the border, which mirroring would count more often
+    bell = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+    window = np.outer(bell, bell) / bell.sum() ** 2
+    found = []
+    for x, y in zip(a[:, 0].numpy() / 255, b[:, 0].numpy() / 255, strict=True):
+        for row, column in itertools.product(range(18), range(18)):
+            p, q = (z[row : row + 11, column : column + 11] for z in (x, y))
+            mx, my = (window * p).sum(), (window * q).sum()
+            vx, vy = (window * (p - mx) ** 2).sum(), (window * (q - my) ** 2).sum()
+            covariance = (window * (p - mx) * (q - my)).sum()
+            similar = (2 * mx * my + 1e-4) * (2 * covariance + 9e-4)
+            found.append(similar / ((mx**2 + my**2 + 1e-4) * (vx + vy + 9e-4)))
+    assert ssim(a, b) == pytest.approx(np.mean(found), rel=1e-9)
 
 
 def test_median_filter_agrees_with_scipy(rng: torch.Generator) -> None:

@@ -20,6 +20,7 @@ LAYERS = {  # part -> the parts that it may import
     "training": {"runtime", "models"},
     "sampling": {"runtime", "models", "image_sets"},
     "metrics": {"runtime", "classifier"},
+    "likelihood": {"runtime", "models"},
     "reporting": {"runtime", "models", "data", "image_sets"},
 }
 ABOVE_ALL = {"__init__", "params"}  # modules of the library that may import every part

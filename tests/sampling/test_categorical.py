@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import Any
 
+import pydantic
 import pytest
 import torch
 from torch import Tensor, nn
@@ -163,3 +164,117 @@ def test_grey_pixels_stay_and_a_certain_prediction_is_drawn(rng: torch.Generator
     for before, after in itertools.pairwise(states.values()):
         grey = before.abs() < 0.49
         assert torch.equal(before[grey], after[grey])
+
+
+STEPS = 50
+PAIRS = list(itertools.product(range(2), repeat=2))  # both pixels black or white
+JOINT = {(0, 0): 0.8, (1, 1): 0.18, (0, 1): 0.01, (1, 0): 0.01}  # mostly black and alike
+
+
+class TwoPixels:
+    """Two pixels of two levels that depend on each other, and the exact predictions for them."""
+
+    process = GreyImpulse(cosine_density(0.0, 0.5, STEPS), levels=2)
+
+    def known(self, t: int, state: tuple[int, int]) -> list[list[float]]:
+        """p(x_0 | x_t) of each pixel, given both, by Bayes' rule."""
+        rho = float(self.process.density[t])
+        weight = {
+            pair: p
+            * math.prod(rho + (1 - 2 * rho) * (a == b) for a, b in zip(state, pair, strict=True))
+            for pair, p in JOINT.items()
+        }
+        total = sum(weight.values())
+        return [
+            [sum(w for pair, w in weight.items() if pair[i] == x) / total for x in range(2)]
+            for i in range(2)
+        ]
+
+    def predict(self, x_t: Tensor, t: int) -> Tensor:
+        """The same for `sample_categorical`: (N, 1, 1, 2) -> (N, 2, 1, 2)."""
+        table = torch.tensor([self.known(t, pair) for pair in PAIRS])  # (4, pixel, level)
+        level = self.process.quantise(x_t)[:, 0, 0]
+        return table[2 * level[:, 0] + level[:, 1]].transpose(1, 2)[:, :, None]
+
+    def true(self, t: int) -> dict[tuple[int, int], float]:
+        """The distribution of x_t."""
+        rho = float(self.process.density[t]) if t else 0.0
+        keeps = lambda a, b: rho + (1 - 2 * rho) * (a == b)  # noqa: E731
+        return {
+            end: sum(p * math.prod(map(keeps, start, end)) for start, p in JOINT.items())
+            for end in PAIRS
+        }
+
+    def step(
+        self, states: dict[tuple[int, int], float], t: int, rate: float
+    ) -> dict[tuple[int, int], float]:
+        """The distribution of x_{t-1} of the sampler, exactly: pixels change independently."""
+        density = [0.0, *self.process.density.tolist()[1:]]
+        after = dict.fromkeys(PAIRS, 0.0)
+        for state, p in states.items():
+            known, r, rho = self.known(t, state), density[t - 1] / density[t], density[t - 1]
+            for pair in PAIRS:
+                change = 1.0
+                for i, (old, new) in enumerate(zip(state, pair, strict=True)):
+                    kept = r * (new == old) + (1 - r) * known[i][new]
+                    again = rho + (1 - 2 * rho) * known[i][new]
+                    change *= (1 - rate) * kept + rate * again
+                after[pair] += p * change
+        return after
+
+    def chain(self, rate: float) -> dict[tuple[int, int], float]:
+        """The distribution of x_0 after all steps."""
+        states = self.true(STEPS)
+        for t in range(STEPS, 0, -1):
+            states = self.step(states, t, rate)
+        return states
+
+
+def distance(a: dict[tuple[int, int], float], b: dict[tuple[int, int], float]) -> float:
+    """The total variation."""
+    return sum(abs(a[pair] - b[pair]) for pair in PAIRS) / 2
+
+
+@pytest.mark.parametrize("t", [1, 20, STEPS])
+@pytest.mark.parametrize("rate", [0.0, 0.04, 1.0])
+def test_a_step_keeps_the_distribution_of_each_pixel(t: int, rate: float) -> None:
+    exact = TwoPixels()
+    after, right = exact.step(exact.true(t), t, rate), exact.true(t - 1)
+    for pixel in range(2):
+        shares = [sum(p for pair, p in d.items() if pair[pixel]) for d in (after, right)]
+        assert shares[0] == pytest.approx(shares[1])
+
+
+def test_degrading_again_changes_the_joint_distribution_unless_it_is_rare() -> None:
+    exact = TwoPixels()
+    rates = {"none": 0.0, "churn": Categorical(steps=STEPS, churn=2).rate, "all": 1.0}
+    error = {name: distance(exact.chain(rate), JOINT) for name, rate in rates.items()}
+    assert 0.001 < error["none"] < error["churn"] < 1.5 * error["none"]
+    assert error["all"] > 8 * error["none"]
+
+
+@pytest.mark.parametrize("sampler", [{"eta": 0.0}, {"eta": 1.0}, {"churn": 2.0}])
+def test_sampler_has_the_distribution_of_the_exact_chain(
+    sampler: dict[str, float], rng: torch.Generator
+) -> None:
+    exact, n = TwoPixels(), 100_000
+    uniform = lambda x: torch.rand(x.shape, generator=rng)  # noqa: E731
+    options = Categorical(steps=STEPS, **sampler)
+    x_T = exact.process.degrade(
+        torch.zeros(n, 1, 1, 2), torch.rand(n, 1, 1, 2, generator=rng), STEPS
+    )
+    x_0 = sample_categorical(exact.predict, exact.process, x_T, uniform, options)
+    level = exact.process.quantise(x_0)[:, 0, 0]
+    shares = (2 * level[:, 0] + level[:, 1]).bincount(minlength=4) / n
+    for pair, share in zip(PAIRS, shares.tolist(), strict=True):
+        p = exact.chain(options.rate)[pair]
+        assert share == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / n))
+
+
+def test_churn_and_eta_exclude_each_other_and_churn_has_a_limit() -> None:
+    assert Categorical(steps=50, churn=2).rate == 0.04
+    assert Categorical(steps=50, eta=0.3).rate == 0.3
+    with pytest.raises(pydantic.ValidationError, match="must be absent with eta"):
+        Categorical(steps=50, eta=0.3, churn=2)
+    with pytest.raises(pydantic.ValidationError, match="must not exceed steps, 50"):
+        Categorical(steps=50, churn=51)

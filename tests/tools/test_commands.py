@@ -16,6 +16,7 @@ from PIL import Image
 from torch import nn
 
 from diffusion.models import degradations
+from diffusion.models.fourier_conv import MIN_CHANNELS, FourierConv2d
 from diffusion.models.model import build_network
 from diffusion.reporting.flops import multiply_adds
 from diffusion.runtime.errors import UserError
@@ -149,12 +150,26 @@ def test_describe_prints_counts_that_follow_from_the_layers(command: Command) ->
     assert "50.0% of the pixels are untouched" in command(describe, "model4")
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 3])
-def test_receptive_field_follows_from_the_kernels_of_the_convolutions(blocks: int) -> None:
-    network = build_network({"kind": "cnn", "hidden": (4,) * blocks})
+@pytest.mark.parametrize(
+    ("hidden", "expected"), [((4,), 9), ((4, 4, 4), 21), ((8, 8), 15), ((16, 32, 32, 16), 27)]
+)
+def test_receptive_field_follows_from_the_kernels_of_the_convolutions(
+    hidden: tuple[int, ...], expected: int
+) -> None:
+    """Also of networks with enough channels for convolutions in the frequency domain, whose
+    rounding reaches every pixel."""
+    network = build_network({"kind": "cnn", "hidden": hidden})
     kernels = [m.kernel_size[0] for m in network.modules() if isinstance(m, nn.Conv2d)]
-    expected = 1 + sum(kernel - 1 for kernel in kernels)
+    assert expected == 1 + sum(kernel - 1 for kernel in kernels)
     assert describe.receptive_field(network) == (expected, expected)
+
+
+def test_gradients_in_the_frequency_domain_reach_further_by_rounding() -> None:
+    """Why the receptive field is not computed with them."""
+    layer = FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, kernel_size=7, side=28)
+    x = torch.zeros(1, MIN_CHANNELS, 28, 28, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(x)[0, 0, 14, 14], x)
+    assert int(gradient.abs().amax((0, 1)).count_nonzero()) > 7 * 7
 
 
 def test_receptive_field_of_the_unet_is_the_complete_image() -> None:

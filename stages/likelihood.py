@@ -1,0 +1,57 @@
+"""The likelihood of test images by a categorical model: python -m stages.likelihood model6
+
+results/likelihood/<model>.json has `bits` a pixel by the variational bound of the best checkpoint,
+at the grey levels of the model, with its `standard_error`, and for comparison `independent_pixels`
+and `lzma`, a general-purpose compressor, at the same levels. It is {} for any other model, which
+has no likelihood of grey levels.
+"""
+
+from __future__ import annotations
+
+from diffusion.data import mnist
+from diffusion.data.params import DataParams
+from diffusion.likelihood import bits
+from diffusion.likelihood.params import LikelihoodParams
+from diffusion.models.degradations import GreyImpulse
+from diffusion.models.model import DiffusionModel
+from diffusion.runtime import cli, devices, files, paths
+from diffusion.runtime.errors import run
+from diffusion.runtime.params import Precision, Seed, read
+from diffusion.runtime.pixels import to_pixels
+from diffusion.runtime.rng import Stream
+
+
+def main() -> None:
+    name = cli.model_argument("likelihood", __doc__)
+    seed = read("seed", Seed)
+    params = read("likelihood", LikelihoodParams)
+    data = read("data", DataParams)
+    device = devices.device()
+    dtype = devices.dtype(read("precision", Precision), device)
+    model = DiffusionModel.load(paths.weights(name), device)
+    process = model.process
+    entry: dict[str, float] = {}
+    if isinstance(process, GreyImpulse):
+        print(f"likelihood {name}: {devices.describe(device, dtype)}")
+        test = to_pixels(mnist.images("test")[: params.images])
+        stream = Stream(seed, "likelihood", name)
+        steps = min(params.steps, process.T)
+        bound = bits.variational_bound(model, test.to(device), steps, stream, dtype)
+        images = mnist.images("train")
+        training = process.quantise(to_pixels(images[mnist.split(len(images), data).train]))
+        levels = process.quantise(test)
+        independent = bits.independent_pixels(levels, training, process.levels)
+        entry = {
+            "images": len(test),
+            "levels": process.levels,
+            "bits": bound.bits,
+            "standard_error": bound.standard_error,
+            "independent_pixels": independent.bits,
+            "lzma": bits.compressed(levels),
+        }
+        print(f"likelihood {name}: {bound.bits:.3f} bits a pixel of {len(test)} test images")
+    files.write_json(paths.RESULTS / "likelihood" / f"{name}.json", entry)
+
+
+if __name__ == "__main__":
+    run(main)
