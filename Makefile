@@ -7,20 +7,14 @@ BIN    := $(CURDIR)/$(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 
-PAPER := training.epochs=75 inception.use=auto inception.reference=10000
-
 SEEDS ?= 1,2,3
 
 .DEFAULT_GOAL := repro
-.PHONY: repro paper quick bench sweep search table seeds ablate test lint help clean ready
+.PHONY: repro quick bench sweep search table seeds ablate test lint help clean ready
 
 repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
 	@[ -e data/mnist_idx -a -e .dvc/cache ] || dvc repro download download_inception  # no remote has them
 	$(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro --pull)
-	@echo "report: $(CURDIR)/report/report.html"
-
-paper: $(STAMP)  ## the published report's full budget, as a DVC experiment
-	dvc exp run $(addprefix -S ,$(PAPER))
 	@echo "report: $(CURDIR)/report/report.html"
 
 quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick

@@ -109,6 +109,9 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     params = load(folder / "params.yaml")
     for key, value in overrides.items():
         set_key(params, key, value)
+    if "training.epochs" in overrides:  # of all models
+        for block in params["models"].values():
+            block["training"].pop("epochs", None)
     write_params(folder / "params.yaml", params)
 
 

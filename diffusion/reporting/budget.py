@@ -25,16 +25,19 @@ class Budget:
     @property
     def conclusive(self) -> bool:
         """Whether all models have the budget that a ranking requires."""
-        return self._reaches(CONCLUSIVE_IMAGES, CONCLUSIVE_SAMPLES)
+        fewest = min(self.epochs.values()) * self.images
+        return fewest >= CONCLUSIVE_IMAGES and self.samples >= CONCLUSIVE_SAMPLES
 
     @property
     def complete(self) -> bool:
-        """Whether all models have at least the published budget."""
+        """Whether all models of the published report have at least its budget."""
         published = self.published
-        return self._reaches(published["epochs"] * published["images"], published["samples"])
-
-    def _reaches(self, images: int, samples: int) -> bool:
-        return min(self.epochs.values()) * self.images >= images and self.samples >= samples
+        images = published["epochs"] * published["images"]
+        return self.samples >= published["samples"] and all(
+            epochs * self.images >= images
+            for model, epochs in self.epochs.items()
+            if model in published["models"]
+        )
 
     @property
     def share(self) -> str:

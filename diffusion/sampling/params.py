@@ -52,7 +52,7 @@ class Categorical(Section):
     kind: Literal["categorical"] = "categorical"
     steps: Count
     eta: Share = 0.0
-    churn: Annotated[float, pydantic.Field(ge=0)] = 0.0
+    churn: Annotated[float, pydantic.Field(ge=0, exclude_if=lambda churn: not churn)] = 0.0
 
     @pydantic.model_validator(mode="after")
     def _one_rate(self) -> Categorical:

@@ -6,7 +6,7 @@ import pytest
 
 from diffusion.reporting.budget import Budget
 
-PUBLISHED = {"epochs": 75, "images": 48_000, "samples": 1000}
+PUBLISHED = {"epochs": 75, "images": 48_000, "samples": 1000, "models": {"a": {}, "b": {}}}
 
 
 def budget(*epochs: int, images: int = 48_000, samples: int = 1000) -> Budget:
@@ -34,6 +34,7 @@ def test_the_model_with_the_fewest_epochs_decides() -> None:
     assert not budget(10, 75).complete
     assert not budget(75, 74).complete
     assert budget(75, 80).complete
+    assert budget(75, 80, 10).complete  # c is not in the published report
     assert not budget(75, 80, images=47_000).complete
 
 
