@@ -1,13 +1,14 @@
-"""Kill the download, training and sampling at random moments, continue, and compare the bytes:
+"""Kill every stage at random moments, continue, and compare the bytes:
 
 python -m tools.checks.stress_resume FOLDER --mnist data/mnist_idx [--kills 36] [--seed 0]
 
 FOLDER is emptied. The MNIST files are served over the loopback address, slowly, so that the
-download can be killed in the middle of a file. Every kill is one of SIGINT, SIGTERM and SIGKILL,
-sent to the stage, to dvc, or to the process group as Ctrl-C in a terminal is. Then `dvc repro`
-runs to its end, and the outputs in dvc.lock must be those of an uninterrupted run, the times of
-training aside. Exits with code 1 if anything differs, or if more than the unfinished epoch or
-batch was computed again.
+download can be killed in the middle of a file. The moments are between the start of a stage, or of
+dvc, and the end of dvc, which also moves the outputs to its cache and writes dvc.lock. Every kill
+is one of SIGINT, SIGTERM and SIGKILL, sent to the stage, to dvc, or to the process group as Ctrl-C
+in a terminal is. Then `dvc repro` runs to its end, and the outputs in dvc.lock must be those of an
+uninterrupted run, the times of training aside. Exits with code 1 if anything differs, or if more
+than the unfinished epoch or batch was computed again.
 """
 
 from __future__ import annotations
@@ -44,6 +45,14 @@ BUDGET = {
     "sampling.images": 600,
     "sampling.progress_images": 100,
     "inception.use": "off",
+    "classifier.images": 2000,
+    "classifier.epochs": 1,
+    "step_study.steps": [2, 4],
+    "step_study.etas": [0.0, 1.0],
+    "step_study.clips": [False],
+    "evaluation.reference": 500,
+    "evaluation.bootstrap": 10,
+    "figures.wall_clock": False,
     "models": {
         "hot": {
             "degradation": {"kind": "gaussian", "beta": [0.001, 0.1], "T": 200},
@@ -59,7 +68,9 @@ BUDGET = {
         },
     },
 }
-TARGETS = ["download", "train@hot", "sample@hot", "download", "train@cold", "sample@cold"]
+TARGETS = ["check_params", "download", "download_inception", "train_classifier", "evaluate_real"]
+TARGETS += ["train@hot", "sample@hot", "train@cold", "sample@cold", "evaluate@hot", "evaluate@cold"]
+TARGETS += ["step_study@hot", "likelihood@hot", "figures", "report"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 RECIPIENTS = ["stage", "dvc", "group"]
 LIMIT = 600  # seconds for any one run
@@ -109,8 +120,10 @@ class Project:
     def saved(self, target: str) -> int:
         """Finished epochs, or batches, from which the next run can continue."""
         folder = self.folder / paths.RESUME
-        if target.startswith("sample"):
+        if target.startswith("sample@"):
             return len(list(folder.glob("sample-*/epoch_*.safetensors")))
+        if not target.startswith("train@"):
+            return 0
         states = list(folder.glob("train-*/state.safetensors"))
         return checkpoints.load(states[0])[1]["epoch"] if states else 0
 
@@ -182,13 +195,15 @@ def stage_process(dvc: subprocess.Popen[bytes]) -> psutil.Process | None:
 
 def continuation(target: str, output: str, saved: int) -> tuple[str, bool]:
     """How the next run began, and whether it used everything that was saved."""
+    if "takes the outputs of a finished run" in output:
+        return "took the finished outputs", True
     positions = re.findall(r"continues after (.*)", output)
-    if target.startswith("train"):
+    if target.startswith("train@"):
         after = int(positions[0].split()[1]) if positions else 0
-    elif target.startswith("sample"):
+    elif target.startswith("sample@"):
         after = sum(-(-int(text.split()[0]) // devices.BATCH_SIZE) for text in positions)
     else:
-        return "downloaded again", True
+        return "computed again", True
     return f"continued after {after}" if positions else "started again", after >= saved
 
 
