@@ -89,9 +89,16 @@ class FourierConv2d(nn.Conv2d):
         for name, matrix in matrices.items():
             self.register_buffer(name, matrix.float().contiguous(), persistent=False)
 
+    def train(self, mode: bool = True) -> FourierConv2d:
+        """Set training or evaluation mode. Fused optimisers change weights unnoticed, and a
+        captured step without calling `forward`, so the cached transform is not kept."""
+        self._cached = None
+        super().train(mode)
+        return self
+
     def _response(self) -> Tensor:
         """The kernel's transform, (period * columns, 2 * in channels, 2 * out channels); cached
-        for the steps of a sampler, until the weights change."""
+        for the steps of a sampler, until the weights or the mode change."""
         if torch.is_grad_enabled():
             self._cached = None
             return self._transform()

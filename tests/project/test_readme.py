@@ -41,6 +41,8 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
     "make clean": ("Makefile", "rm -rf $(VENV) scratch"),
     "make help": ("Makefile", "help:"),
     "DEVICE=cpu dvc repro": ("tests/project/test_dag.py", '"DEVICE": "cpu"'),
+    "COMPILE=0 dvc repro": ("tests/training/test_step.py", 'setenv("COMPILE", "0")'),
+    "python -m tools.checks.gpu": ("tests/tools/test_gpu_check.py", "gpu.main()"),
     "dvc repro": ("tests/project/test_dag.py", "def repro("),
     "dvc plots show": ("tests/reporting/test_report.py", "plots"),
     "dvc repro download": ("tools/train.sbatch", "dvc repro download"),

@@ -138,6 +138,26 @@ def test_validation_noise_is_the_same_for_all_epochs_and_all_models_of_a_kind(
     torch.testing.assert_close(noise[0], noise[1], rtol=0, atol=1e-3)
 
 
+def test_validation_follows_an_optimiser_that_changes_weights_between_two_validations(
+    images: Tensor,
+) -> None:
+    """As after captured steps, which do not call the network: a fused optimiser changes the weights
+    without a new version of them, by which a cached transform of a kernel would be known as old."""
+    torch.manual_seed(0)
+    trained = model(build_network({"kind": "cnn", "hidden": (8, 8)}))
+    parameters = list(trained.module.parameters())
+    optimizer = torch.optim.Adam(parameters, 1e-2, fused=True)
+    before = validate(trained, images, SETTINGS, 1)
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    fresh = model(build_network({"kind": "cnn", "hidden": (8, 8)}))
+    fresh.module.load_state_dict(trained.module.state_dict())
+    after = validate(trained, images, SETTINGS, 2)
+    assert after == validate(fresh, images, SETTINGS, 2)
+    assert after != before
+
+
 def test_loss_that_is_not_finite_ends_training(images: Tensor) -> None:
     network = Recorder()
     network.weight.data.fill_(math.inf)

@@ -1,10 +1,10 @@
 """Check training and sampling on a GPU, and time a training step: python -m tools.checks.gpu
 
-Needs neither dvc nor the network nor MNIST, and takes about two minutes. For every model of
-params.yaml the losses of captured steps are compared with those of plain steps on the same random
-images, and recorded images, where there are results, with the same images drawn again. Steps of the
-models whose degradation is Gaussian noise are compiled, and timed against the reference of
-tools.benchmarks.speed. Prints a table, and exits with code 1 if something disagrees.
+Needs neither dvc nor the network nor MNIST. For every model of params.yaml the losses of captured
+steps are compared with those of plain steps on the same random images, and recorded images, where
+there are results, with the same images drawn again. Steps of the models whose degradation is
+Gaussian noise are compiled, and timed against the reference of tools.benchmarks.speed. Prints a
+table, and exits with code 1 if something disagrees.
 """
 
 from __future__ import annotations
@@ -107,8 +107,9 @@ def check_losses(training: Training, compiled: bool) -> Row:
 
 
 def check_dropout(training: Training) -> Row:
-    """Replays of a captured step with dropout: another loss each time, the same for one seed."""
-    step, device = training.captured(dropout=True), training.setting.device
+    """Replays of a captured step with dropout: another loss each time, the same for one seed. It is
+    compiled, because a compiled network draws its masks in its own way."""
+    step, device = training.captured(dropout=True, compiled=True), training.setting.device
     x_0 = torch.zeros(training.batch_size, 1, SIDE, SIDE, device=device)
     t = torch.ones(training.batch_size, dtype=torch.long, device=device)
     values = []
