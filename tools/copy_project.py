@@ -34,7 +34,11 @@ QUICK = {
     "step_study.etas": (0.0, 1.0),
     "evaluation.splits": 2,
     "evaluation.reference": 500,
+    "evaluation.permutations": 3,
+    "evaluation.subsets": 2,
     "evaluation.bootstrap": 20,
+    "likelihood.images": 50,
+    "likelihood.steps": 3,
     "inception.use": "auto",
     "inception.reference": 50,
 }
