@@ -35,7 +35,11 @@ QUICK = {
     "step_study.clips": (False,),
     "evaluation.splits": 2,
     "evaluation.reference": 500,
+    "evaluation.permutations": 3,
+    "evaluation.subsets": 2,
     "evaluation.bootstrap": 20,
+    "likelihood.images": 50,
+    "likelihood.steps": 3,
     "inception.use": "auto",
     "inception.reference": 50,
 }

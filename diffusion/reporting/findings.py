@@ -54,7 +54,7 @@ def beyond(
     for model in (m for m in generating if m.name not in published):
         sentence = (
             f"{model.name} has an FID of {interval(model.scores, 'fid')}, "
-            f"{number(model.scores['fid'] / real['fid'], 2)} times that of real images, "
+            f"{number(model.scores['fid'] - real['fid'])} more than real images at the same N, "
             f"and an IS of {interval(model.scores, 'is')}"
         )
         if known:
@@ -123,16 +123,42 @@ def published_order(models: Iterable[ModelResults], published: PublishedModels) 
 
 
 def distance_from_real(best: ModelResults, real: Scores) -> str:
-    """The FID of a model as a multiple of that of real images."""
+    """The FID of a model minus that of real images at the same N, and both at infinite N."""
     if overlap(best.scores, real, "fid"):
         return (
             f"The FID of {best.name} cannot be distinguished from that of real images "
             f"({interval(real, 'fid')})."
         )
     return (
-        f"The FID of {best.name} is {number(best.scores['fid'] / real['fid'], 2)} times that of "
-        f"real images at the same N ({interval(real, 'fid')})."
+        f"The FID of {best.name} is {number(best.scores['fid'] - real['fid'])} more than that of "
+        f"real images at the same N ({interval(real, 'fid')}); extrapolated to infinite N it is "
+        f"{number(best.scores['fid_infinite'])}, that of real images "
+        f"{number(real['fid_infinite'])}."
     )
+
+
+def choice_of_checkpoint(models: Iterable[ModelResults]) -> Iterator[str]:
+    """What it costs, in FID, to take the smallest validation loss instead of the last epoch."""
+    same = []
+    for model in models:
+        last = next(c for c in model.checkpoints if "last" in c["roles"])
+        if last is model.best:
+            same.append(model.name)
+            continue
+        a, b = model.scores, main_scores(last)
+        cost = a["fid"] - b["fid"]
+        verb = "costs" if cost > 0 else "gains"
+        shown = ", which the intervals do not show" if overlap(a, b, "fid") else ""
+        yield (
+            f"For {model.name}, the smallest validation loss (epoch {model.best['epoch']}, FID "
+            f"{interval(a, 'fid')}) instead of the last epoch ({last['epoch']}, FID "
+            f"{interval(b, 'fid')}) {verb} {number(abs(cost))}{shown}."
+        )
+    if same:
+        yield (
+            f"The smallest validation loss of {names(same)} is that of the last epoch, so the "
+            "choice between them costs nothing."
+        )
 
 
 def over_training(model: ModelResults) -> str | None:
@@ -184,6 +210,10 @@ def samplers_compared(model: ModelResults) -> str:
     if "psnr" in naive:
         psnr = f"{number(naive['psnr'])} to {number(improved['psnr'])} dB"
         sentence += f" and changes PSNR from {psnr}"
+    if "ssim" in naive:
+        degraded = number(model.best["sets"]["degraded"]["ssim"])
+        ssim = f"{number(naive['ssim'])} to {number(improved['ssim'])}"
+        sentence += f", SSIM from {ssim} ({degraded} of the degraded images)"
     return sentence.removesuffix(",") + "."
 
 
@@ -210,12 +240,13 @@ def sampled_or_direct(model: ModelResults) -> str:
 
 def fewest_steps(model: ModelResults, timed: bool) -> str:
     """The setting of the step study with the fewest steps whose FID lies within the interval of the
-    model's own sampler, or below it. timed: with the measured time of sampling."""
-    own, sampler = model.scores, model.best["sampler"]
+    model's own sampler, or below it. All compare with validation images. timed: with the measured
+    time of sampling."""
+    own, sampler, key = model.scores, model.best["sampler"], "validation_fid"
     own_steps = sampler.get("steps", model.design.degradation.T)
-    reference = f"its own sampler in {own_steps} steps, {interval(own, 'fid')}"
+    reference = f"its own sampler in {own_steps} steps, {interval(own, key)}"
     studied = zip(model.step_study, model.study_seconds, strict=True)
-    enough = [(e, seconds) for e, seconds in studied if e["fid"] <= bounds(own, "fid")[1]]
+    enough = [(e, seconds) for e, seconds in studied if e["fid"] <= bounds(own, key)[1]]
     if not enough:
         return f"{model.name}: no setting of the study reaches the FID of {reference}."
     entry, seconds = min(enough, key=lambda each: (each[0]["steps"], each[0]["fid"]))
@@ -229,10 +260,10 @@ def fewest_steps(model: ModelResults, timed: bool) -> str:
 
 
 def memorisation(models: Iterable[ModelResults], real: Scores) -> str:
-    """Whether images are nearer to the training images than held-out images are."""
+    """Whether images are nearer to the training images than validation images are."""
     key = "nearest_training_distance"
     nearer = [m.name for m in models if m.scores[key] < real[key]]
-    than_real = f"than held-out images are ({number(real[key])})"
+    than_real = f"than validation images are ({number(real[key])})"
     if not nearer:
         return f"On average, the images of no model are nearer to the training images {than_real}."
     return (

@@ -15,14 +15,17 @@ HEADLINE = (
     "is_published_definition",
     "is_published_definition_std",
     "fid",
+    "fid_infinite",
+    "validation_fid",
     "inception_fid",
     "kid",
-    "kid_std",
     "precision",
     "recall",
     "density",
     "coverage",
     "class_distance",
+    "zeros",
+    "components",
     "nearest_training_distance",
 )
 RESTORATION = ("psnr", "ssim", "rmse", "is", "fid")  # of each set of a model that restores
@@ -32,7 +35,8 @@ def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dic
     """<model>.<metric> of the best checkpoint, `real` at the same N, and `classifier`.
 
     A model that restores also has <model>.restoration.<set>.<metric>: of each sampler, of one
-    step, of the median filter, and of the degraded images themselves.
+    step, of the median filter, and of the degraded images themselves. A categorical model has
+    <model>.likelihood.<code>, in bits a pixel.
     """
     entries: dict[str, Any] = {
         "classifier": {"accuracy": accuracy},
@@ -44,6 +48,8 @@ def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dic
             "validation_loss": min(row["validation_loss"] for row in model.history),
         }
         entry |= select(model.scores, HEADLINE)
+        if model.likelihood:
+            entry["likelihood"] = model.likelihood
         if model.restores:
             entry["restoration"] = {
                 key: select(scores, RESTORATION) for key, scores in model.best["sets"].items()

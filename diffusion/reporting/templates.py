@@ -21,6 +21,7 @@ FILTERS = {
 }
 GLOBALS = {
     "interval": formatting.interval,
+    "choice_of_checkpoint": findings.choice_of_checkpoint,
     "collapse": findings.collapse,
     "fewest_steps": findings.fewest_steps,
     "sampled_or_direct": findings.sampled_or_direct,

@@ -75,7 +75,7 @@ class Categorical(Section):
 class Cold(Section):
     """Algorithm 4 and Algorithm 2 of Bansal et al., for any other cold process.
 
-    Both start from the same degraded images. start: these are held-out images (`validation`),
+    Both start from the same degraded images. start: these are validation images (`validation`),
     images that the model was trained on (`train`), or, for impulse noise only, `noise`: every
     pixel is replaced by an impulse, so that nothing of an image is left.
     main_set: the images of Algorithm 4, the sampler of the published report.

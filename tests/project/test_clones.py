@@ -156,7 +156,9 @@ def test_removed_and_renamed_models_leave_nothing_here_and_in_a_clone(
     models = load(complete.folder / "params.yaml")["models"]
     complete.set_models({"renamed": models["model4"]})
     ran = complete.repro()
-    new = {f"{stage}@renamed" for stage in ("train", "sample", "evaluate", "step_study")}
+    new = {
+        f"{stage}@renamed" for stage in ("train", "sample", "evaluate", "step_study", "likelihood")
+    }
     assert ran == {"check_params", "figures", "report"} | new
     assert "up to date" in complete.run("dvc status")
     complete.run(

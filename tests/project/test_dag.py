@@ -350,6 +350,7 @@ def of_each(*stages: str) -> set[str]:
     ("old", "new", "expected"),
     [
         ("bootstrap: 3", "bootstrap: 4", of_each("evaluate", "step_study") | {"evaluate_real"}),
+        ("likelihood:\n  images: 6", "likelihood:\n  images: 7", of_each("likelihood")),
         ("dropout: 0.15", "dropout: 0.2", {"train@model4", "figures"}),
         ("images: 512", "images: 513", {"train_classifier"}),
         ("use: 'off'", "use: auto", {"download_inception"}),
@@ -358,7 +359,7 @@ def of_each(*stages: str) -> set[str]:
         (
             "precision: auto",
             "precision: float32",
-            of_each("train", "sample", "step_study") | {"train_classifier"},
+            of_each("train", "sample", "step_study", "likelihood") | {"train_classifier"},
         ),
         ("epochs: 2", "epochs: 3", of_each("train")),
         ("kind: ancestral", "kind: ddim\n      steps: 2", {"sample@model2", "figures"}),
@@ -382,6 +383,7 @@ EDITS = {
     "diffusion/sampling/samplers.py": of_each("sample", "step_study"),
     "diffusion/sampling/params.py": of_each("sample", "step_study"),
     "diffusion/training/loop.py": of_each("train"),
+    "diffusion/likelihood/bits.py": of_each("likelihood"),
     "diffusion/metrics/restoration.py": of_each("evaluate", "step_study") | {"evaluate_real"},
     "diffusion/downloads/mnist.py": {"download", "download_inception"},
     "stages/train.py": of_each("train"),

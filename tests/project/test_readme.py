@@ -53,6 +53,8 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "tests/tools/test_benchmarks.py",
         "published_losses.main()",
     ),
+    "python -m tools.checks.recompute": ("tests/metrics/test_independent.py", "again.row("),
+    "python -m tools.benchmarks.coverage": ("tests/metrics/test_intervals.py", ".coverage("),
     "sbatch tools/train.sbatch model1": ("tests/project/test_readme.py", 'run("sbatch'),
     "dvc exp show": ("tests/project/test_readme.py", '"exp show --json"'),
     "dvc exp push origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp push'),
@@ -242,6 +244,10 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     digit = mnist.images("train", shell.folder / "data/mnist_idx")[0, 0].numpy()
     Image.fromarray(digit).save(shell.folder / "digit.png")
     assert "restored.png: degraded, one step, naive, improved" in run("python -m tools.restore")
+    (samples,) = (shell.folder / "results/samples/model1").glob("epoch_002.npz")
+    shutil.copy(samples, shell.folder / "samples.npz")
+    assert "| fid_infinite |" in run("python -m tools.score")
+    (shell.folder / "samples.npz").unlink()
     assert "dvc repro sample@MODEL" in run("python -m stages.sample")
 
     # Change a hyperparameter.

@@ -26,7 +26,12 @@ MAIN = {"gaussian": "ancestral", "impulse": "naive", "salt": "naive", "levels": 
 def scored(value: float, half: float) -> dict[str, float]:
     """Scores with this FID, and an inception score that is better if FID is lower."""
     ends = {f"{key}_{side}": half for key in ("fid", "is") for side in ("below", "above")}
-    return {"fid": value, "is": 10 - value / 20, "nearest_training_distance": 5.0} | ends
+    return {
+        "fid": value,
+        "fid_infinite": value - 0.5,
+        "is": 10 - value / 20,
+        "nearest_training_distance": 5.0,
+    } | ends
 
 
 def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> ModelResults:
@@ -96,7 +101,10 @@ def test_the_published_order_is_compared_where_it_is_known() -> None:
 
 def test_distance_from_real_images() -> None:
     real = scored(2.0, 0.5)
-    assert "is 10 times that of real" in findings.distance_from_real(model("a", 20.0), real)
+    assert findings.distance_from_real(model("a", 20.0), real) == (
+        "The FID of a is 18 more than that of real images at the same N (2 [1.5, 2.5]); "
+        "extrapolated to infinite N it is 19.5, that of real images 1.5."
+    )
     assert "cannot be distinguished from" in findings.distance_from_real(model("a", 3.0), real)
 
 
@@ -111,6 +119,36 @@ def test_the_course_of_training(first: float, last: float, verb: str) -> None:
     early |= {"epoch": 2, "sets": {"ancestral": scored(first, 1.0)}}
     trained.checkpoints.insert(0, early)
     assert f"From epoch 2 to 9, the FID of a {verb}" in findings.over_training(trained)
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (10.0, "instead of the last epoch (12, FID 10 [9, 11]) costs 20."),
+        (50.0, "instead of the last epoch (12, FID 50 [49, 51]) gains 20."),
+        (29.0, "costs 1, which the intervals do not show."),
+    ],
+)
+def test_the_cost_of_the_smallest_validation_loss_is_stated(last: float, words: str) -> None:
+    chosen, other = model("a", 30.0), model("b", 5.0)
+    chosen.best["roles"] = ["best"]
+    chosen.checkpoints.append(
+        chosen.best | {"epoch": 12, "roles": ["last"], "sets": {"ancestral": scored(last, 1.0)}}
+    )
+    first, second = findings.choice_of_checkpoint([chosen, other])
+    assert first.startswith("For a, the smallest validation loss (epoch 9, FID 30 [29, 31]) ")
+    assert first.endswith(words)
+    assert second.startswith("The smallest validation loss of b is that of the last epoch")
+
+
+def test_ssim_of_the_samplers_is_compared_with_the_degraded_images() -> None:
+    restoring = model("model3", 80.0, kind="impulse")
+    for name, ssim in (("naive", 0.13), ("improved", 0.9)):
+        restoring.best["sets"][name]["ssim"] = ssim
+    restoring.best["sets"]["degraded"] = {"ssim": 0.27}
+    assert findings.samplers_compared(restoring).endswith(
+        "dB, SSIM from 0.13 to 0.9 (0.27 of the degraded images)."
+    )
 
 
 def test_the_share_of_the_most_frequent_digit_is_counted() -> None:
@@ -166,8 +204,9 @@ def test_models_that_are_not_published_are_compared_with_the_best_published_one(
     compute = {"model1": 10.0, "model2": 200.0, "new": 25.0}
     published: dict[str, dict] = {"model1": {}, "model2": {}}
     assert list(findings.beyond(models, scored(2.0, 0.5), compute, published)) == [
-        "new has an FID of 4 [3, 5], 2 times that of real images, and an IS of 9.8 [8.8, 10.8], "
-        "with 12.5 % of the training multiply-adds of model2 (FID 20 [19, 21], IS 9 [8, 10])."
+        "new has an FID of 4 [3, 5], 2 more than real images at the same N, and an IS of 9.8 "
+        "[8.8, 10.8], with 12.5 % of the training multiply-adds of model2 (FID 20 [19, 21], "
+        "IS 9 [8, 10])."
     ]
     (alone,) = findings.beyond([model("new", 4.0)], scored(2.0, 0.5), compute, published)
     assert alone.endswith("and an IS of 9.8 [8.8, 10.8].")

@@ -23,6 +23,7 @@ from stages import (
     evaluate,
     evaluate_real,
     figures,
+    likelihood,
     report,
     sample,
     step_study,
@@ -73,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in (train_classifier, evaluate_real):
         run_stage(folder, stage, **OVERRIDES)
     for name in MODELS:
-        for stage in (train, sample, evaluate, step_study):
+        for stage in (train, sample, evaluate, step_study, likelihood):
             run_stage(folder, stage, name, **OVERRIDES)
     for stage in (figures, report):
         run_stage(folder, stage, **OVERRIDES)
@@ -175,14 +176,34 @@ def test_the_summary_describes_the_sampler_of_each_model(text: str) -> None:
     summary = text[text.index("## Summary") : text.index("## Hot")]
     assert re.findall(r"^- (\*\*.*)\.$", summary, flags=re.M) == [
         "**model2** generates images from Gaussian noise with the ancestral sampler",
-        "**model4** restores held-out images in which 50 % of the pixels survive, with the naive "
+        "**model4** restores validation images in which 50 % of the pixels survive, with the naive "
         "sampler (Algorithm 4)",
         "**model5** generates images from Gaussian noise with the ancestral sampler",
         "**drawn** generates images from salt-and-pepper noise alone by categorical draws of grey "
         "levels, in 4 steps with η = 0.0",
         "**mean** starts from salt-and-pepper noise alone and uses the naive sampler (Algorithm 4)",
-        "**blurred** restores held-out images after blur, with the naive sampler (Algorithm 4)",
+        "**blurred** restores validation images after blur, with the naive sampler (Algorithm 4)",
     ]
+
+
+def test_a_restoration_of_validation_images_has_no_validation_fid(folder: Path, text: str) -> None:
+    scores = json.loads((folder / "report/scores.json").read_text())
+    assert "validation_fid" in scores["model2"]
+    assert "validation_fid" not in scores["model4"]
+    (row,) = re.findall(r"^\| model4 \| 1 \|.*", text, re.MULTILINE)
+    assert row.split(" | ")[4] == "–"
+
+
+def test_the_likelihood_of_categorical_models_is_shown_beside_simple_codes(
+    folder: Path, text: str
+) -> None:
+    found = json.loads((folder / "report/scores.json").read_text())["drawn"]["likelihood"]
+    assert 0 < found["bits"] < 8
+    assert found["images"] == TINY["likelihood.images"]
+    table = text.partition("**Likelihood.**")[2].partition("\n\n|")[2].partition("\n\n")[0]
+    (row,) = re.findall(r"^\| drawn \| .*", table, re.MULTILINE)
+    for key in ("bits", "independent_pixels", "lzma"):
+        assert f" {found[key]:.3g}" in row
 
 
 def test_the_budget_of_models_with_their_own_epochs_is_stated(folder: Path) -> None:

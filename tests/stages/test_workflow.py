@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TINY, prepare, run_stage, write_random_inception
+import torch
+from conftest import ROOT, TINY, prepare, run_stage, write_random_inception
 
+from diffusion.classifier.network import Classifier
+from diffusion.data import mnist
+from diffusion.data.params import DataParams
+from diffusion.metrics.scorer import VALIDATION_FEATURES
 from diffusion.runtime import checkpoints, paths
+from diffusion.runtime.params import read
 from stages import (
     evaluate,
     evaluate_real,
     figures,
+    likelihood,
     report,
     sample,
     step_study,
@@ -25,6 +32,7 @@ from stages import (
 MODELS = copy.deepcopy(TINY["models"])
 MODELS["model2"]["sampler"] = {"kind": "ddim", "steps": 3, "eta": 0.5}
 MODELS["model4"]["sampler"] = {"kind": "cold", "start": "noise"}
+DATA = read("data", DataParams, ROOT / paths.PARAMS)
 SETTINGS = {
     "models": MODELS,
     "inception.reference": 6,
@@ -47,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_random_inception(folder / paths.INCEPTION_WEIGHTS)
     run_stage(folder, evaluate_real, **SETTINGS)
     for name in MODELS:
-        for stage in (train, sample, evaluate, step_study):
+        for stage in (train, sample, evaluate, step_study, likelihood):
             run_stage(folder, stage, name, **SETTINGS)
     for stage in (figures, report):
         run_stage(folder, stage, **SETTINGS)
@@ -86,7 +94,8 @@ def test_scores_have_the_main_set_of_the_sampler_of_the_model(
 
 
 def test_step_study_scores_the_images_of_the_stage_sample(folder: Path) -> None:
-    """The same noise, steps and eta give the same images, hence the same scores."""
+    """The same noise, steps and eta give the same images, hence the same scores, but for those that
+    compare with real images: here with validation images."""
     study = read_json(folder / paths.STEP_STUDY / "model2.json")
     assert [(entry["steps"], entry["eta"]) for entry in study] == [
         (2, 0.0),
@@ -99,13 +108,37 @@ def test_step_study_scores_the_images_of_the_stage_sample(folder: Path) -> None:
         for entry in read_json(folder / paths.SCORES / "model2/scores.json")
         if "best" in entry["roles"]
     ]
-    shared = {"is", "is_below", "is_above", "fid", "fid_below", "fid_above", "kid", "images"}
+    shared = {"is", "is_below", "is_above", "zeros", "components", "images"}
     assert {key: study[3][key] for key in shared} == {key: best[key] for key in shared}
+    for key in ("fid", "fid_below", "fid_infinite"):
+        assert study[3][key] == pytest.approx(best[f"validation_{key}"])
+    assert study[3]["fid"] != pytest.approx(best["fid"])
     assert study[2]["fid"] != study[3]["fid"]
     assert read_json(folder / paths.STEP_STUDY / "model4.json") == []
     seconds = read_json(folder / paths.STUDY_TIMES / "model2.json")["seconds"]
     assert len(seconds) == len(study)
     assert all(second >= 0 for second in seconds)
+
+
+def test_validation_features_are_of_held_out_images(folder: Path) -> None:
+    classifier = Classifier.load(folder / paths.CLASSIFIER_WEIGHTS)
+    images = mnist.images("train", folder / paths.MNIST)
+    held_out = mnist.split(60_000, DATA).held_out[:200]
+    recorded, _ = checkpoints.load(folder / VALIDATION_FEATURES)
+    torch.testing.assert_close(recorded["features"], classifier.classify(images[held_out]).features)
+    assert recorded["frequencies"].sum().item() == pytest.approx(1)
+    assert not set(held_out.tolist()) & set(mnist.split(60_000, DATA).train.tolist())
+
+
+def test_images_that_start_from_noise_have_a_validation_fid(folder: Path) -> None:
+    for name, key in (("model2", "ddim"), ("model4", "naive")):
+        for entry in read_json(folder / paths.SCORES / name / "scores.json"):
+            assert entry["sets"][key]["validation_fid"] > 0
+
+
+def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
+    for name in MODELS:
+        assert read_json(folder / paths.RESULTS / f"likelihood/{name}.json") == {}
 
 
 def test_metrics_are_headline_scores_of_the_best_checkpoint(folder: Path) -> None:

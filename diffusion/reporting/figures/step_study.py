@@ -15,6 +15,7 @@ from diffusion.reporting.results import ModelResults, Scores, with_interval
 from diffusion.reporting.style import REAL, Gallery, set_scale
 
 SCORES = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
+OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores
 MARKERS = "os^Dv"  # of eta
 LEGEND_COLUMNS = 4
 
@@ -56,8 +57,9 @@ def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Fi
 
 
 def draw_own_sampler(axis: Axes, scores: Scores, key: str) -> None:
-    """The score of the model's own sampler as a line, its interval as a band."""
-    (value,), ((below,), (above,)) = with_interval([scores], key)
+    """The score of the model's own sampler as a line, its interval as a band. FID is that against
+    validation images, as in the study."""
+    (value,), ((below,), (above,)) = with_interval([scores], OWN.get(key, key))
     axis.axhspan(value - below, value + above, color=REAL, alpha=0.2, lw=0)
     axis.axhline(value, color=REAL, ls=":", label="the model's own sampler")
 

@@ -1,0 +1,145 @@
+"""Recompute every number of the summary of report/report.md with independent code:
+
+python -m tools.checks.recompute
+
+Features and logits are computed by the classifier from the recorded images; the scores by
+`tools.checks.independent`, which shares nothing with `diffusion.metrics` but the random
+permutations and resamples. Exits with code 1 if a printed number does not agree to its last digit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+
+from diffusion import image_sets
+from diffusion.classifier.network import Classifier
+from diffusion.data import mnist
+from diffusion.params import Params
+from diffusion.runtime import cli, paths
+from diffusion.runtime.errors import UserError, run
+from diffusion.runtime.files import read_csv
+from diffusion.runtime.params import load, validate
+from diffusion.runtime.rng import generator
+from tools.checks import independent
+
+DIGITS = {"": 3, "± ": 2}  # of a number in the report, and of a deviation
+Printed = tuple[str, str]  # what is before a number, and the number
+
+
+class Recomputation:
+    """The numbers of a row of the summary, in the order in which they are printed.
+
+    They are those of the set of images, by the classifier of results/.
+    """
+
+    def __init__(self, params: Params) -> None:
+        self.settings, self.classifier = params.evaluation, Classifier.load()
+        test = mnist.images("test")[: params.evaluation.reference]
+        self.reference = self.outputs(test)[0]
+        labels = mnist.labels("test").numpy()
+        self.frequencies = np.bincount(labels, minlength=10) / len(labels)
+        images = mnist.images("train")
+        split = mnist.split(len(images), params.data)
+        self.training = images[split.train, 0].numpy()
+        self.validation = images[split.held_out[: params.sampling.images]]
+
+    def outputs(self, images: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """The features and logits of images, (N, 128) and (N, 10)."""
+        outputs = self.classifier.classify(images)
+        return outputs.features.double().numpy(), outputs.logits.double().numpy()
+
+    def orders(self, score: str, count: int, size: int) -> list[np.ndarray]:
+        """`count` permutations of `size` things, as the score draws them."""
+        g = generator("cpu", self.settings.seed, "scores", score)
+        return [torch.randperm(size, generator=g).numpy() for _ in range(count)]
+
+    def row(self, images: torch.Tensor) -> Iterator[float]:
+        """The numbers of both tables for images, (N, 1, 28, 28) uint8, without the first two."""
+        chosen, real, n = self.settings, self.reference, len(images)
+        features, logits = self.outputs(images)
+        orders = self.orders("is", chosen.permutations, n)
+        yield from with_ends(*independent.inception(logits, chosen.splits, orders))
+        g = generator("cpu", chosen.seed, "scores", "fid")
+        draws = [torch.randint(n, (n,), generator=g).numpy() for _ in range(chosen.bootstrap)]
+        half = independent.frechet_half_width(real, features, draws)
+        yield from with_ends(independent.frechet(real, features), half)
+        orders = self.orders("infinite", chosen.subsets, n)
+        yield independent.frechet_infinite(real, features, orders)
+        yield from with_ends(*independent.kernel(real, features))
+        g = generator("cpu", chosen.seed, "scores", "manifolds")
+        subsets = []
+        for _ in range(chosen.subsets):
+            subsets.append(torch.randperm(len(real), generator=g).numpy())
+            torch.randperm(n, generator=g)  # of the generated images, all of which are taken
+        k = min(chosen.neighbours, n - 1, len(real) - 1)
+        for mean, deviation in independent.manifolds(real, features, k, subsets).values():
+            yield from (mean, deviation)
+        levels = images[:, 0].numpy()
+        yield from independent.pixels(levels)
+        yield independent.class_distance(logits, self.frequencies)
+        yield independent.nearest_distance(levels, self.training)
+
+    def rows(self, names: Iterable[str]) -> Iterator[tuple[str, list[float]]]:
+        """Every row of the summary: of real images, and of the best checkpoint of each model."""
+        yield "real", list(self.row(self.validation))
+        for name in names:
+            history = read_csv(paths.history(name))
+            best = min(history, key=lambda row: float(row["validation_loss"]))
+            epoch = int(float(best["epoch"]))
+            sets, description = image_sets.load(paths.samples(name, epoch))
+            scores = self.row(sets[description["main"]])
+            yield name, [epoch, float(best["validation_loss"]), *scores]
+
+
+def with_ends(score: float, half: float) -> tuple[float, float, float]:
+    """A score and the ends of its interval."""
+    return score, score - half, score + half
+
+
+def printed(report: str) -> dict[str, list[Printed]]:
+    """By row: the numbers of both tables of the summary."""
+    summary = report.partition("\n## Summary")[2].partition("\n## ")[0]
+    found: dict[str, list[Printed]] = {}
+    tables = re.findall(r"((?:^\|.*\n)+)", summary, re.MULTILINE)[1:3]
+    for line in "".join(tables).splitlines():
+        name, _, cells = line.strip("| ").partition(" | ")
+        if not line.startswith(("| |", "|---")):
+            found.setdefault(name, []).extend(re.findall(r"(± |)(-?\d[\d.]*(?:e-?\d+)?)", cells))
+    return found
+
+
+def agrees(found: Printed, value: float) -> bool:
+    """Whether a number is printed to its digits."""
+    before, text = found
+    size = math.floor(math.log10(abs(value))) if value else 0
+    unit = 10.0 ** (size - DIGITS[before] + 1)
+    return abs(float(text) - value) <= 0.5001 * unit  # a 5 can be rounded to both sides
+
+
+def main() -> None:
+    cli.no_arguments("tools.checks.recompute", __doc__)
+    params = validate(load(), Params)
+    shown = printed((paths.REPORT / "report.md").read_text(encoding="utf-8"))
+    wrong = []
+    for name, values in Recomputation(params).rows(params.models):
+        texts = shown.get(name, [])
+        differing = [
+            f"{found[1]} is {value:.5g}"
+            for found, value in zip(texts, values, strict=False)
+            if not agrees(found, value)
+        ]
+        if len(texts) != len(values):
+            differing.append(f"{len(texts)} numbers are {len(values)}")
+        print(f"{name}: {len(values) - len(differing)} of {len(values)} numbers agree", flush=True)
+        wrong += [f"{name}: {words}" for words in differing]
+    if wrong:
+        raise UserError("; ".join(wrong))
+
+
+if __name__ == "__main__":
+    run(main)
