@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import linear_regression
+
 import torch
 from torch import Tensor
 
@@ -67,19 +69,19 @@ class Frechet:
         """FID extrapolated to infinitely many images (Chong and Forsyth 2020).
 
         Its bias is linear in 1 / N. The images are divided at random, `repeats` times, into 1 to
-        PARTS sets; the intercept of a line through the mean FIDs, over 1 / N, is returned. N should
-        exceed PARTS times D. The extrapolation adds no variance: the interval is that of FID.
+        PARTS sets; the intercept of a line through the mean FIDs over the number of sets is
+        returned. N should exceed PARTS times D. The extrapolation hardly adds variance, so its
+        interval is as long as that of FID.
         """
         count = len(generated)
-        parts = torch.arange(1, min(PARTS, count // 2) + 1)
-        means = torch.zeros(len(parts), dtype=torch.float64)
+        parts = range(1, min(PARTS, count // 2) + 1)
+        means = [0.0 for _ in parts]
         for _ in range(repeats):
             shuffled = generated[torch.randperm(count, generator=g)]
-            for k, part in enumerate(parts.tolist()):
+            for k, part in enumerate(parts):
                 found = [self(subset) for subset in shuffled.tensor_split(part)]
                 means[k] += sum(found) / part / repeats
-        line = torch.stack([torch.ones_like(means), parts / count], 1)
-        return torch.linalg.lstsq(line, means[:, None]).solution[0].item()
+        return linear_regression(parts, means).intercept
 
 
 def _statistics(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -46,7 +46,7 @@ OTHERS = 48_000  # images among which the scores find the nearest
 DDIM_STEPS = (50, 25)
 MATRIX_SIDE = 2048
 COPIED = 2**28  # bytes
-STAGES = ("train", "sample", "evaluate", "step_study")
+STAGES = ("train", "sample", "evaluate", "step_study", "likelihood")
 
 
 @dataclass(frozen=True)
