@@ -23,9 +23,8 @@ from diffusion.runtime.pixels import SIDE
 from diffusion.training.loss import loss
 
 COMPILE = "COMPILE"  # environment variable: 0 runs every operation by itself, on CUDA too
-MIN_COMPILED_STEPS = (
-    5000  # of a training; compiling takes 10 to 25 s, more than a shorter one gains
-)
+# Of a training: compiling takes 10 to 25 s, which is more than a shorter training gains.
+MIN_COMPILED_STEPS = 5000
 WARM_UP = 3  # runs before the capture, in which libraries allocate and select their kernels
 
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]  # a function -> its replay
