@@ -60,8 +60,7 @@ def _levels(path: Path, picture: Image.Image) -> np.ndarray:
     width, height = picture.size
     if (width, height) != (SIDE, SIDE):
         raise UserError(
-            f"{path} has {width} x {height} pixels, must have {SIDE} x {SIDE}: "
-            "resize it first, because resizing would change the noise"
+            f"{path} has {width} x {height} pixels, must have {SIDE} x {SIDE}: resize it first"
         )
     frames = getattr(picture, "n_frames", 1)
     if frames > 1:

@@ -70,11 +70,7 @@ def read_folder(folder: Path) -> Tensor:
     files = sorted(folder.glob("*.png"))
     if not files:
         raise UserError(f"{folder} has no .png pictures")
-    levels = [pictures.levels(path) for path in files]
-    wrong = [path for path, x in zip(files, levels, strict=True) if x.shape != (SIDE, SIDE)]
-    if wrong:
-        raise UserError(f"{wrong[0]} must have {SIDE} x {SIDE} pixels")
-    return check(folder, np.stack(levels))
+    return check(folder, np.stack([pictures.levels(path) for path in files]))
 
 
 def check(path: Path, array: np.ndarray) -> Tensor:

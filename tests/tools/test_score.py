@@ -128,7 +128,7 @@ def test_wrong_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     assert score.load(tmp_path / "two.npz", "b").shape == (9, 1, 28, 28)
     refused(tmp_path, f"{tmp_path} has no .png pictures")
     Image.new("L", (28, 30)).save(tmp_path / "tall.png")
-    refused(tmp_path, "tall.png must have 28 x 28 pixels")
+    refused(tmp_path, "tall.png has 28 x 30 pixels, must have 28 x 28")
     (tmp_path / "tall.png").write_text("no picture")
     refused(tmp_path, "tall.png is not a picture that Pillow can read")
 
