@@ -81,7 +81,7 @@ def test_subtracting_the_gaussian_noise_leaves_the_scaled_image(
     assert torch.equal(process.degrade(x_0, eps, 0), x_0)
 
 
-@given(rising(0.999), rising(0.5), STEPS)
+@given(rising(0.04), rising(0.5), STEPS)  # with 2000 steps, alpha_bar stays a float32
 def test_valid_degradations_are_built(
     beta: tuple[float, float], rho: tuple[float, float], T: int
 ) -> None:
