@@ -57,7 +57,7 @@ ready: $(STAMP)
 	@python -m tools.mend_dvc
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
-	pytest -n 2 --dist loadfile $(PYTEST)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
 	ruff check .
