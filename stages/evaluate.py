@@ -18,7 +18,7 @@ from diffusion.data.params import DataParams
 from diffusion.metrics.generation import nearest
 from diffusion.metrics.params import EvaluationParams
 from diffusion.metrics.restoration import median_filter, restoration_scores
-from diffusion.metrics.scorer import VALIDATION_FEATURES, Scorer, headline
+from diffusion.metrics.scorer import Scorer, headline
 from diffusion.runtime import cli, devices, files, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import read
@@ -99,7 +99,7 @@ def main() -> None:
     print(f"evaluate {name}: {devices.describe(device, torch.float32)}")
     scorer = Scorer.load(params, device, with_inception=True)
     images = mnist.images("train")
-    selection = Scorer.load(params, device, features=VALIDATION_FEATURES)
+    selection = Scorer.load(params, device, features=paths.REAL_VALIDATION)
     evaluation = Evaluation(scorer, selection, images, mnist.split(len(images), data).train)
 
     entries = []

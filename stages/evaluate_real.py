@@ -17,7 +17,7 @@ from diffusion.data.params import DataParams
 from diffusion.metrics.generation import nearest
 from diffusion.metrics.inception import find_inception
 from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import VALIDATION_FEATURES, Scorer, headline
+from diffusion.metrics.scorer import Scorer, headline
 from diffusion.runtime import checkpoints, cli, devices, files, paths
 from diffusion.runtime.errors import run
 from diffusion.runtime.params import Count, TestImages, read
@@ -55,7 +55,7 @@ def main() -> None:
     distance, _ = nearest(validation[:count], images[split.train])
     scores["nearest_training_distance"] = distance.mean().item()
     checkpoints.save(paths.REAL_FEATURES, real, {"images": len(real["features"])})
-    checkpoints.save(VALIDATION_FEATURES, selection, {"images": len(selection["features"])})
+    checkpoints.save(paths.REAL_VALIDATION, selection, {"images": len(selection["features"])})
     checkpoints.save(paths.REAL_INCEPTION, inception_features, {})
     files.write_json(paths.REAL_SCORES, scores)
     files.write_json(paths.REAL_METRICS, {"real": headline(scores)})

@@ -50,7 +50,7 @@ def main() -> None:
             "lzma": bits.compressed(levels),
         }
         print(f"likelihood {name}: {bound.bits:.3f} bits a pixel of {len(test)} test images")
-    files.write_json(paths.RESULTS / "likelihood" / f"{name}.json", entry)
+    files.write_json(paths.LIKELIHOOD / f"{name}.json", entry)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import torch
 
 from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import VALIDATION_FEATURES, Scorer
+from diffusion.metrics.scorer import Scorer
 from diffusion.models.model import DiffusionModel
 from diffusion.runtime import cli, devices, files, paths
 from diffusion.runtime.errors import run
@@ -50,7 +50,7 @@ def main() -> None:
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
     model = DiffusionModel.load(paths.weights(name), device)
-    scorer = Scorer.load(params, device, features=VALIDATION_FEATURES)
+    scorer = Scorer.load(params, device, features=paths.REAL_VALIDATION)
     print(f"step_study {name}: {devices.describe(device, dtype)}")
 
     chosen = [] if model.restores else list(settings(study, model.predicts))

@@ -124,7 +124,7 @@ def override(argument: str) -> tuple[str, Any]:
     key, equals, value = argument.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"'{argument}' must be KEY=VALUE")
-    return key, parse(value)
+    return key, parse(value, argument)
 
 
 def main() -> None:

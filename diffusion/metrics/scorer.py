@@ -23,9 +23,6 @@ from diffusion.runtime.rng import generator
 
 Scores = dict[str, float]
 
-# What is chosen by looking at scores is chosen against these real images, not the test images.
-VALIDATION_FEATURES = paths.REAL / "validation.safetensors"
-
 HEADLINE = ("fid", "is", "kid", "precision", "recall", "psnr", "ssim", "rmse")
 
 
@@ -60,7 +57,7 @@ class Scorer:
 
         params: by default the section `evaluation` of params.yaml. with_inception: also compute
         the FID in Inception features, if their weights are there. features: of test images, or
-        VALIDATION_FEATURES.
+        of validation images, by which steps, eta and clip are chosen.
         Raises UserError if a file is missing or damaged.
         """
         device = device or torch.device("cpu")

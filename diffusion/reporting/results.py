@@ -135,8 +135,9 @@ def _read_model(name: str, design: DesignParams) -> ModelResults:
         predictions=read_csv(scored / "predictions.csv"),
         step_study=read_json(paths.STEP_STUDY / f"{name}.json"),
         study_seconds=read_json(paths.STUDY_TIMES / f"{name}.json")["seconds"],
-        likelihood=read_json(paths.RESULTS / "likelihood" / f"{name}.json"),
+        likelihood=read_json(paths.LIKELIHOOD / f"{name}.json"),
     )
+    # What every figure reads must be there.
     _ = model.scores["fid"], model.column("validation_loss"), model.best_predictions[0]
     return model
 

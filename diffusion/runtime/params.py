@@ -47,8 +47,8 @@ class _Constructor(SafeConstructor):
 _Constructor.add_constructor("tag:yaml.org,2002:seq", _Constructor.construct_tuple)
 
 
-def parse(text: str) -> Any:
-    """A value in YAML 1.2 as plain dicts, tuples, numbers and strings.
+def parse(text: str, name: str = "the value") -> Any:
+    """A value in YAML 1.2 as plain dicts, tuples, numbers and strings; name: for messages.
 
     The parser is that of DVC, so a stage reads the values that `dvc exp run -S` writes and that
     `dvc params diff` shows. Raises UserError for text that is not YAML, or has a key twice.
@@ -63,25 +63,23 @@ def parse(text: str) -> Any:
         )
         line = error.problem_mark.line + 1
         raise UserError(
-            f"the key {bounded(key)} occurs twice in one block, again in line {line}"
+            f"{name}: the key {key} occurs twice in one block, again in line {line}"
         ) from None
     except RecursionError:
-        raise UserError("is not valid YAML: nested too deeply") from None
+        raise UserError(f"{name} is not valid YAML: nested too deeply") from None
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         # other errors than YAMLError: of a scalar with a wrong tag, such as !!int x
-        raise UserError(f"is not valid YAML: {bounded(error)}") from None
+        raise UserError(f"{name} is not valid YAML: {bounded(error)}") from None
 
 
 def load(path: Path = paths.PARAMS) -> dict[str, Any]:
     """The file as plain dicts, tuples, numbers and strings; not validated."""
     try:
-        values = parse(path.read_text(encoding="utf-8"))
+        values = parse(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise UserError(f"{path} not found: run from the repository's root") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text: byte {error.start} is not") from None
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} must be a mapping of sections, not {bounded(repr(values))}")
     return values

@@ -14,7 +14,6 @@ from conftest import ROOT, TINY, prepare, run_stage, write_random_inception
 from diffusion.classifier.network import Classifier
 from diffusion.data import mnist
 from diffusion.data.params import DataParams
-from diffusion.metrics.scorer import VALIDATION_FEATURES
 from diffusion.runtime import checkpoints, paths
 from diffusion.runtime.params import read
 from stages import (
@@ -124,7 +123,7 @@ def test_validation_features_are_of_held_out_images(folder: Path) -> None:
     classifier = Classifier.load(folder / paths.CLASSIFIER_WEIGHTS)
     images = mnist.images("train", folder / paths.MNIST)
     held_out = mnist.split(60_000, DATA).held_out[:200]
-    recorded, _ = checkpoints.load(folder / VALIDATION_FEATURES)
+    recorded, _ = checkpoints.load(folder / paths.REAL_VALIDATION)
     torch.testing.assert_close(recorded["features"], classifier.classify(images[held_out]).features)
     assert recorded["frequencies"].sum().item() == pytest.approx(1)
     assert not set(held_out.tolist()) & set(mnist.split(60_000, DATA).train.tolist())
