@@ -35,21 +35,23 @@ def posterior_divergence(
 ) -> Tensor:
     """KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) of each pixel in nats, (N, H, W).
 
-    level: x_0, (N, H, W) int64; x_t: (N, H, W) int64; probabilities: p(x_0 | x_t), (N, levels, H,
-    W). Both distributions are those of `samplers.sample_categorical`: a pixel that is salt or
-    pepper stays with probability r = rho_{t-1} / rho_t and is x_0 otherwise; every other pixel is
-    known. At t = 1, r is 0, and this is -log p(x_0 | x_1).
+    level: x_0, (N, H, W) int64; x_t: (N, 1, H, W) pixels; probabilities: p(x_0 | x_t), (N, levels,
+    H, W). Both distributions are those of `samplers.sample_categorical`: a pixel that may be noise
+    stays with probability r = rho_{t-1} / rho_t and is x_0 otherwise; every other pixel is known.
+    At t = 1, r is 0, and this is -log p(x_0 | x_1). With a known mask no level is x_t, and this is
+    -(1 - r) log p(x_0 | x_t) of a replaced pixel.
     """
     density = [0.0, *process.density.tolist()[1:]]
     r = density[t - 1] / density[t]
     log_p = probabilities.double().clamp(min=torch.finfo(torch.float32).tiny).log()
     log_of_x_0 = log_p.gather(1, level[:, None])[:, 0]
-    log_of_x_t = log_p.gather(1, x_t[:, None])[:, 0]
-    stays = (r + (1 - r) * log_of_x_t.exp()).log()  # log p(x_{t-1} = x_t | x_t)
+    seen = process.quantise(x_t)
+    p_of_x_t = log_p.gather(1, seen)[:, 0].exp()
+    p_of_x_t = p_of_x_t.where(process.dequantise(seen)[:, 0] == x_t[:, 0], 0)  # of no level: a mask
+    stays = (r + (1 - r) * p_of_x_t).log()  # log p(x_{t-1} = x_t | x_t)
     changed = -(1 - r) * log_of_x_0 + (r * (math.log(r) - stays) if r else 0)
-    divergence = torch.where(level == x_t, -stays, changed)
-    noisy = (x_t == 0) | (x_t == process.levels - 1)
-    return divergence.where(noisy, 0)
+    divergence = torch.where(process.dequantise(level) == x_t[:, 0], -stays, changed)
+    return divergence.where(process.may_be_noise(x_t)[:, 0], 0)
 
 
 @torch.inference_mode()
@@ -59,8 +61,7 @@ def variational_bound(
     """The variational bound of -log p(x_0) of images, (N, 1, H, W) pixels on the model's device.
 
     The sum over t = 1..T of `posterior_divergence` (Austin et al. 2021, equation 1; Sohl-Dickstein
-    et al. 2015). Its prior term is exactly 0, because x_T is half salt and half pepper whatever
-    x_0 is. The sum is estimated without bias from `evaluations` of its terms for each image, one
+    et al. 2015). Its prior term is exactly 0, because x_T does not depend on x_0. The sum is estimated without bias from `evaluations` of its terms for each image, one
     from each part of 1..T. Raises TypeError for a process without grey levels, and ValueError if
     a density below 0.5 leaves some of the image at T, so that the prior term is not 0, or if there
     are more evaluations than steps.
@@ -83,9 +84,7 @@ def variational_bound(
             for low, high in pairwise(edges):
                 t = int(torch.randint(low + 1, high + 1, (), generator=g))
                 x_t = process.degrade(images, process.draw_noise(images, g), t)
-                terms = posterior_divergence(
-                    process, level, process.quantise(x_t)[:, 0], model.predict(x_t, t), t
-                )
+                terms = posterior_divergence(process, level, x_t, model.predict(x_t, t), t)
                 total += (high - low) * terms.flatten(1).mean(1).cpu()
             totals.append(total / math.log(2))
             bar.advance()

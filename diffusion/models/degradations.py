@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeGuard
+from typing import Any, ClassVar, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -38,8 +38,18 @@ def per_image(values: Tensor, t: Tensor | int, like: Tensor) -> Tensor:
     return _on_device(values, like.dtype, like.device)[t].view(-1, 1, 1, 1)
 
 
+class ForwardProcess:
+    """What every process has. channels: of the input of the network."""
+
+    channels: ClassVar[int] = 1
+
+    def network_input(self, x_t: Tensor) -> Tensor:
+        """What the network sees of x_t, (N, channels, H, W)."""
+        return x_t
+
+
 @dataclass(frozen=True, eq=False)
-class Gaussian:
+class Gaussian(ForwardProcess):
     """Hot diffusion: Gaussian noise, equations 1-5."""
 
     alpha_bar: Tensor  # (T + 1,), float64; alpha_bar[0] = 1
@@ -74,7 +84,7 @@ class Gaussian:
         return signal + per_image(self.sqrt_one_minus_alpha_bar, t, x_0) * noise
 
 
-class ColdProcess:
+class ColdProcess(ForwardProcess):
     """A cold process: its only source of randomness is uniform noise, one array an image."""
 
     def draw_noise(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
@@ -125,6 +135,10 @@ class GreyImpulse(Impulse):
 
     levels: int = 16
 
+    def may_be_noise(self, x_t: Tensor) -> Tensor:
+        """Where a pixel may have been replaced: it is salt or pepper. Bool, as x_t."""
+        return (x_t == self.low) | (x_t == self.high)
+
     def quantise(self, x: Tensor) -> Tensor:
         """The nearest grey level of each pixel, 0 (pepper) .. levels - 1 (salt), int64."""
         share = (x - self.low) / (self.high - self.low)
@@ -137,6 +151,41 @@ class GreyImpulse(Impulse):
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """As equation 16, with x_0 rounded to its nearest grey level, also at t = 0."""
         return super().degrade(self.dequantise(self.quantise(x_0)).to(x_0.dtype), noise, t)
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedImpulse(GreyImpulse):
+    """The same noise with a known mask: absorbing diffusion (Austin et al. 2021, appendix A.2.2).
+
+    Salt and pepper are replaced by MASK, a value between the two middle levels, which no pixel of
+    an image has if the number of levels is even. The network gets the mask as a second channel.
+    """
+
+    MASK: ClassVar[float] = (LOW + HIGH) / 2
+    channels: ClassVar[int] = 2
+
+    def may_be_noise(self, x_t: Tensor) -> Tensor:
+        """Where a pixel has been replaced."""
+        return x_t == self.MASK
+
+    def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
+        """MASK where equation 16 has salt or pepper as noise, the grey level of x_0 elsewhere."""
+        threshold = per_image(self.threshold, t, x_0)
+        grey = self.dequantise(self.quantise(x_0)).to(x_0.dtype)
+        return grey.masked_fill((noise <= threshold) | (noise > 1 - threshold), self.MASK)
+
+    def network_input(self, x_t: Tensor) -> Tensor:
+        """x_t and the mask, 1 where a pixel was replaced: (N, 2, H, W)."""
+        return torch.cat([x_t, self.may_be_noise(x_t).to(x_t.dtype)], 1)
+
+    @cached_property
+    def bound_weight(self) -> Tensor:
+        """T (1 - rho_{t-1} / rho_t), (T + 1,): the weights of -log p(x_0 | x_t) of a replaced pixel
+        with which the mean over uniform t is the variational bound (`likelihood.bits`)."""
+        rho, weight = self.density.clone(), torch.zeros_like(self.density)
+        rho[0] = 0
+        weight[1:] = self.T * (1 - rho[:-1] / rho[1:])
+        return weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +289,9 @@ def build(block: dict[str, Any]) -> Process:
         rho_start, rho_end = block["rho"]
         density = cosine_density(rho_start, rho_end, T)
         levels = block.get("levels")
-        return GreyImpulse(density, levels=levels) if levels else Impulse(density)
+        if not levels:
+            return Impulse(density)
+        return (MaskedImpulse if block.get("known_mask") else GreyImpulse)(density, levels=levels)
     if kind == "blur":
         return Blur(torch.linspace(0, block["std"], T + 1, dtype=torch.float64))
     if kind == "pixelation":

@@ -43,9 +43,10 @@ class DiffusionModel:
     def build(cls, block: dict[str, Any]) -> DiffusionModel:
         """A model with random weights from the blocks `degradation` and `network`."""
         network, degradation = block["network"], block["degradation"]
+        process = degradations.build(degradation)
         return cls(
-            build_network(network, out_channels=degradation.get("levels") or 1),
-            degradations.build(degradation),
+            build_network(network, degradation.get("levels") or 1, process.channels),
+            process,
             network["predicts"],
             dict(block),
         )
@@ -108,8 +109,8 @@ class DiffusionModel:
         x_t: (N, 1, H, W); t: in 1..T.
         """
         process = self.process
-        scaled = torch.full((len(x_t),), t / process.T, device=x_t.device, dtype=x_t.dtype)
-        output = self.network(x_t, scaled).to(x_t.dtype)
+        steps = torch.full((len(x_t),), t / process.T, device=x_t.device, dtype=x_t.dtype)
+        output = self.network(process.network_input(x_t), steps).to(x_t.dtype)
         if isinstance(process, GreyImpulse):
             return output.softmax(1)
         if self.predicts == "eps" or not isinstance(process, Gaussian):
@@ -121,10 +122,12 @@ class DiffusionModel:
         return (x_t - signal * output) / noise
 
 
-def build_network(block: dict[str, Any], out_channels: int = 1) -> nn.Module:
+def build_network(
+    block: dict[str, Any], out_channels: int = 1, in_channels: int = 1
+) -> nn.Module:
     """The network of a `network` block of params.yaml. Raises ValueError for an unknown kind."""
     if block["kind"] == "unet":
-        return UNet(tuple(block["channels"]), out_channels)
+        return UNet(tuple(block["channels"]), out_channels, in_channels)
     if block["kind"] == "cnn":
         return Cnn(tuple(block["hidden"]), block.get("dropout", 0.0))
     raise ValueError(f"network.kind is {block['kind']!r}, must be 'cnn' or 'unet'")

@@ -37,6 +37,8 @@ Steps = Annotated[int, pydantic.Field(ge=2, le=10_000)]
 Density = Annotated[float, pydantic.Field(ge=0, le=0.5)]
 Width = Annotated[int, pydantic.Field(ge=1, le=1024)]
 Channels = Annotated[int, pydantic.Field(ge=8, le=1024, multiple_of=8)]
+# Absent from dumps unless it is true, so that a description without it stays as it is.
+Flag = Annotated[bool, pydantic.Field(exclude_if=lambda value: not value)]
 SMALLEST = 1.2e-38  # normal number in float32
 
 
@@ -82,12 +84,14 @@ class GaussianParams(Section):
 
 class ImpulseParams(Section):
     """Cold diffusion, equations 16-17: the density rises on a cosine from rho[0] to rho[1]; at
-    0.5 every pixel is replaced. levels: grey levels, for a categorical prediction."""
+    0.5 every pixel is replaced. levels: grey levels, for a categorical prediction. known_mask:
+    whether the network also sees which pixels are replaced."""
 
     kind: Literal["impulse"]
     rho: tuple[Density, Density]
     T: Steps
     levels: Annotated[int, pydantic.Field(ge=2, le=256)] | None = None
+    known_mask: Flag = False
 
     @pydantic.field_validator("rho")
     @classmethod
@@ -203,9 +207,19 @@ class DesignParams(Section):
                     f"degradation.levels is {levels}, must be absent unless "
                     "network.predicts is 'categorical'"
                 )
+            if degradation.known_mask:
+                raise ValueError(
+                    "degradation.known_mask is true, must be absent unless "
+                    "network.predicts is 'categorical'"
+                )
             return
         if not levels:
             raise ValueError("degradation.levels is missing: a categorical prediction needs it")
+        if degradation.known_mask and levels % 2:
+            raise ValueError(
+                f"degradation.levels is {levels}, must be even with known_mask: the value of a "
+                "replaced pixel is half-way between the two middle levels"
+            )
         if end < 0.5:
             raise ValueError(
                 f"degradation.rho ends at {end}, must end at 0.5 for a categorical prediction, "

@@ -86,16 +86,18 @@ class Upsample(nn.Module):
 
 
 class UNet(nn.Module):
-    """(N, 1, 28, 28) and t / T of shape (N,) -> (N, out_channels, 28, 28).
+    """(N, in_channels, 28, 28) and t / T of shape (N,) -> (N, out_channels, 28, 28).
 
     channels: at 28, 14 and 7 pixels; multiples of 8. Skip connections are added, not concatenated.
     """
 
-    def __init__(self, channels: tuple[int, int, int], out_channels: int = 1) -> None:
+    def __init__(
+        self, channels: tuple[int, int, int], out_channels: int = 1, in_channels: int = 1
+    ) -> None:
         super().__init__()
         fine, middle, coarse = channels
         self.time = TimeEmbedding()
-        self.conv_in = nn.Conv2d(1, fine, kernel_size=3, padding=1)
+        self.conv_in = nn.Conv2d(in_channels, fine, kernel_size=3, padding=1)
         self.down1 = ResidualBlock(fine, fine)
         self.downsample1 = nn.Conv2d(fine, middle, kernel_size=3, stride=2, padding=1)
         self.down2 = ResidualBlock(middle, middle)

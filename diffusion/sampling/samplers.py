@@ -162,13 +162,15 @@ def sample_categorical(
     is Algorithm 4 with a draw instead of the mean. If the prediction is right, a step keeps the
     distribution of x_s of each pixel alone, but not that of several pixels together: the pixels of
     one step are drawn independently of each other, which is nearly right only where few change.
+    With a known mask this is the posterior of ReMDM (Wang et al. 2025, equation 6), which masks a
+    known pixel again with probability rate * 2 rho_s.
     A rate of churn / steps degrades as few again whatever the number of steps, one of eta does not.
     """
     density = [0.0, *process.density.tolist()[1:]]
     x, path = x_T, subset_of_steps(process.T, sampler.steps)
     watch(process.T, x)
     for t, s in pairwise(path):
-        noisy = (x == process.low) | (x == process.high)
+        noisy = process.may_be_noise(x)
         level = draw_category(predict(x, t), uniform(x))
         x_0_hat = torch.where(noisy, process.dequantise(level).to(x.dtype), x)
         stays = noisy & (uniform(x) < density[s] / density[t])
