@@ -39,6 +39,7 @@ class ModelParams(DesignParams):
                 f"sampler.kind is '{self.sampler.kind}', must be {words} for "
                 f"{self.degradation.kind} degradation that predicts {self.network.predicts}"
             )
+        self._guidance_fits()
         if isinstance(self.sampler, Cold):
             if self.sampler.start == "noise" and self.degradation.kind != "impulse":
                 raise ValueError(
@@ -51,6 +52,17 @@ class ModelParams(DesignParams):
                 f"must not exceed degradation.T, {self.degradation.T}"
             )
         return self
+
+    def _guidance_fits(self) -> None:
+        guidance, dropout = getattr(self.sampler, "guidance", 1), self.training.label_dropout
+        if self.classes:
+            return
+        for key, value, absent in (
+            ("sampler.guidance", guidance, 1),
+            ("training.label_dropout", dropout, None),
+        ):
+            if value != absent:
+                raise ValueError(f"{key} is {value}, must be absent without network.classes")
 
 
 class Params(Section):
@@ -116,7 +128,7 @@ class Params(Section):
     def _step_study_fits(self) -> Params:
         for name, model in self.models.items():
             steps, T = max(self.step_study.steps), model.degradation.T
-            if model.sampler.kind != "cold" and steps > T:
+            if model.sampler.leaves_out_steps and steps > T:
                 raise ValueError(
                     f"step_study.steps contains {steps}, must not exceed T of {name}, {T}"
                 )

@@ -52,8 +52,10 @@ class Evaluation:
         self.training_images = images[training]
         self.rows: list[tuple[Any, ...]] = []
 
-    def score(self, sets: dict[str, Tensor], key: str, epoch: int) -> dict[str, float]:
-        """The scores of one set; none for the originals."""
+    def score(
+        self, sets: dict[str, Tensor], key: str, epoch: int, labels: list[int] | None
+    ) -> dict[str, float]:
+        """The scores of one set; none for the originals. labels: those that were asked for."""
         images = sets[key]
         scores: dict[str, float] = {}
         if "original" in sets and key != "original":
@@ -66,6 +68,9 @@ class Evaluation:
             if "original" not in sets:
                 chosen_by = self.selection.frechet_scores(outputs.features)
                 scores |= {f"validation_{name}": value for name, value in chosen_by.items()}
+            if labels is not None:
+                agrees = outputs.logits.argmax(1).cpu() == torch.tensor(labels)
+                scores["label_accuracy"] = agrees.double().mean().item()
             distance, index = nearest(images, self.training_images)
             scores["nearest_training_distance"] = distance.mean().item()
             for row in predictions(outputs.logits, self.training[index], distance):
@@ -79,7 +84,7 @@ class Evaluation:
         entry = {key: description[key] for key in ("epoch", "roles", "main", "sampler")}
         scores = {}
         for key in sets:
-            scores[key] = self.score(sets, key, entry["epoch"])
+            scores[key] = self.score(sets, key, entry["epoch"], description.get("labels"))
             bar.advance()
         if "original" in sets:
             filtered = median_filter(sets["degraded"])

@@ -1,7 +1,9 @@
 """Draw images from the checkpoints of one model: python -m stages.sample model1
 
-A Gaussian model generates from noise, by Algorithm 2 (`ancestral`) or DDIM (`ddim`).
+A Gaussian model generates from noise, by Algorithm 2 (`ancestral`) or DDIM (`ddim`); one with
+labels draws each digit in turn.
 A categorical model generates from pure salt and pepper, by draws of grey levels (`categorical`).
+A model of blur with noise generates from grey images (`inverse_dissipation`).
 Any other cold model restores degraded images (`cold`): of an image with an impulse density of
 0.25, half of the pixels are left. Both cold samplers, and a restoration in one step, start from
 the same degraded images.
@@ -14,6 +16,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from diffusion import image_sets
@@ -23,10 +26,10 @@ from diffusion.models.model import DiffusionModel
 from diffusion.runtime import checkpoints, cli, devices, distributed, launch, paths, resume
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import Precision, Seed, read
-from diffusion.runtime.pixels import to_pixels
+from diffusion.runtime.pixels import SIDE, to_pixels
 from diffusion.runtime.progress import Progress
 from diffusion.runtime.rng import CHUNK, Stream
-from diffusion.sampling.draw import Compute, DrawOptions, Sets, draw
+from diffusion.sampling.draw import Compute, DrawOptions, Sets, draw, labels_in_turn
 from diffusion.sampling.film import Film
 from diffusion.sampling.params import AnySampler, Cold, Sampler, SamplingParams
 
@@ -77,6 +80,15 @@ def cached_batch(
     return run.cached(f"{prefix}{first:05d}", with_film)
 
 
+def each_class(
+    model: DiffusionModel, sampler: AnySampler, guidance: float, stream: Stream
+) -> Tensor:
+    """One image of each class, (classes, 1, 28, 28) uint8; any guidance has the same noise."""
+    shapes = torch.zeros(model.classes, 1, SIDE, SIDE, device=model.device)
+    guided = sampler.model_copy(update={"guidance": guidance})
+    return draw(model, shapes, guided, stream)[sampler.main_set]
+
+
 def main() -> None:
     name = cli.model_argument("sample", __doc__)
     seed = read("seed", Seed)
@@ -96,6 +108,7 @@ def main() -> None:
         "sampler": sampler.model_dump(),
         "batch_size": batch_size,
         "progress_images": params.progress_images,
+        "guidances": params.guidances,
         "device": devices.record(device, dtype),
     }
     key = resume.key(settings, x_0, *(path for path, _ in roles_by_epoch.values()))
@@ -111,12 +124,13 @@ def main() -> None:
             done = min(count, run.count(prefix) * options.chunks(count) * CHUNK)
             if done:
                 print(f"{label}: continues after {done} of {count} images", flush=True)
+            labels = labels_in_turn(count, model.classes) if model.classes else None
             steps = partial(options.steps, sampler, model.process.T)
             with Progress(label, steps(count), done=steps(done)) as bar:
                 cached = partial(cached_batch, run, prefix, film)
                 options = DrawOptions(dtype, batch_size, bar.advance, film, cached)
                 stream = Stream(seed, "sample", name, epoch)
-                sets = draw(model, x_0[:count], sampler, stream, options)
+                sets = draw(model, x_0[:count], sampler, stream, options, labels)
             description = {
                 "model": name,
                 "epoch": epoch,
@@ -125,7 +139,15 @@ def main() -> None:
                 "sampler": sampler.model_dump(),
                 "main": sampler.main_set,
             }
+            if labels is not None:
+                description["labels"] = labels.tolist()
+            by_guidance = {
+                f"{scale:g}": each_class(model, sampler, scale, stream)
+                for scale in (params.guidances if model.classes and "best" in roles else ())
+            }
             if distributed.is_rank_zero():
+                if by_guidance:
+                    image_sets.save(run.outputs / "guidance.npz", by_guidance, {"model": name})
                 image_sets.save(run.outputs / f"epoch_{epoch:03d}.npz", sets, description)
             print(f"{label}: {count} images ({', '.join(roles) or 'progress'})", flush=True)
         run.commit({run.outputs: paths.SAMPLES / name})

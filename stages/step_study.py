@@ -1,26 +1,28 @@
-"""Score images by steps, eta and clip, best checkpoint: python -m stages.step_study model1
+"""Score images by the settings of the sampler, best checkpoint: python -m stages.step_study model1
 
 results/step_study/<model>.json is a list, with one entry for each setting of `step_study`:
 {"steps": 50, "eta": 0.0, "clip": false, "images": 1000, "is": ..., "is_below": ..., "is_above":
-..., "fid": ..., and all other scores of diffusion.metrics.scorer}.
+..., "fid": ..., and all other scores of diffusion.metrics.scorer}. An entry of a churn or of a
+guidance names it too.
 The times of sampling are in results/times/step_study/<model>.json, in the same order.
 The scores compare with validation images, because the settings are chosen by them; the scores of
 the report compare with test images. The images start from the noise of stages.sample, whose
-`validation_fid` compares with the FID here. A Gaussian model is sampled
-by DDIM, a categorical model by draws of grey levels. The list of any other cold model is empty,
-because neither of its samplers can leave out steps.
+`validation_fid` compares with the FID here. A Gaussian model is sampled by DDIM, a categorical
+model by draws of grey levels. The list of any other model is empty, because its samplers cannot
+leave out steps.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from diffusion.metrics.params import EvaluationParams
 from diffusion.metrics.scorer import Scorer
+from diffusion.models.degradations import Gaussian, GreyImpulse
 from diffusion.models.model import DiffusionModel
 from diffusion.runtime import cli, devices, files, paths
 from diffusion.runtime.errors import run
@@ -29,16 +31,24 @@ from diffusion.runtime.pixels import SIDE
 from diffusion.runtime.progress import Progress
 from diffusion.runtime.rng import Stream
 from diffusion.sampling.draw import DrawOptions, draw
-from diffusion.sampling.params import DDIM, Categorical, StepStudyParams
+from diffusion.sampling.params import DDIM, Categorical, Guidances, StepStudyParams
 
 
-def settings(study: StepStudyParams, predicts: str) -> Iterator[DDIM | Categorical]:
-    """The samplers of the study, for a model that generates."""
-    for steps, eta in itertools.product(study.steps, study.etas):
-        if predicts == "categorical":
-            yield Categorical(steps=steps, eta=eta)
-        else:
-            yield from (DDIM(steps=steps, eta=eta, clip=clip) for clip in study.clips)
+def settings(
+    study: StepStudyParams, model: DiffusionModel, guidances: Sequence[float]
+) -> Iterator[DDIM | Categorical]:
+    """The samplers of the study. guidances: with the most steps and the largest eta, for a network
+    with classes."""
+    if isinstance(model.process, GreyImpulse):
+        for steps in study.steps:
+            yield from (Categorical(steps=steps, eta=eta) for eta in study.etas)
+            yield from (Categorical(steps=steps, churn=c) for c in study.churns if c <= steps)
+    if isinstance(model.process, Gaussian):
+        for steps, eta, clip in itertools.product(study.steps, study.etas, study.clips):
+            yield DDIM(steps=steps, eta=eta, clip=clip)
+        if model.classes:
+            steps, eta = max(study.steps), max(study.etas)
+            yield from (DDIM(steps=steps, eta=eta, guidance=g) for g in guidances if g != 1)
 
 
 def main() -> None:
@@ -46,6 +56,7 @@ def main() -> None:
     seed = read("seed", Seed)
     study = read("step_study", StepStudyParams)
     count = read("sampling.images", Count)
+    guidances = read("sampling.guidances", Guidances)
     params = read("evaluation", EvaluationParams)
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
@@ -53,7 +64,7 @@ def main() -> None:
     scorer = Scorer.load(params, device, features=paths.REAL_VALIDATION)
     print(f"step_study {name}: {devices.describe(device, dtype)}")
 
-    chosen = [] if model.restores else list(settings(study, model.predicts))
+    chosen = list(settings(study, model, guidances))
     shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
     stream = Stream(seed, "sample", name, model.description["epoch"])
     options = DrawOptions(dtype, devices.batch_size(device))
@@ -64,13 +75,12 @@ def main() -> None:
             sets = draw(model, shapes, sampler, stream, options)
             seconds.append(round(time.monotonic() - start, 1))
             scores = scorer(sets[sampler.main_set])
-            clip = isinstance(sampler, DDIM) and sampler.clip
-            entries.append({"steps": sampler.steps, "eta": sampler.eta, "clip": clip, **scores})
+            setting = sampler.model_dump(exclude={"kind"})
+            setting = {**setting, "clip": setting.get("clip", False)}
+            entries.append({**setting, **scores})
             bar.advance(sampler.steps)
-            bar.note(
-                f"step_study {name}: {sampler.steps} steps, eta {sampler.eta}"
-                f"{', clipped' if clip else ''}: IS {scores['is']:.2f}, FID {scores['fid']:.1f}"
-            )
+            words = ", ".join(f"{key} {value}" for key, value in setting.items())
+            bar.note(f"step_study {name}: {words}: IS {scores['is']:.2f}, FID {scores['fid']:.1f}")
     files.write_json(paths.STEP_STUDY / f"{name}.json", entries)
     files.write_json(paths.STUDY_TIMES / f"{name}.json", {"seconds": seconds})
 

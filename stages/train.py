@@ -9,19 +9,27 @@ TORCHRUN="--nproc-per-node=2" trains on two ranks: see diffusion/runtime/launch.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from diffusion.data import mnist
 from diffusion.data.params import DataParams
+from diffusion.models.degradations import with_brightness
 from diffusion.models.model import DiffusionModel
 from diffusion.models.params import read_design
 from diffusion.runtime import cli, devices, distributed, files, launch, paths, resume
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import Precision, Seed, read
+from diffusion.runtime.pixels import to_pixels
 from diffusion.runtime.rng import derive
 from diffusion.training import fit
-from diffusion.training.loop import LoopSettings
+from diffusion.training.loop import Examples, LoopSettings
 from diffusion.training.params import RecipeParams, TrainingParams
 from diffusion.training.state import TrainState
+
+
+def examples(images: Tensor, labels: Tensor | None, chosen: Tensor) -> Examples:
+    """The chosen images, with their labels if there are any."""
+    return Examples(images[chosen], None if labels is None else labels[chosen])
 
 
 def main() -> None:
@@ -42,11 +50,14 @@ def main() -> None:
 
     images = mnist.images("train")
     split = mnist.split(len(images), data)
-    training = images[split.train[: params.images]]
-    validation = images[split.validation[: params.validation_images]]
+    labels = mnist.labels("train") if design.classes else None
+    training = examples(images, labels, split.train[: params.images])
+    validation = examples(images, labels, split.validation[: params.validation_images])
     epochs = recipe.epochs or params.epochs
     torch.manual_seed(derive(seed, "weights"))
-    model = DiffusionModel.build({"model": name, **design.block()})
+    block = design.block()
+    degradation = with_brightness(block["degradation"], to_pixels(training.images))
+    model = DiffusionModel.build({"model": name, **block, "degradation": degradation})
     state = TrainState(
         model.module.to(device), recipe, steps=epochs * (len(training) // params.batch_size)
     )
@@ -58,11 +69,14 @@ def main() -> None:
         "training": params.model_dump(mode="json"),
         "device": record,
     }
-    with resume.ResumableRun("train", name, resume.key(settings, training, validation)) as run:
+    seen = [x for part in (training, validation) for x in (part.images, part.labels)]
+    key = resume.key(settings, *(x for x in seen if x is not None))
+    with resume.ResumableRun("train", name, key) as run:
         if not run.is_finished():
             if distributed.is_rank_zero():
                 files.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
-            loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t)
+            dropout = recipe.label_dropout or 0.0
+            loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t, dropout)
             train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))
             train(training.to(device), validation.to(device))
         run.commit(

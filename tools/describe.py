@@ -53,6 +53,8 @@ def remainder(process: degradations.Process, t: int) -> str:
             return f"density {density:.4f}: {1 - 2 * density:.1%} of the pixels are untouched"
         case degradations.Blur():
             return f"blurred with a standard deviation of {process.std[t]:.2f} pixels"
+        case degradations.Dissipation():
+            return f"{remainder(process.blur, t)}, noise of {process.noise:g}"
         case degradations.Pixelation():
             return f"squares of {process.sides[t - 1]} pixels"
         case degradations.Fading():

@@ -46,8 +46,8 @@ def posterior_divergence(
     log_p = probabilities.double().clamp(min=torch.finfo(torch.float32).tiny).log()
     log_of_x_0 = log_p.gather(1, level[:, None])[:, 0]
     seen = process.quantise(x_t)
-    p_of_x_t = log_p.gather(1, seen)[:, 0].exp()
-    p_of_x_t = p_of_x_t.where(process.dequantise(seen)[:, 0] == x_t[:, 0], 0)  # of no level: a mask
+    p_of_x_t = log_p.gather(1, seen).exp()
+    p_of_x_t = p_of_x_t.where(process.dequantise(seen) == x_t, 0)[:, 0]  # a mask is no level
     stays = (r + (1 - r) * p_of_x_t).log()  # log p(x_{t-1} = x_t | x_t)
     changed = -(1 - r) * log_of_x_0 + (r * (math.log(r) - stays) if r else 0)
     divergence = torch.where(process.dequantise(level) == x_t[:, 0], -stays, changed)
@@ -61,10 +61,11 @@ def variational_bound(
     """The variational bound of -log p(x_0) of images, (N, 1, H, W) pixels on the model's device.
 
     The sum over t = 1..T of `posterior_divergence` (Austin et al. 2021, equation 1; Sohl-Dickstein
-    et al. 2015). Its prior term is exactly 0, because x_T does not depend on x_0. The sum is estimated without bias from `evaluations` of its terms for each image, one
-    from each part of 1..T. Raises TypeError for a process without grey levels, and ValueError if
-    a density below 0.5 leaves some of the image at T, so that the prior term is not 0, or if there
-    are more evaluations than steps.
+    et al. 2015). Its prior term is exactly 0, because x_T does not depend on x_0. The sum is
+    estimated without bias from `evaluations` of its terms for each image, one from each part of
+    1..T. Raises TypeError for a process without grey levels, and ValueError if a density below 0.5
+    leaves some of the image at T, so that the prior term is not 0, or if there are more evaluations
+    than steps.
     """
     process = model.process
     if not isinstance(process, GreyImpulse):

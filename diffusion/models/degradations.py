@@ -19,6 +19,8 @@ from diffusion.models.schedules import (
 )
 from diffusion.runtime.pixels import HIGH, LOW
 
+QUANTILES = 101  # of the mean brightness
+
 
 @lru_cache(maxsize=32)
 def _on_device(values: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -36,6 +38,12 @@ def per_image(values: Tensor, t: Tensor | int, like: Tensor) -> Tensor:
     if isinstance(t, int):
         return values[t].to(like.dtype)
     return _on_device(values, like.dtype, like.device)[t].view(-1, 1, 1, 1)
+
+
+def normal_like(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal noise like x, drawn on the generator's device."""
+    noise = torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype)
+    return noise.to(x.device)
 
 
 class ForwardProcess:
@@ -73,10 +81,7 @@ class Gaussian(ForwardProcess):
 
     def draw_noise(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
         """Standard normal noise of the shape of x_0, drawn on the generator's device."""
-        noise = torch.randn(
-            x_0.shape, generator=generator, device=generator.device, dtype=x_0.dtype
-        )
-        return noise.to(x_0.device)
+        return normal_like(x_0, generator)
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) noise, equation 5."""
@@ -203,14 +208,79 @@ class Blur(ColdProcess):
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """Rows and columns convolved with a sampled Gaussian of sum 1; the noise is not used."""
-        radius = min(math.ceil(3 * float(self.std[-1])), x_0.shape[-1] - 1)
-        offset = torch.arange(-radius, radius + 1, device=x_0.device, dtype=x_0.dtype)
-        std = per_image(self.std, t, x_0).clamp(min=1e-3)
-        kernel = torch.exp(-0.5 * (offset / std) ** 2).expand(len(x_0), 1, 1, -1)
-        kernel = kernel / kernel.sum(3, keepdim=True)  # (N, 1, 1, 2 radius + 1)
-        x = F.pad(x_0, (radius,) * 4, mode="reflect").transpose(0, 1)  # (1, N, H + ., W + .)
-        x = F.conv2d(x, kernel, groups=len(x_0))
-        return F.conv2d(x, kernel.transpose(2, 3), groups=len(x_0)).transpose(0, 1)
+        matrices = blur_matrices(self.std, x_0.shape[-1])
+        matrix = _on_device(matrices, x_0.dtype, x_0.device)[as_tensor(t, x_0.device)][:, None]
+        with torch.autocast(x_0.device.type, enabled=False):
+            return matrix @ x_0 @ matrix.mT
+
+
+@lru_cache(maxsize=32)
+def blur_matrices(std: Tensor, side: int) -> Tensor:
+    """Convolutions of `side` pixels, mirrored at both ends, with sampled Gaussians of sum 1 and
+    these standard deviations, (n,), as matrices, (n, side, side) float64."""
+    radius = min(math.ceil(3 * float(std[-1])), side - 1)
+    offset = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    kernel = torch.exp(-0.5 * (offset / std.double().clamp(min=1e-3)[:, None]) ** 2)
+    kernel = (kernel / kernel.sum(1, keepdim=True))[:, None]  # (n, 1, 2 radius + 1)
+    unit = F.pad(torch.eye(side, dtype=torch.float64)[:, None], (radius, radius), mode="reflect")
+    return F.conv1d(unit, kernel).permute(1, 2, 0)  # (pixel of the input, n, pixel of the output)
+
+
+@dataclass(frozen=True, eq=False)
+class Dissipation(ForwardProcess):
+    """Blur plus Gaussian noise of constant size, between cold and hot: inverse heat dissipation
+    (Rissanen et al. 2023, equations 6 and 7), with `Blur` for the heat equation.
+
+    At T nothing is left of an image but its mean brightness. brightness: quantiles of that of
+    training images, (n,), evenly spaced from 0 to 1; none before `with_brightness`.
+    """
+
+    blur: Blur
+    noise: float  # its standard deviation
+    brightness: tuple[float, ...] = ()
+
+    @property
+    def T(self) -> int:
+        return self.blur.T
+
+    @cached_property
+    def noise_std(self) -> Tensor:
+        """(T + 1,), float64; 0 at t = 0, the clean image."""
+        std = torch.full((self.T + 1,), self.noise, dtype=torch.float64)
+        std[0] = 0
+        return std
+
+    def draw_noise(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
+        """As that of `Gaussian`."""
+        return normal_like(x_0, generator)
+
+    def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
+        """x_t = blur_t(x_0) + delta noise."""
+        return self.blur.degrade(x_0, noise, t) + per_image(self.noise_std, t, x_0) * noise
+
+    def start(self, first: Tensor, second: Tensor) -> Tensor:
+        """x_T from two arrays of standard normal noise, (N, 1, H, W): a mean brightness, drawn by
+        the first value of each image in `first`, plus noise.
+
+        Raises ValueError if the quantiles of the brightness are not known.
+        """
+        if not self.brightness:
+            raise ValueError("the quantiles of the mean brightness are not known")
+        quantiles = torch.tensor(self.brightness, device=first.device, dtype=first.dtype)
+        position = torch.special.ndtr(first[:, :1, :1, :1]) * (len(quantiles) - 1)
+        below = position.long().clamp(max=len(quantiles) - 2)
+        mean = quantiles[below].lerp(quantiles[below + 1], position - below)
+        return mean + self.noise * second
+
+
+def with_brightness(block: dict[str, Any], images: Tensor) -> dict[str, Any]:
+    """A `degradation` block with what its process takes from training images, (N, 1, H, W) pixels:
+    for `dissipation` the quantiles of their mean brightness, for others nothing."""
+    if block["kind"] != "dissipation":
+        return block
+    shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64)
+    quantiles = images.double().mean((1, 2, 3)).quantile(shares)
+    return block | {"brightness": [round(value, 6) for value in quantiles.tolist()]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,12 +336,12 @@ class Fading(ColdProcess):
 
 
 Cold = Impulse | Blur | Pixelation | Fading
-Process = Gaussian | Cold
+Process = Gaussian | Cold | Dissipation
 
 
 def restores(process: Process) -> TypeGuard[Cold]:
     """Whether the reverse process starts from a degraded image, not from noise alone."""
-    return not isinstance(process, Gaussian | GreyImpulse)
+    return not isinstance(process, Gaussian | GreyImpulse | Dissipation)
 
 
 def build(block: dict[str, Any]) -> Process:
@@ -294,9 +364,14 @@ def build(block: dict[str, Any]) -> Process:
         return (MaskedImpulse if block.get("known_mask") else GreyImpulse)(density, levels=levels)
     if kind == "blur":
         return Blur(torch.linspace(0, block["std"], T + 1, dtype=torch.float64))
+    if kind == "dissipation":
+        first, last = map(math.log, block["std"])
+        std = torch.linspace(first, last, T, dtype=torch.float64).exp()
+        blur = Blur(torch.cat([std.new_zeros(1), std]))
+        return Dissipation(blur, block["noise"], tuple(block.get("brightness", ())))
     if kind == "pixelation":
         return Pixelation(tuple(block["sides"]))
     if kind == "fading":
         return Fading(torch.linspace(0, block["width"], T + 1, dtype=torch.float64))
-    kinds = "'gaussian', 'impulse', 'blur', 'pixelation' or 'fading'"
+    kinds = "'gaussian', 'impulse', 'blur', 'pixelation', 'fading' or 'dissipation'"
     raise ValueError(f"degradation.kind is {kind!r}, must be {kinds}")

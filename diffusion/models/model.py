@@ -16,7 +16,8 @@ from diffusion.models.degradations import Gaussian, GreyImpulse, Process, per_im
 from diffusion.models.unet import UNet
 from diffusion.runtime import checkpoints
 
-Network = Callable[[Tensor, Tensor], Tensor]  # (x_t, t / T) -> its prediction
+# (x_t, t / T), and the label if the network has classes -> its prediction
+Network = Callable[..., Tensor]
 
 
 @dataclass
@@ -101,16 +102,31 @@ class DiffusionModel:
         signal = per_image(process.sqrt_alpha_bar, t, x_0)
         return signal * noise - per_image(process.sqrt_one_minus_alpha_bar, t, x_0) * x_0
 
-    def predict(self, x_t: Tensor, t: int) -> Tensor:
+    @property
+    def classes(self) -> int:
+        """How many labels the network knows; 0 if it gets none."""
+        return self.description.get("network", {}).get("classes") or 0
+
+    def output(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        """The output of the network, (N, channels, H, W).
+
+        x_t: (N, 1, H, W); t: (N,) in 1..T; label: (N,) int64, for a network with classes.
+        """
+        known = () if label is None else (label,)
+        return self.network(
+            self.process.network_input(x_t), t.to(x_t.dtype) / self.process.T, *known
+        )
+
+    def predict(self, x_t: Tensor, t: int, label: Tensor | None = None) -> Tensor:
         """What the samplers of the process use: eps_hat of a Gaussian process, x_0_hat of a cold
         one, (N, 1, H, W) in the dtype of x_t; or for `categorical` the probabilities of the grey
         levels, p(x_0 | x_t), (N, levels, H, W).
 
-        x_t: (N, 1, H, W); t: in 1..T.
+        x_t: (N, 1, H, W); t: in 1..T; label: (N,) int64, for a network with classes.
         """
         process = self.process
-        steps = torch.full((len(x_t),), t / process.T, device=x_t.device, dtype=x_t.dtype)
-        output = self.network(process.network_input(x_t), steps).to(x_t.dtype)
+        steps = torch.full((len(x_t),), t, device=x_t.device)
+        output = self.output(x_t, steps, label).to(x_t.dtype)
         if isinstance(process, GreyImpulse):
             return output.softmax(1)
         if self.predicts == "eps" or not isinstance(process, Gaussian):
@@ -122,12 +138,11 @@ class DiffusionModel:
         return (x_t - signal * output) / noise
 
 
-def build_network(
-    block: dict[str, Any], out_channels: int = 1, in_channels: int = 1
-) -> nn.Module:
+def build_network(block: dict[str, Any], out_channels: int = 1, in_channels: int = 1) -> nn.Module:
     """The network of a `network` block of params.yaml. Raises ValueError for an unknown kind."""
     if block["kind"] == "unet":
-        return UNet(tuple(block["channels"]), out_channels, in_channels)
+        classes = block.get("classes") or 0
+        return UNet(tuple(block["channels"]), out_channels, in_channels, classes)
     if block["kind"] == "cnn":
         return Cnn(tuple(block["hidden"]), block.get("dropout", 0.0))
     raise ValueError(f"network.kind is {block['kind']!r}, must be 'cnn' or 'unet'")

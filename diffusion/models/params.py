@@ -36,6 +36,7 @@ Name = Annotated[str, pydantic.AfterValidator(_check_name)]
 Steps = Annotated[int, pydantic.Field(ge=2, le=10_000)]
 Density = Annotated[float, pydantic.Field(ge=0, le=0.5)]
 Width = Annotated[int, pydantic.Field(ge=1, le=1024)]
+Spread = Annotated[float, pydantic.Field(gt=0, le=28)]  # in pixels
 Channels = Annotated[int, pydantic.Field(ge=8, le=1024, multiple_of=8)]
 # Absent from dumps unless it is true, so that a description without it stays as it is.
 Flag = Annotated[bool, pydantic.Field(exclude_if=lambda value: not value)]
@@ -107,7 +108,7 @@ class BlurParams(Section):
     """Gaussian blur; the kernel's standard deviation rises linearly to std pixels."""
 
     kind: Literal["blur"]
-    std: Annotated[float, pydantic.Field(gt=0, le=28)]
+    std: Spread
     T: Steps
 
 
@@ -130,11 +131,29 @@ class PixelationParams(Section):
         return len(self.sides)
 
 
+class DissipationParams(Section):
+    """Gaussian blur plus Gaussian noise, as in inverse heat dissipation; the kernel's standard
+    deviation rises from std[0] to std[1] pixels on a logarithmic scale, that of the noise is the
+    same at every step. Pixels are in [-0.5, 0.5]."""
+
+    kind: Literal["dissipation"]
+    std: tuple[Spread, Spread]
+    noise: Annotated[float, pydantic.Field(ge=0, le=1)]
+    T: Steps
+
+    @pydantic.field_validator("std")
+    @classmethod
+    def _rises(cls, std: tuple[float, float]) -> tuple[float, float]:
+        if std[0] >= std[1]:
+            raise ValueError(f"is {list(std)}, must be [first, last] with first < last")
+        return std
+
+
 class FadingParams(Section):
     """A dark spot at a random position; its width rises linearly to width pixels."""
 
     kind: Literal["fading"]
-    width: Annotated[float, pydantic.Field(gt=0, le=28)]
+    width: Spread
     T: Steps
 
 
@@ -151,15 +170,22 @@ class CnnParams(Section):
 
 
 class UnetParams(Section):
-    """A U-Net of 3x3 convolutions; channels at 28, 14 and 7 pixels."""
+    """A U-Net of 3x3 convolutions; channels at 28, 14 and 7 pixels. classes: of images, if the
+    network gets the label of each; MNIST has 10."""
 
     kind: Literal["unet"]
     channels: tuple[Channels, Channels, Channels]
+    classes: Literal[10] | None = None
     predicts: Predicts
 
 
 Degradation = Annotated[
-    GaussianParams | ImpulseParams | BlurParams | PixelationParams | FadingParams,
+    GaussianParams
+    | ImpulseParams
+    | BlurParams
+    | PixelationParams
+    | FadingParams
+    | DissipationParams,
     pydantic.Field(discriminator="kind"),
 ]
 Network = Annotated[CnnParams | UnetParams, pydantic.Field(discriminator="kind")]
@@ -180,11 +206,11 @@ class DesignParams(Section):
 
     @property
     def from_noise_alone(self) -> bool:
-        """Whether nothing of an image is left at step T."""
+        """Whether nothing of an image is left at step T, or nothing but its mean brightness."""
         degradation = self.degradation
         if isinstance(degradation, ImpulseParams):
             return degradation.rho[1] == 0.5
-        return degradation.kind == "gaussian"
+        return degradation.kind in ("gaussian", "dissipation")
 
     @pydantic.model_validator(mode="after")
     def _prediction_fits(self) -> DesignParams:
@@ -197,7 +223,16 @@ class DesignParams(Section):
             )
         if isinstance(self.degradation, ImpulseParams):
             self._levels_fit(self.degradation)
+        if self.classes and kind != "gaussian":
+            raise ValueError(
+                f"network.classes is {self.classes}, must be absent for {kind} degradation"
+            )
         return self
+
+    @property
+    def classes(self) -> int:
+        """How many labels the network knows; 0 if it gets none."""
+        return self.network.classes or 0 if isinstance(self.network, UnetParams) else 0
 
     def _levels_fit(self, degradation: ImpulseParams) -> None:
         levels, end = degradation.levels, degradation.rho[1]

@@ -89,10 +89,17 @@ class UNet(nn.Module):
     """(N, in_channels, 28, 28) and t / T of shape (N,) -> (N, out_channels, 28, 28).
 
     channels: at 28, 14 and 7 pixels; multiples of 8. Skip connections are added, not concatenated.
+    classes: if not 0, the network also gets the label of each image, (N,) int64, 0 .. classes - 1;
+    `classes` stands for an unknown label. Its embedding is added to that of t (Nichol and Dhariwal
+    2021, section 6).
     """
 
     def __init__(
-        self, channels: tuple[int, int, int], out_channels: int = 1, in_channels: int = 1
+        self,
+        channels: tuple[int, int, int],
+        out_channels: int = 1,
+        in_channels: int = 1,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         fine, middle, coarse = channels
@@ -111,9 +118,13 @@ class UNet(nn.Module):
         self.up1 = ResidualBlock(fine, fine)
         self.norm = nn.GroupNorm(GROUPS, fine)
         self.conv_out = nn.Conv2d(fine, out_channels, kernel_size=3, padding=1)
+        self.label = nn.Embedding(classes + 1, WIDTH) if classes else None
 
-    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
         time = self.time(t)
+        if self.label is not None:
+            unknown = t.new_full(t.shape, self.label.num_embeddings - 1, dtype=torch.long)
+            time = time + self.label(unknown if label is None else label)
         x = x_t.contiguous(memory_format=torch.channels_last)
         fine = self.down1(self.conv_in(x), time)  # (N, ., 28, 28)
         middle = self.down2(self.downsample1(fine), time)  # (N, ., 14, 14)

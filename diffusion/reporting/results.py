@@ -23,11 +23,13 @@ KINDS = {  # of degradation, in the order of the report
     "blur": "blur",
     "pixelation": "pixelation",
     "fading": "fading",
+    "dissipation": "blur and noise",
 }
 SAMPLERS = {  # set of images -> the name of its sampler in figures and report
     "ancestral": "ancestral",
     "ddim": "DDIM",
     "categorical": "categorical draws",
+    "inverse_dissipation": "inverse heat dissipation",
     "naive": "naive",
     "improved": "improved",
 }

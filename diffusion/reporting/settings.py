@@ -9,6 +9,7 @@ from diffusion.models.params import (
     BlurParams,
     CnnParams,
     DesignParams,
+    DissipationParams,
     GaussianParams,
     ImpulseParams,
     PixelationParams,
@@ -102,6 +103,8 @@ def schedule_range(design: DesignParams) -> str:
         return join(degradation.rho, " to ") + levels
     if isinstance(degradation, PixelationParams):
         return f"{join(degradation.sides)} pixels"
+    if isinstance(degradation, DissipationParams):
+        return f"{join(degradation.std, ' to ')} pixels, noise {degradation.noise}"
     end = degradation.std if isinstance(degradation, BlurParams) else degradation.width
     return f"0 to {end} pixels"
 

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from diffusion.models.degradations import Gaussian, GreyImpulse, Impulse, restores
+from diffusion.models.degradations import Dissipation, Gaussian, GreyImpulse, Impulse, restores
 from diffusion.models.model import DiffusionModel
 from diffusion.runtime import devices, distributed
 from diffusion.runtime.errors import UserError
@@ -18,7 +18,14 @@ from diffusion.runtime.pixels import HIGH, LOW, SIDE, to_levels
 from diffusion.runtime.rng import CHUNK, ChunkedNoise, NoiseAhead, Stream
 from diffusion.sampling import samplers
 from diffusion.sampling.film import Film
-from diffusion.sampling.params import DDIM, Ancestral, AnySampler, Categorical, Cold
+from diffusion.sampling.params import (
+    DDIM,
+    Ancestral,
+    AnySampler,
+    Categorical,
+    Cold,
+    InverseDissipation,
+)
 
 Sets = dict[str, Tensor]  # name of a set of images -> (N, 1, 28, 28)
 Watching = Callable[[str], samplers.Watch]  # name of a set -> what watches its sampler
@@ -62,6 +69,7 @@ def draw(
     sampler: AnySampler,
     stream: Stream,
     options: DrawOptions | None = None,
+    labels: Tensor | None = None,
 ) -> Sets:
     """uint8 sets of len(originals) images on the CPU. `sampler.main_set` names the main one; a
     model that restores has further ones, see `restorations`.
@@ -69,10 +77,13 @@ def draw(
     originals: (N, 1, 28, 28) pixels on the model's device, which a cold model degrades and
     restores; otherwise they only define number and shape. Each chunk of CHUNK images has its own
     generator, named by the stream and its number, and a batch consists of full chunks, which the
-    ranks take in turn: the images do not depend on batch size or ranks.
+    ranks take in turn: the images do not depend on batch size or ranks. labels: (N,) int64, for a
+    network with classes; by default `labels_in_turn`.
     Raises UserError if the sampler does not fit the model.
     """
     options = options or DrawOptions()
+    if labels is None and model.classes:
+        labels = labels_in_turn(len(originals), model.classes)
     chunks, size = originals.split(CHUNK), options.chunks(len(originals))
     firsts = range(0, len(chunks), size)
     kind = NoiseAhead if originals.device.type == "cuda" else ChunkedNoise
@@ -83,10 +94,16 @@ def draw(
             generators = [stream.generator(first + k) for k in range(len(batch))]
             noise = kind([len(chunk) for chunk in batch], generators)
             watching = partial(_watch, model.process.T, options, first == 0)
-            compute = partial(draw_batch, model, torch.cat(batch), sampler, noise, watching)
+            asked = None if labels is None else labels[first * CHUNK :][: sum(noise.sizes)]
+            compute = partial(draw_batch, model, torch.cat(batch), sampler, noise, watching, asked)
             drawn[first] = options.cached(first, compute)
     drawn = distributed.all_gather(drawn)
     return {key: torch.cat([drawn[first][key] for first in firsts]) for key in drawn[0]}
+
+
+def labels_in_turn(count: int, classes: int) -> Tensor:
+    """The labels 0, 1, ... again and again, (count,) int64."""
+    return torch.arange(count) % classes
 
 
 def _watch(T: int, options: DrawOptions, films: bool, key: str) -> samplers.Watch:
@@ -107,10 +124,11 @@ def draw_batch(
     sampler: AnySampler,
     noise: ChunkedNoise,
     watching: Watching,
+    labels: Tensor | None = None,
 ) -> Sets:
     """The sets of one batch, uint8 on the CPU; see `draw`. The threads of `noise` end with it."""
     with noise:
-        sets = _run_sampler(model, originals, sampler, noise, watching)
+        sets = _run_sampler(model, originals, sampler, noise, watching, labels)
         return {key: to_levels(x).cpu() for key, x in sets.items()}
 
 
@@ -120,12 +138,15 @@ def _run_sampler(
     sampler: AnySampler,
     noise: ChunkedNoise,
     watching: Watching,
+    labels: Tensor | None,
 ) -> Sets:
     process, seen = model.process, watching(sampler.main_set)
     predict: samplers.Predict = model.predict
     normal, uniform = noise.normal, noise.uniform
     if isinstance(process, Gaussian) and isinstance(sampler, Ancestral | DDIM):
         x_T = normal(originals)
+        if labels is not None:
+            predict = samplers.guided(model.predict, labels.to(originals.device), sampler.guidance)
         if sampler.clip:
             predict = samplers.clipped(predict, process)
         if isinstance(sampler, DDIM):
@@ -136,6 +157,11 @@ def _run_sampler(
     if isinstance(process, GreyImpulse) and isinstance(sampler, Categorical):
         x_T = process.degrade(originals, uniform(originals), process.T)
         x_0 = samplers.sample_categorical(predict, process, x_T, uniform, sampler, seen)
+        return {sampler.main_set: x_0}
+    if isinstance(process, Dissipation) and isinstance(sampler, InverseDissipation):
+        x_0 = samplers.sample_inverse_dissipation(
+            predict, process, normal, originals, sampler.noise, seen
+        )
         return {sampler.main_set: x_0}
     if restores(process) and isinstance(sampler, Cold):
         return restorations(model, originals, sampler, noise, watching)
@@ -176,6 +202,17 @@ def restorations(
     return sets if from_noise else sets | {"original": originals}
 
 
+def full_sampler(model: DiffusionModel) -> AnySampler:
+    """The sampler over all steps of a model that generates."""
+    match model.process:
+        case GreyImpulse():
+            return Categorical(steps=model.process.T)
+        case Dissipation():
+            return InverseDissipation()
+        case _:
+            return Ancestral()
+
+
 def sample(
     model: DiffusionModel, count: int, sampler: AnySampler | None = None, seed: int = 0
 ) -> Tensor:
@@ -191,7 +228,6 @@ def sample(
             "them: give `draw` the original images"
         )
     if sampler is None:
-        generates_levels = isinstance(process, GreyImpulse)
-        sampler = Categorical(steps=process.T) if generates_levels else Ancestral()
+        sampler = full_sampler(model)
     shapes = torch.zeros(count, 1, SIDE, SIDE, device=model.device)
     return draw(model, shapes, sampler, Stream(seed, "sample"))[sampler.main_set]

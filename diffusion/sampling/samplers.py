@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from diffusion.models.degradations import Cold, Gaussian, GreyImpulse, Impulse
+from diffusion.models.degradations import Cold, Dissipation, Gaussian, GreyImpulse, Impulse
 from diffusion.runtime.pixels import HIGH, LOW
 from diffusion.runtime.rng import Draw
 from diffusion.sampling.params import DDIM, Categorical
@@ -37,6 +37,23 @@ def clipped(predict: Predict, process: Gaussian) -> Predict:
         return (x_t - signal * x_0_hat) / noise
 
     return predict_clipped
+
+
+def guided(predict: Callable[..., Tensor], label: Tensor, guidance: float) -> Predict:
+    """Classifier-free guidance (Ho and Salimans 2022, equation 6): the prediction without a label
+    plus `guidance` times its difference to that with the label, (N,).
+
+    0: the label is not used; 1: no guidance, the prediction with the label; more: images that are
+    more typical of it, and less diverse.
+    """
+
+    def predict_guided(x_t: Tensor, t: int) -> Tensor:
+        with_label = predict(x_t, t, label)
+        if guidance == 1:
+            return with_label
+        return predict(x_t, t).lerp(with_label, guidance)
+
+    return predict_guided
 
 
 def sample_ancestral(
@@ -88,6 +105,28 @@ def sample_ddim(
         if reverse_std > 0:
             x = x + reverse_std * normal(x)
         watch(s, x)
+    return x
+
+
+def sample_inverse_dissipation(
+    restore: Predict,
+    process: Dissipation,
+    normal: Draw,
+    like: Tensor,
+    noise: float,
+    watch: Watch = _ignore,
+) -> Tensor:
+    """x_{s-1} = blur_{s-1}(x_0_hat) + noise * delta * eps, and x_0 = x_0_hat (Rissanen et al. 2023,
+    Algorithm 2, whose network predicts blur_{s-1}(x_0) instead).
+
+    like: (N, 1, H, W). It starts from images of one grey each, whose mean brightness is that of
+    training images, plus noise.
+    """
+    x = process.start(normal(like), normal(like))
+    watch(process.T, x)
+    for s in range(process.T, 0, -1):
+        x = process.degrade(restore(x, s), noise * normal(like), s - 1)
+        watch(s - 1, x)
     return x
 
 

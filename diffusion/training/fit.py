@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from diffusion.models.model import DiffusionModel
 from diffusion.runtime import distributed
 from diffusion.runtime.files import write_csv, write_json
 from diffusion.runtime.progress import Progress
 from diffusion.runtime.resume import ResumableRun
-from diffusion.training.loop import LoopSettings, train_epoch, validate
+from diffusion.training.loop import Examples, LoopSettings, train_epoch, validate
 from diffusion.training.params import TrainingParams
 from diffusion.training.state import TrainState
 from diffusion.training.step import build_step
@@ -44,16 +43,16 @@ class Fit:
     settings: LoopSettings
     watched: Path
 
-    def __call__(self, images: Tensor, validation: Tensor) -> float:
+    def __call__(self, training: Examples, validation: Examples) -> float:
         """Train from the last epoch that the run keeps; the smallest validation loss.
 
-        images, validation: (N, 1, 28, 28) uint8, on the device that trains.
+        training, validation: on the device that trains.
         """
         done = self._continue()
         start = time.monotonic() - (done["seconds"] or [0])[-1]
-        steps = len(images) // self.settings.batch_size
+        steps = len(training) // self.settings.batch_size
         trained = replace(
-            self.model, network=distributed.wrap_ddp(self.state.network, images.device)
+            self.model, network=distributed.wrap_ddp(self.state.network, training.images.device)
         )
         evaluated = replace(self.model, network=self.state.eval_network)
         label, settings = self.run.label, self.settings
@@ -62,7 +61,7 @@ class Fit:
             for epoch in range(done["epoch"] + 1, self.epochs + 1):
                 rate = self.state.rate
                 train_loss = train_epoch(
-                    step, self.state.optimizer, images, settings, epoch, bar.advance
+                    step, self.state.optimizer, training, settings, epoch, bar.advance
                 )
                 validation_loss = validate(evaluated, validation, settings, epoch)
                 self.state.end_epoch(validation_loss)

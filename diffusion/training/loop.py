@@ -16,21 +16,37 @@ from diffusion.runtime.errors import UserError
 from diffusion.runtime.pixels import to_pixels
 from diffusion.runtime.rng import derive, generator
 from diffusion.training.loss import loss
-from diffusion.training.step import Step
+from diffusion.training.step import Batch, Step
 
 VALIDATION_BATCH = 500  # defines the order in which the validation noise is drawn
 
-Batch = tuple[Tensor, Tensor, Tensor]  # x_0 (N, 1, 28, 28), t (N,), noise
+
+@dataclass(frozen=True)
+class Examples:
+    """images: (N, 1, 28, 28) uint8; labels: (N,) int64, for a network with classes."""
+
+    images: Tensor
+    labels: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> Examples:
+        """The same on a device."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return Examples(self.images.to(device), labels)
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """What all epochs share. stratified_t: see `draw_steps`; dtype: of matrix products."""
+    """What all epochs share. stratified_t: see `draw_steps`; dtype: of matrix products;
+    label_dropout: the share of labels that are unknown to the network in training."""
 
     batch_size: int
     seed: int
     dtype: torch.dtype = torch.float32
     stratified_t: bool = False
+    label_dropout: float = 0.0
 
 
 def draw_steps(count: int, T: int, g: torch.Generator, stratified: bool) -> Tensor:
@@ -44,13 +60,14 @@ def draw_steps(count: int, T: int, g: torch.Generator, stratified: bool) -> Tens
 
 
 def draw_batches(
-    model: DiffusionModel, images: Tensor, settings: LoopSettings, epoch: int
+    model: DiffusionModel, examples: Examples, settings: LoopSettings, epoch: int
 ) -> Iterator[Batch]:
     """The batches of an epoch, of which each rank gets its part.
 
     The order of the images, t and the noise follow from (seed, epoch) alone and are the same for
-    every model; the last incomplete batch is dropped.
+    every model; the last incomplete batch is dropped. Unknown labels follow after the noise.
     """
+    images, labels = examples.images, examples.labels
     device, size = images.device, settings.batch_size
     g = generator(device, settings.seed, "train", epoch)
     order = torch.randperm(len(images), generator=g, device=device)
@@ -58,26 +75,30 @@ def draw_batches(
         x_0 = to_pixels(images[indices])
         t = draw_steps(size, model.process.T, g, settings.stratified_t)
         noise = model.process.draw_noise(x_0, g)
-        yield distributed.shard(x_0), distributed.shard(t), distributed.shard(noise)
+        batch = [x_0, t, noise]
+        if labels is not None:
+            unknown = torch.rand(size, generator=g, device=device) < settings.label_dropout
+            batch.append(labels[indices].masked_fill(unknown, model.classes))
+        yield tuple(map(distributed.shard, batch))
 
 
 def train_batches(
     step: Step,
     optimizer: torch.optim.Optimizer,
-    images: Tensor,
+    examples: Examples,
     settings: LoopSettings,
     epoch: int,
     advance: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Train for one pass over images, (N, 1, 28, 28) uint8; the loss of each batch, (batches,).
+    """Train for one pass over the examples; the loss of each batch, (batches,).
 
     Dropout follows from (seed, epoch), like the batches. `advance` is called after each step.
     """
     step.model.module.train()
     torch.manual_seed(derive(settings.seed, "dropout", epoch))
     losses = []  # read once an epoch, so that no step waits for the device
-    for x_0, t, noise in draw_batches(step.model, images, settings, epoch):
-        losses.append(step(x_0, t, noise))
+    for batch in draw_batches(step.model, examples, settings, epoch):
+        losses.append(step(*batch))
         optimizer.step()
         advance()
     return distributed.all_reduce(torch.stack(losses)) / distributed.size()
@@ -86,27 +107,30 @@ def train_batches(
 def train_epoch(
     step: Step,
     optimizer: torch.optim.Optimizer,
-    images: Tensor,
+    examples: Examples,
     settings: LoopSettings,
     epoch: int,
     advance: Callable[[], None] = lambda: None,
 ) -> float:
     """Train as `train_batches`; the mean of its losses. Raises UserError if one is not finite."""
-    means = train_batches(step, optimizer, images, settings, epoch, advance)
+    means = train_batches(step, optimizer, examples, settings, epoch, advance)
     bad = means.isfinite().logical_not().nonzero().flatten().tolist()
     where = f" from step {bad[0] + 1} on" if bad else ""
     return _check_finite(means.mean().item(), "training", epoch, where)
 
 
 @torch.no_grad()
-def validate(model: DiffusionModel, images: Tensor, settings: LoopSettings, epoch: int) -> float:
-    """The mean loss over images, (N, 1, 28, 28) uint8, on a fixed set of (t, noise).
+def validate(
+    model: DiffusionModel, examples: Examples, settings: LoopSettings, epoch: int
+) -> float:
+    """The mean loss over the examples, on a fixed set of (t, noise), with all labels known.
 
     The set is the same in each epoch, on every device and for all models of one kind of process:
     the same noise, and for every image the same t / T up to rounding to a step. The ranks share
     its batches.
     """
     model.module.eval()
+    images, labels = examples.images, examples.labels
     device, process = images.device, model.process
     g = generator("cpu", settings.seed, "validation", type(process).__name__)
     position = torch.rand(len(images), generator=g)
@@ -118,7 +142,8 @@ def validate(model: DiffusionModel, images: Tensor, settings: LoopSettings, epoc
         noise = process.draw_noise(x_0, g)
         if number % distributed.size() == distributed.rank():
             with autocast(device, settings.dtype):
-                total += loss(model, x_0, t, noise) * len(x_0)
+                known = None if labels is None else labels[indices]
+                total += loss(model, x_0, t, noise, known) * len(x_0)
     return _check_finite(distributed.all_reduce(total).item() / len(images), "validation", epoch)
 
 

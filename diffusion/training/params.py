@@ -54,6 +54,8 @@ class RecipeParams(Section):
     ema: decay of an exponential moving average of the weights, which is then what is validated,
     kept and sampled. warmup: share of the steps in which the learning rate rises linearly; it
     then falls to 0 on a cosine. stratified_t: see `diffusion.training.loop.draw_steps`.
+    label_dropout: the share of labels that a network with classes does not get, so that it also
+    learns to predict without a label (Ho and Salimans 2022, Algorithm 1).
     """
 
     learning_rate: Rate
@@ -62,6 +64,7 @@ class RecipeParams(Section):
     ema: Rate | None = None
     warmup: Annotated[float, pydantic.Field(ge=0, lt=1)] | None = None
     stratified_t: bool = False
+    label_dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] | None = None
 
     @pydantic.model_validator(mode="after")
     def _one_schedule(self) -> RecipeParams:

@@ -27,29 +27,31 @@ COMPILE = "COMPILE"  # environment variable: 0 runs every operation by itself, o
 MIN_COMPILED_STEPS = 5000
 WARM_UP = 3  # runs before the capture, in which libraries allocate and select their kernels
 
+# x_0 (N, 1, 28, 28) in [-0.5, 0.5], t (N,) in 1..T, noise as `process.draw_noise` draws it, and for
+# a network with classes the labels (N,)
+Batch = tuple[Tensor, ...]
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]  # a function -> its replay
 
 
 class Step:
-    """step(x_0, t, noise): the loss, a scalar without gradient; the gradients are in p.grad.
+    """step(*batch): the loss of a `Batch`, a scalar without gradient; the gradients are in p.grad.
 
-    x_0: (N, 1, 28, 28) in [-0.5, 0.5]; t: (N,) in 1..T; noise: as `process.draw_noise` draws it.
     dtype: of matrix products.
     """
 
     def __init__(self, model: DiffusionModel, dtype: torch.dtype) -> None:
         self.model, self.dtype = model, dtype
 
-    def __call__(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        with autocast(x_0.device, self.dtype):
-            value = loss(self.model, x_0, t, noise)
+    def __call__(self, *batch: Tensor) -> Tensor:
+        with autocast(batch[0].device, self.dtype):
+            value = loss(self.model, *batch)
         self.model.module.zero_grad(set_to_none=True)
         value.backward()
         return value.detach()
 
 
 class CapturedStep(Step):
-    """A step that replays captured operations; a batch of another size runs without the capture.
+    """A step that replays captured operations; a batch of another shape runs without the capture.
 
     compiled: the network too, by torch.compile. Raises whatever the compiler or CUDA raise if they
     do not support an operation of the model.
@@ -66,7 +68,8 @@ class CapturedStep(Step):
         super().__init__(model, dtype)
         x_0 = torch.zeros(batch_size, 1, SIDE, SIDE, device=model.device)
         steps = torch.ones(batch_size, dtype=torch.long, device=model.device)
-        self.batch = (x_0, steps, x_0.clone())
+        labels = (steps.clone(),) if model.classes else ()
+        self.batch: Batch = (x_0, steps, x_0.clone(), *labels)
         network = torch.compile(model.module, dynamic=False) if compiled else model.network
         step = Step(replace(model, network=network), dtype)
         model.module.train()  # dropout belongs to the capture
@@ -74,10 +77,10 @@ class CapturedStep(Step):
         self.parameters = list(model.module.parameters())
         self.gradients = [parameter.grad for parameter in self.parameters]
 
-    def __call__(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        if len(x_0) != len(self.batch[0]):
-            return super().__call__(x_0, t, noise)
-        for static, values in zip(self.batch, (x_0, t, noise), strict=True):
+    def __call__(self, *batch: Tensor) -> Tensor:
+        if [x.shape for x in batch] != [x.shape for x in self.batch]:
+            return super().__call__(*batch)
+        for static, values in zip(self.batch, batch, strict=True):
             static.copy_(values)
         value = self.replay().clone()  # the next replay writes to the same memory
         for parameter, gradient in zip(self.parameters, self.gradients, strict=True):

@@ -9,7 +9,17 @@ import pytest
 import torch
 
 from diffusion.models import degradations
-from diffusion.models.degradations import Blur, Fading, Gaussian, GreyImpulse, Impulse, Pixelation
+from diffusion.models.degradations import (
+    Blur,
+    Dissipation,
+    Fading,
+    Gaussian,
+    GreyImpulse,
+    Impulse,
+    MaskedImpulse,
+    Pixelation,
+    with_brightness,
+)
 from diffusion.models.schedules import cosine_density, linear_alpha_bar
 
 GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
@@ -168,3 +178,78 @@ def test_dark_spot_is_black_at_the_centre_that_its_noise_determines() -> None:
     assert x[9, 18] == pytest.approx(-0.5, abs=1e-5)
     kept = (1 - math.exp(-9 / 2)) * (1 - math.exp(-9 / 8))  # at a distance of three pixels
     assert x[9, 21].item() == pytest.approx(kept - 0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("t", [1, 75, 150])
+def test_known_mask_is_where_the_same_noise_replaces_pixels(t: int, rng: torch.Generator) -> None:
+    known = MaskedImpulse(GREY.density, levels=16)
+    x_0 = GREY.dequantise(
+        torch.randint(1, 15, (50, 1, 28, 28), generator=rng)
+    )  # no salt, no pepper
+    u = GREY.draw_noise(x_0, rng)
+    blind, masked = GREY.degrade(x_0, u, t), known.degrade(x_0, u, t)
+    replaced = blind != x_0
+    assert torch.equal(known.may_be_noise(masked), replaced)
+    assert torch.equal(masked[~replaced], x_0[~replaced])
+    assert set(masked[replaced].tolist()) == {MaskedImpulse.MASK}
+    seen = known.network_input(masked)
+    assert torch.equal(seen[:, :1], masked)
+    assert torch.equal(seen[:, 1:].bool(), replaced)
+
+
+def test_weights_of_the_bound_are_those_of_the_posterior() -> None:
+    """A replaced pixel is x_0 at t - 1 with probability 1 - rho_{t-1} / rho_t, and always at 0."""
+    weight = MaskedImpulse(cosine_density(0.0, 0.5, 4), levels=2).bound_weight.tolist()
+    rho = [math.sin(math.pi * t / 8) ** 2 / 2 for t in range(5)]
+    assert weight == pytest.approx([0, *(4 * (1 - rho[t - 1] / rho[t]) for t in range(1, 5))])
+
+
+def dissipation(noise: float) -> Dissipation:
+    process = degradations.build(
+        {"kind": "dissipation", "std": (0.3, 20.0), "T": 50, "noise": noise}
+    )
+    assert isinstance(process, Dissipation)
+    return process
+
+
+def test_dissipation_is_blur_on_a_logarithmic_scale_plus_constant_noise(
+    rng: torch.Generator,
+) -> None:
+    process, x_0 = dissipation(0.1), torch.rand(40, 1, 28, 28, generator=rng) - 0.5
+    std = process.blur.std
+    assert std[0] == 0
+    torch.testing.assert_close(std[1:].log().diff(), std[1:].log().diff().mean().expand(49))
+    assert (std[1].item(), std[-1].item()) == pytest.approx((0.3, 20))
+    eps = process.draw_noise(x_0, rng)
+    assert torch.equal(process.degrade(x_0, eps, 0), x_0)
+    steps = torch.arange(40) + 1
+    added = process.degrade(x_0, eps, steps) - process.blur.degrade(x_0, eps, steps)
+    torch.testing.assert_close(added, 0.1 * eps, rtol=0, atol=1e-6)
+    last = process.blur.degrade(x_0, eps, 50)
+    assert last.std((2, 3)).max() < 0.01  # nothing is left but the mean
+
+
+def test_dissipation_starts_from_the_brightness_of_training_images(rng: torch.Generator) -> None:
+    images = torch.rand(500, 1, 1, 1, generator=rng).pow(2).expand(-1, 1, 28, 28) - 0.5
+    block = {"kind": "dissipation", "std": (0.3, 20.0), "T": 50, "noise": 0.2}
+    process = degradations.build(with_brightness(block, images))
+    assert isinstance(process, Dissipation)
+    first, second = (torch.randn(4000, 1, 28, 28, generator=rng) for _ in range(2))
+    grey = process.start(first, torch.zeros_like(second))
+    assert grey.std((2, 3)).max() < 1e-6
+    known, drawn = images[:, 0, 0, 0].sort().values, grey[:, 0, 0, 0].sort().values
+    shares = torch.searchsorted(known, drawn) / len(known)
+    uniform = torch.arange(1, 4001) / 4000
+    assert (shares - uniform).abs().max() < 0.03  # Kolmogorov-Smirnov: 0.1 % at 0.031
+    torch.testing.assert_close(process.start(first, second) - grey, 0.2 * second)
+    with pytest.raises(ValueError, match="quantiles of the mean brightness are not known"):
+        dissipation(0.2).start(first, second)
+    assert with_brightness({"kind": "blur"}, images) == {"kind": "blur"}
+
+
+def test_blur_is_not_rounded_by_autocast(rng: torch.Generator) -> None:
+    process = Blur(torch.linspace(0, 3, 4, dtype=torch.float64))
+    x_0 = torch.rand(2, 1, 28, 28, generator=rng)
+    expected = process.degrade(x_0, x_0, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(process.degrade(x_0, x_0, 2), expected)

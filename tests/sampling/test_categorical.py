@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffusion.models.degradations import GreyImpulse
+from diffusion.models.degradations import GreyImpulse, MaskedImpulse
 from diffusion.models.schedules import cosine_density
 from diffusion.sampling.params import Categorical
 from diffusion.sampling.samplers import sample_categorical, subset_of_steps
@@ -89,6 +89,36 @@ def test_step_draws_from_the_posterior_of_all_paths(t: int, s: int) -> None:
         torch.testing.assert_close(
             drawn.double(), expected[x_t] / expected[x_t].sum(), rtol=0, atol=2.5 / side
         )
+
+
+def test_draws_with_a_known_mask_have_the_distribution_of_the_data(rng: torch.Generator) -> None:
+    """Also if known pixels are masked again. The prediction is right: of a masked pixel the prior,
+    of any other the pixel itself."""
+    process, n, prior = (
+        MaskedImpulse(cosine_density(0.0, 0.5, 4), levels=4),
+        200_000,
+        [0.4, 0.3, 0.2],
+    )
+    prior.append(1 - sum(prior))
+    uniform = lambda x: torch.rand(x.shape, generator=rng)  # noqa: E731
+
+    def predict(x_t: Tensor, t: int) -> Tensor:
+        known = nn.functional.one_hot(process.quantise(x_t)[:, 0], 4).movedim(-1, 1).double()
+        unknown = torch.tensor(prior, dtype=torch.float64).view(1, 4, 1, 1).expand_as(known)
+        return torch.where(process.may_be_noise(x_t), unknown, known)
+
+    x_T = torch.full((n, 1, 1, 1), MaskedImpulse.MASK)
+    states: dict[int, Tensor] = {}
+    sampler = Categorical(steps=4, churn=2.0)
+    x_0 = sample_categorical(predict, process, x_T, uniform, sampler, states.__setitem__)
+    for t, x_t in states.items():
+        share = process.may_be_noise(x_t).double().mean().item()
+        assert share == pytest.approx(2 * float(process.density[t]) if t else 0, abs=0.006)
+    again = process.may_be_noise(states[2]) & ~process.may_be_noise(states[3])
+    assert again.any()  # with churn, a known pixel is masked again
+    shares = process.quantise(x_0).flatten().bincount(minlength=4) / n
+    for share, p in zip(shares.tolist(), prior, strict=True):
+        assert share == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / n))
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])

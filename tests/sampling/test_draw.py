@@ -16,13 +16,28 @@ from diffusion.runtime import distributed
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.rng import ChunkedNoise, NoiseAhead, Stream
 from diffusion.sampling import draw as draw_module
-from diffusion.sampling.draw import DrawOptions, draw, sample
-from diffusion.sampling.params import DDIM, Ancestral, AnySampler, Categorical, Cold
+from diffusion.sampling.draw import DrawOptions, draw, labels_in_turn, sample
+from diffusion.sampling.params import (
+    DDIM,
+    Ancestral,
+    AnySampler,
+    Categorical,
+    Cold,
+    InverseDissipation,
+)
 from diffusion.sampling.samplers import sample_ancestral
 
 GAUSSIAN = {"kind": "gaussian", "beta": (0.01, 0.5), "T": 4}
 IMPULSE = {"kind": "impulse", "rho": (0.05, 0.25), "T": 4}
 GREY = {"kind": "impulse", "rho": (0.0, 0.5), "T": 4, "levels": 4}
+MASKED = GREY | {"known_mask": True}
+DISSIPATION = {
+    "kind": "dissipation",
+    "std": (0.3, 20.0),
+    "noise": 0.1,
+    "T": 4,
+    "brightness": [-0.5, -0.2],
+}
 STREAM = Stream(1, "sample", "m", 5)
 
 
@@ -94,8 +109,10 @@ def test_batches_of_100_200_and_500_give_the_same_images(
     [
         (GAUSSIAN, "v", DDIM(steps=2, eta=0.5)),
         (GREY, "categorical", Categorical(steps=2, eta=0.5)),
+        (MASKED, "categorical", Categorical(steps=2, churn=0.5)),
+        (DISSIPATION, "x_0", InverseDissipation()),
     ],
-    ids=["ddim", "categorical"],
+    ids=["ddim", "categorical", "masked", "dissipation"],
 )
 def test_batches_of_100_and_200_give_the_same_images_of_other_samplers(
     degradation: dict[str, Any], predicts: str, sampler: AnySampler
@@ -121,7 +138,7 @@ def test_batch_has_full_chunks_and_every_rank_a_batch(
     assert options.steps(Ancestral(), 7, 250) == 7 * math.ceil(3 / chunks / ranks)
 
 
-@pytest.mark.parametrize("name", ["gaussian", "impulse", "categorical"])
+@pytest.mark.parametrize("name", ["gaussian", "impulse", "categorical", "dissipation"])
 def test_noise_that_threads_draw_gives_the_same_images(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +146,7 @@ def test_noise_that_threads_draw_gives_the_same_images(
         "gaussian": (build(GAUSSIAN, "eps"), Ancestral()),
         "impulse": (build(IMPULSE, "x_0"), Cold(start="validation")),
         "categorical": (build(GREY, "categorical"), Categorical(steps=4, eta=0.5)),
+        "dissipation": (build(DISSIPATION, "x_0"), InverseDissipation()),
     }[name]
     originals, options = torch.zeros(250, 1, 28, 28), DrawOptions(batch_size=200)
     expected = draw(model, originals, sampler, STREAM, options)
@@ -159,6 +177,34 @@ def test_clip_of_the_sampler_changes_images_only_if_it_is_true(
     assert not torch.equal(free, clipped)
 
 
+class Stamp(torch.nn.Module):
+    """A network whose output tells the label of each image in every pixel, and 10 without one."""
+
+    def forward(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        known = torch.full((len(x_t),), 10) if label is None else label
+        return ((100 + 5 * known) / 255 - 0.5).view(-1, 1, 1, 1).expand_as(x_t)
+
+
+@pytest.mark.parametrize("batch_size", [100, 200])
+def test_every_image_is_drawn_with_its_label(batch_size: int) -> None:
+    description = {"network": {"classes": 10}}
+    model = DiffusionModel(Stamp(), Gaussian(linear_alpha_bar(0.1, 0.5, 3)), "x_0", description)
+    originals, sampler = torch.zeros(250, 1, 28, 28), DDIM(steps=1)
+
+    def drawn(labels: Tensor | None, guidance: float) -> Tensor:
+        options = DrawOptions(batch_size=batch_size)
+        guided = sampler.model_copy(update={"guidance": guidance})
+        levels = draw(model, originals, guided, STREAM, options, labels)["ddim"]
+        assert (levels == levels[:, :, :1, :1]).all()
+        return (levels[:, 0, 0, 0] - 100.0) / 5  # 0 .. 9, or 10 if there is no label
+
+    sevens = torch.full((250,), 7)
+    for labels, expected in ((None, labels_in_turn(250, 10)), (sevens, sevens)):
+        assert torch.equal(drawn(labels, 1.0), expected.float())
+        assert torch.equal(drawn(labels, 0.0), torch.full((250,), 10.0))
+        assert torch.equal(drawn(labels, 2.0), 2.0 * expected - 10)
+
+
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_chunked_noise_does_not_depend_on_the_chunks_in_a_batch(batch: int) -> None:
     """Five chunks of two images, `batch` chunks at a time."""
@@ -183,6 +229,8 @@ def test_chunked_noise_does_not_depend_on_the_chunks_in_a_batch(batch: int) -> N
         (IMPULSE, "x_0", Categorical(steps=2)),
         (GREY, "categorical", DDIM(steps=2)),
         (GREY, "categorical", Cold(start="validation")),
+        (DISSIPATION, "x_0", Cold(start="validation")),
+        (GAUSSIAN, "x_0", InverseDissipation()),
     ],
     ids=lambda value: getattr(value, "kind", None),
 )

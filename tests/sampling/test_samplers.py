@@ -18,10 +18,12 @@ from diffusion.sampling.params import DDIM
 from diffusion.sampling.samplers import (
     Predict,
     clipped,
+    guided,
     sample_ancestral,
     sample_cold_improved,
     sample_cold_naive,
     sample_ddim,
+    sample_inverse_dissipation,
     subset_of_steps,
 )
 
@@ -277,3 +279,71 @@ def test_cold_samplers_restore_at_every_step_and_report_every_state(rng: torch.G
         )
         assert restored == list(range(150, 0, -1))
         assert states == list(range(150, -1, -1))
+
+
+@pytest.mark.parametrize("guidance", [0.0, 1.0, 2.5])
+def test_guidance_extrapolates_from_the_prediction_without_a_label(guidance: float) -> None:
+    calls = []
+
+    def predict(x_t: Tensor, t: int, label: Tensor | None = None) -> Tensor:
+        calls.append(label)
+        return x_t + t + (0 if label is None else label.view(-1, 1, 1, 1).float())
+
+    x_t, label = torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 7])
+    found = guided(predict, label, guidance)(x_t, 5)
+    torch.testing.assert_close(found, x_t + 5 + guidance * label.view(-1, 1, 1, 1))
+    assert len(calls) == (1 if guidance == 1 else 2)  # without guidance the network runs once
+
+
+def test_guided_ddim_draws_from_the_sharpened_posterior(rng: torch.Generator) -> None:
+    """Classes N(-1, 1) and N(1, 1), equally frequent. The score with guidance w is that of
+    p(x) p(label | x)^w at t = 0; the images of w = 3 therefore are nearer to sure ones."""
+    labels = torch.ones(4000, dtype=torch.long)
+    of_class = gaussian_oracle(1.0, 1.0)
+
+    def predict(x_t: Tensor, t: int, label: Tensor | None = None) -> Tensor:
+        if label is not None:
+            return of_class(x_t, t)
+        a = HOT.alpha_bar[t].item()
+        x = x_t.double()
+        p_of_one = torch.sigmoid(2 * math.sqrt(a) * x)  # of class 1, given x_t: variance 1 at all t
+        mixed = p_of_one * of_class(x, t) + (1 - p_of_one) * gaussian_oracle(-1.0, 1.0)(x, t)
+        return mixed.to(x_t.dtype)
+
+    x_T = torch.randn(4000, 1, 1, 1, generator=rng)
+    means = []
+    for guidance in (0.0, 1.0, 3.0):
+        oracle = guided(predict, labels, guidance)
+        x_0 = sample_ddim(oracle, HOT, x_T, normal_from(rng), DDIM(steps=100))
+        means.append(x_0.mean().item())
+    assert means[0] == pytest.approx(0, abs=0.12)  # five standard errors of sqrt(2 / 4000)
+    assert means[1] == pytest.approx(1, abs=0.08)
+    assert means[2] > means[1] + 0.1
+
+
+def test_inverse_dissipation_adds_its_noise_and_ends_at_the_prediction(
+    rng: torch.Generator,
+) -> None:
+    block = {"kind": "dissipation", "std": (0.3, 20.0), "T": 5, "noise": 0.1}
+    process = degradations.build(block | {"brightness": [-0.4, -0.3]})
+    assert isinstance(process, degradations.Dissipation)
+    x_0 = torch.rand(200, 1, 28, 28, generator=rng) - 0.5
+    states: dict[int, Tensor] = {}
+    seen: list[int] = []
+
+    def restore(x_t: Tensor, t: int) -> Tensor:
+        seen.append(t)
+        return x_0
+
+    found = sample_inverse_dissipation(
+        restore, process, normal_from(rng), x_0, 1.5, states.__setitem__
+    )
+    assert torch.equal(found, x_0)
+    assert seen == [5, 4, 3, 2, 1]
+    assert list(states) == [5, 4, 3, 2, 1, 0]
+    start = states[5]
+    assert start.std((2, 3)).mean().item() == pytest.approx(0.1, rel=0.02)
+    assert -0.42 < start.mean((2, 3)).min() < start.mean((2, 3)).max() < -0.28
+    for t in (4, 1):
+        added = states[t] - process.blur.degrade(x_0, x_0, t)
+        assert added.std().item() == pytest.approx(0.15, rel=0.02)

@@ -15,7 +15,7 @@ from diffusion.models.model import DiffusionModel, build_network
 from diffusion.models.schedules import cosine_density, linear_alpha_bar
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.pixels import to_pixels
-from diffusion.training.loop import LoopSettings, train_epoch, validate
+from diffusion.training.loop import Examples, LoopSettings, train_epoch, validate
 from diffusion.training.step import Step
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
@@ -59,7 +59,7 @@ def run_epoch(
 ) -> float:
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     step = Step(model(network), settings.dtype)
-    return train_epoch(step, optimizer, images, settings, epoch, advance)
+    return train_epoch(step, optimizer, Examples(images), settings, epoch, advance)
 
 
 def test_t_is_uniform_on_1_to_T(images: Tensor) -> None:
@@ -81,7 +81,7 @@ def test_stratified_steps_cover_the_range_in_every_batch() -> None:
     settings = LoopSettings(batch_size=20, seed=1, stratified_t=True)
     step = Step(DiffusionModel(network, process, "eps"), settings.dtype)
     for epoch in range(50):
-        train_epoch(step, optimizer, images, settings, epoch)
+        train_epoch(step, optimizer, Examples(images), settings, epoch)
     batches = torch.stack([t for _, t in network.inputs]).mul(100).round().long()  # (200, 20)
     assert ((batches - 1) // 5 == torch.arange(20)).all()
     counts = batches.flatten().bincount(minlength=101)[1:]
@@ -99,10 +99,10 @@ def test_last_incomplete_batch_is_dropped(images: Tensor) -> None:
 def test_training_lowers_the_validation_loss(process: Gaussian | Impulse, images: Tensor) -> None:
     trained = model(small_network(), process)
     optimizer = torch.optim.Adam(trained.module.parameters(), 1e-2)
-    before = validate(trained, images, SETTINGS, 0)
+    before = validate(trained, Examples(images), SETTINGS, 0)
     for epoch in range(8):
-        train_epoch(Step(trained, SETTINGS.dtype), optimizer, images, SETTINGS, epoch)
-    assert validate(trained, images, SETTINGS, 8) < 0.8 * before
+        train_epoch(Step(trained, SETTINGS.dtype), optimizer, Examples(images), SETTINGS, epoch)
+    assert validate(trained, Examples(images), SETTINGS, 8) < 0.8 * before
 
 
 def test_equal_seeds_give_equal_weights(images: Tensor) -> None:
@@ -120,9 +120,9 @@ def test_validation_noise_is_the_same_for_all_epochs_and_all_models_of_a_kind(
 ) -> None:
     longer = Gaussian(linear_alpha_bar(1e-4, 0.05, 40))
     first, second, other = Recorder(), Recorder(), Recorder()
-    validate(model(first), images, SETTINGS, 1)
-    validate(model(second), images, SETTINGS, 2)
-    validate(DiffusionModel(other, longer, "eps"), images, SETTINGS, 1)
+    validate(model(first), Examples(images), SETTINGS, 1)
+    validate(model(second), Examples(images), SETTINGS, 2)
+    validate(DiffusionModel(other, longer, "eps"), Examples(images), SETTINGS, 1)
     (x_1, t_1), (x_2, t_2), (x_3, t_3) = first.inputs[0], second.inputs[0], other.inputs[0]
     assert torch.equal(x_1, x_2)
     assert torch.equal(t_1, t_2)
@@ -147,14 +147,14 @@ def test_validation_follows_an_optimiser_that_changes_weights_between_two_valida
     trained = model(build_network({"kind": "cnn", "hidden": (8, 8)}))
     parameters = list(trained.module.parameters())
     optimizer = torch.optim.Adam(parameters, 1e-2, fused=True)
-    before = validate(trained, images, SETTINGS, 1)
+    before = validate(trained, Examples(images), SETTINGS, 1)
     for parameter in parameters:
         parameter.grad = torch.ones_like(parameter)
     optimizer.step()
     fresh = model(build_network({"kind": "cnn", "hidden": (8, 8)}))
     fresh.module.load_state_dict(trained.module.state_dict())
-    after = validate(trained, images, SETTINGS, 2)
-    assert after == validate(fresh, images, SETTINGS, 2)
+    after = validate(trained, Examples(images), SETTINGS, 2)
+    assert after == validate(fresh, Examples(images), SETTINGS, 2)
     assert after != before
 
 
@@ -171,3 +171,38 @@ def test_loss_in_bfloat16_is_close_to_that_in_float32(images: Tensor) -> None:
         for dtype in (torch.float32, torch.bfloat16)
     ]
     assert losses[1] == pytest.approx(losses[0], rel=0.01)
+
+
+class LabelRecorder(Recorder):
+    """A network that records the labels too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.labels: list[Tensor] = []
+
+    def forward(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        assert label is not None
+        self.labels.append(label)
+        return super().forward(x_t, t)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_labels_follow_their_images_and_some_are_unknown_in_training(dropout: float) -> None:
+    """The brightness of each image tells its label."""
+    labels = torch.arange(800) % 10
+    images = (labels * 20).view(-1, 1, 1, 1).expand(-1, 1, 28, 28).to(torch.uint8)
+    network, settings = LabelRecorder(), replace(SETTINGS, label_dropout=dropout)
+    nearly_clean = Gaussian(torch.tensor([1.0, 1 - 1e-6], dtype=torch.float64))
+    labelled = DiffusionModel(network, nearly_clean, "eps", {"network": {"classes": 10}})
+    step, optimizer = Step(labelled, torch.float32), torch.optim.SGD(network.parameters(), 0.0)
+    train_epoch(step, optimizer, Examples(images, labels), settings, 1)
+    seen = torch.cat(network.labels)
+    brightness = torch.cat([x.mean((1, 2, 3)) for x, _ in network.inputs])
+    known = seen < 10
+    assert torch.equal(seen[known], ((brightness[known] + 0.5) * 255 / 20).round().long())
+    assert set(seen[~known].tolist()) <= {10}
+    error = 5 * math.sqrt(dropout * (1 - dropout) / 800)
+    assert (~known).double().mean().item() == pytest.approx(dropout, abs=error)
+    network.labels.clear()
+    validate(labelled, Examples(images, labels), settings, 1)
+    assert torch.equal(torch.cat(network.labels), labels)  # all are known in validation

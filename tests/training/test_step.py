@@ -18,7 +18,7 @@ from diffusion.models.model import DiffusionModel
 from diffusion.runtime import distributed
 from diffusion.runtime.errors import UserError
 from diffusion.training import step as step_module
-from diffusion.training.loop import LoopSettings, train_batches
+from diffusion.training.loop import Examples, LoopSettings, train_batches
 from diffusion.training.params import PlateauParams, RecipeParams
 from diffusion.training.state import TrainState
 from diffusion.training.step import (
@@ -41,6 +41,7 @@ MODELS = {
     "v": {"degradation": COSINE, "network": UNET | {"predicts": "v"}},
     "dropout": {"degradation": IMPULSE, "network": CNN | {"dropout": 0.3, "predicts": "x_0"}},
     "categorical": {"degradation": GREY, "network": UNET | {"predicts": "categorical"}},
+    "labels": {"degradation": COSINE, "network": UNET | {"predicts": "v", "classes": 10}},
 }
 SETTINGS = LoopSettings(SIZE, seed=1, dtype=torch.bfloat16)
 
@@ -91,7 +92,9 @@ def train(
     state = TrainState(step.model.module, recipe, steps=epochs * (len(images) // SIZE))
     losses = []
     for epoch in range(1, epochs + 1):
-        losses.append(train_batches(step, state.optimizer, images, SETTINGS, epoch))
+        labels = torch.arange(len(images)) % 10 if step.model.classes else None
+        examples = Examples(images, labels)
+        losses.append(train_batches(step, state.optimizer, examples, SETTINGS, epoch))
         state.end_epoch(1.0)
     weights = [parameter.flatten() for parameter in state.eval_network.parameters()]
     return torch.cat(losses), torch.cat(weights)

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 import torch
 import yaml
-from torch import Tensor
 
 from diffusion.data import mnist
 from diffusion.data.params import DataParams
@@ -25,7 +24,7 @@ from diffusion.runtime import cli, devices, files, paths
 from diffusion.runtime.errors import run
 from diffusion.runtime.params import Seed, read
 from diffusion.runtime.rng import derive
-from diffusion.training.loop import LoopSettings, train_epoch, validate
+from diffusion.training.loop import Examples, LoopSettings, train_epoch, validate
 from diffusion.training.step import build_step
 
 BATCH_SIZE = 128
@@ -55,13 +54,13 @@ def compared(loss: float, published: float | None) -> str:
 
 
 def train(
-    name: str, epochs: int, training: Tensor, validation: Tensor, settings: LoopSettings
+    name: str, epochs: int, training: Examples, validation: Examples, settings: LoopSettings
 ) -> Iterator[tuple[Losses, float]]:
     """The losses of a model of params.yaml after each epoch, and the seconds of the epoch."""
     params = read(f"models.{name}", ModelParams)
     torch.manual_seed(derive(settings.seed, "weights"))
     model = DiffusionModel.build(params.block())
-    network = model.module.to(training.device)
+    network = model.module.to(training.images.device)
     optimizer = torch.optim.Adam(network.parameters(), params.training.learning_rate, fused=True)
     steps = epochs * (len(training) // settings.batch_size)
     step = build_step(model, settings.dtype, settings.batch_size, steps, name)
@@ -91,7 +90,8 @@ def main() -> None:
     dtype = devices.dtype(arguments.precision, device)
     images = mnist.images("train")
     split = mnist.split(len(images), read("data", DataParams))
-    training, validation = images[split.train].to(device), images[split.validation].to(device)
+    training = Examples(images[split.train]).to(device)
+    validation = Examples(images[split.validation]).to(device)
     settings = LoopSettings(BATCH_SIZE, seed, dtype)
     published = published_losses()
 

@@ -32,7 +32,7 @@ from diffusion.runtime.pixels import SIDE
 from diffusion.runtime.rng import ChunkedNoise, generator
 from diffusion.sampling import samplers
 from diffusion.sampling.params import DDIM
-from diffusion.training.loop import LoopSettings, train_epoch
+from diffusion.training.loop import Examples, LoopSettings, train_epoch
 from diffusion.training.loss import loss
 from diffusion.training.params import TrainingParams
 from diffusion.training.step import MIN_COMPILED_STEPS, build_step
@@ -149,7 +149,7 @@ def own_training(params: ModelParams, setting: Setting, dtype: torch.dtype) -> V
     optimizer = torch.optim.Adam(network.parameters(), params.training.learning_rate, fused=True)
     settings = LoopSettings(batch_size, seed=0, dtype=dtype)
     step = build_step(model, dtype, batch_size, MIN_COMPILED_STEPS)
-    work = partial(train_epoch, step, optimizer, images, settings, 1)
+    work = partial(train_epoch, step, optimizer, Examples(images), settings, 1)
     flops = operations(params, training=True)
     return setting.variant("ours", dtype, work, units=len(images), flops=flops)
 

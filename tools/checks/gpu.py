@@ -23,7 +23,7 @@ from diffusion.runtime import cli, devices, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import Precision, load, read
 from diffusion.runtime.pixels import SIDE
-from diffusion.training.loop import LoopSettings, train_batches
+from diffusion.training.loop import Examples, LoopSettings, train_batches
 from diffusion.training.params import TrainingParams
 from diffusion.training.state import TrainState
 from diffusion.training.step import CapturedStep, Step
@@ -91,7 +91,7 @@ class Training:
         images = (images * brightness).to(torch.uint8).to(self.setting.device)
         state = TrainState(step.model.module, params, steps)
         settings = LoopSettings(size, 0, self.setting.dtype, params.stratified_t)
-        return train_batches(step, state.optimizer, images, settings, epoch=1)
+        return train_batches(step, state.optimizer, Examples(images), settings, epoch=1)
 
 
 def check_losses(training: Training, compiled: bool) -> Row:

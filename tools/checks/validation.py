@@ -12,7 +12,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from diffusion.data import mnist
 from diffusion.data.params import DataParams
@@ -20,18 +19,18 @@ from diffusion.models.model import DiffusionModel
 from diffusion.runtime import cli, devices, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import Precision, Seed, read
-from diffusion.training.loop import LoopSettings, validate
+from diffusion.training.loop import Examples, LoopSettings, validate
 from diffusion.training.params import TrainingParams
 
 TOLERANCE = 0.01
 
 
-def validation_images() -> Tensor:
-    """The images that stages.train validates on, (N, 1, 28, 28) uint8."""
+def validation_examples(device: torch.device) -> Examples:
+    """The images that stages.train validates on, and their labels."""
     images = mnist.images("train")
     split = mnist.split(len(images), read("data", DataParams))
-    count = read("training", TrainingParams).validation_images
-    return images[split.validation[:count]]
+    chosen = split.validation[: read("training", TrainingParams).validation_images]
+    return Examples(images[chosen], mnist.labels("train")[chosen]).to(device)
 
 
 def kept(name: str, checkpoints: list[str]) -> list[Path]:
@@ -54,15 +53,16 @@ def main() -> None:
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
     settings = LoopSettings(batch_size=1, seed=read("seed", Seed), dtype=dtype)
-    images = validation_images().to(device)
+    examples = validation_examples(device)
     differing = []
     print(f"{devices.describe(device, dtype)}\n\n| weights | recorded | computed | ratio |")
     print("|---|---|---|---|")
     for path in [file for name in arguments.models for file in kept(name, arguments.checkpoints)]:
         model = DiffusionModel.load(path, device)
         recorded = model.description["validation_loss"]
+        seen = examples if model.classes else Examples(examples.images)
         with torch.inference_mode():
-            loss = validate(model, images, settings, model.description["epoch"])
+            loss = validate(model, seen, settings, model.description["epoch"])
         label = f"{path.parent.name}, {path.stem}"
         print(f"| {label} | {recorded:.5f} | {loss:.5f} | {loss / recorded:.4f} |", flush=True)
         if abs(loss / recorded - 1) > TOLERANCE:

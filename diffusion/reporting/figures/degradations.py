@@ -26,6 +26,7 @@ QUANTITIES = {  # what the schedule sets, by kind
     "blur": "standard deviation in pixels",
     "pixelation": "side of a square in pixels",
     "fading": "width in pixels",
+    "dissipation": "standard deviation of the blur in pixels",
 }
 
 
@@ -62,6 +63,8 @@ def schedule(process: degradations.Process) -> np.ndarray:
             return process.density.numpy()
         case degradations.Blur():
             return process.std.numpy()
+        case degradations.Dissipation():
+            return process.blur.std.numpy()
         case degradations.Pixelation():
             return np.array([1, *process.sides])
         case degradations.Fading():
