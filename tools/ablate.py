@@ -9,16 +9,14 @@ such as model5-independent-t, is replaced. Prints a table of the best checkpoint
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-import dvc.api
-
 from diffusion.reporting.formatting import interval, number
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError, run
+from diffusion.reporting.results import main_scores
+from diffusion.runtime import cli
+from diffusion.runtime.errors import run
+from tools.experiments import best_checkpoint, run_alone
 
 PARTS = {  # name -> overrides of the model's block that remove the part, in Hydra's syntax
     "complete recipe": [],
@@ -40,22 +38,11 @@ def overrides(model: str, part: str) -> list[str]:
     return options
 
 
-def forget(name: str) -> None:
-    """Delete an earlier experiment of this name, if there is one: DVC would refuse to run it again,
-    and with --force it would run every stage, the download too."""
-    listed = subprocess.run(
-        ["dvc", "exp", "list", "--name-only"], stdout=subprocess.PIPE, text=True
-    )
-    if name in listed.stdout.split():
-        subprocess.run(["dvc", "exp", "remove", name], check=True)
-
-
-def table(results: Mapping[str, list[dict[str, Any]]]) -> str:
-    """Markdown. results: part -> checkpoints, as in results/scores/<model>/scores.json."""
+def table(results: Mapping[str, dict[str, Any]]) -> str:
+    """Markdown. results: part -> best checkpoint, as in results/scores/<model>/scores.json."""
     lines = ["| | FID ↓ | IS ↑ | precision ↑ | recall ↑ |", "|---|---|---|---|---|"]
-    for part, checkpoints in results.items():
-        best = next(c for c in checkpoints if "best" in c["roles"])
-        scores = best["sets"][best["main"]]
+    for part, best in results.items():
+        scores = main_scores(best)
         cells = [interval(scores, "fid"), interval(scores, "is")]
         cells += [number(scores[key]) for key in ("precision", "recall")]
         lines.append(f"| {' | '.join([part, *cells])} |")
@@ -72,13 +59,8 @@ def main() -> None:
     results = {}
     for part in PARTS:
         name = f"{model}-{part.replace(' ', '-')}"
-        forget(name)
-        command = ["dvc", "exp", "run", "--temp", "--name", name, *budget]
-        command += [*overrides(model, part), f"evaluate@{model}"]
-        if subprocess.run(command).returncode:
-            raise UserError(f"the experiment {name} failed, see above")
-        scores = paths.SCORES / model / "scores.json"
-        results[part] = json.loads(dvc.api.read(str(scores), rev=name))
+        run_alone(name, [*budget, *overrides(model, part)], f"evaluate@{model}")
+        results[part] = best_checkpoint(name, model)
     print(table(results))
 
 

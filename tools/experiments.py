@@ -7,12 +7,15 @@ again, or one that it depends on, and where `dvc checkout` has not replaced its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import dvc.api
 from dvc.dependency import Dependency, ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.output import Output
@@ -154,6 +157,29 @@ def _experiment(
             else:
                 metrics |= values
     return Experiment(name, is_baseline, status, flat(params), metrics, frozenset(outdated))
+
+
+def run_alone(name: str, options: Sequence[str], target: str) -> None:
+    """Run one stage and what it depends on as the experiment `name`, in a copy of the workspace.
+
+    options: of `dvc exp run`. An earlier experiment of this name is replaced: DVC would refuse to
+    run it again, and with --force it would run every stage, the download too. Results of earlier
+    runs come from DVC's cache. Raises UserError if the experiment fails.
+    """
+    listed = subprocess.run(
+        ["dvc", "exp", "list", "--name-only"], stdout=subprocess.PIPE, text=True
+    )
+    if name in listed.stdout.split():
+        subprocess.run(["dvc", "exp", "remove", name], check=True)
+    command = ["dvc", "exp", "run", "--temp", "--name", name, *options, target]
+    if subprocess.run(command).returncode:
+        raise UserError(f"the experiment {name} failed, see above")
+
+
+def best_checkpoint(name: str, model: str) -> dict[str, Any]:
+    """The entry of scores.json of the best checkpoint of a model, in an experiment."""
+    text = dvc.api.read(str(paths.SCORES / model / "scores.json"), rev=name)
+    return next(entry for entry in json.loads(text) if "best" in entry["roles"])
 
 
 def finished(experiments: Iterable[Experiment]) -> list[Experiment]:

@@ -1,0 +1,58 @@
+"""The axis between cold and hot: a model of blur with noise, trained with several sizes of noise.
+
+python -m tools.noise_axis model10 0 0.01 0.02 0.05 0.1 0.2
+
+Every size is a DVC experiment of one model at the budget of params.yaml; results of earlier runs
+come from the cache. report/measured/noise_axis.csv has a row for each size, which replaces an
+earlier row of the same size; the figures show it.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from diffusion.models.params import DissipationParams, read_design
+from diffusion.reporting import provenance
+from diffusion.reporting.measured import NOISE_AXIS, NOISE_COLUMNS, noise_axis
+from diffusion.reporting.results import main_scores
+from diffusion.runtime import cli, files
+from diffusion.runtime.errors import UserError, run
+from tools.experiments import best_checkpoint, run_alone
+
+
+def size(text: str) -> float:
+    """A size of noise. Raises argparse.ArgumentTypeError for a wrong one."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a size of noise, must be in 0..1")
+    return value
+
+
+def main() -> None:
+    parser = cli.parser("tools.noise_axis", __doc__)
+    cli.add_model(parser)
+    parser.add_argument("sizes", type=size, nargs="+", metavar="SIZE", help="of the noise, 0 to 1")
+    arguments = parser.parse_args()
+    name = arguments.model
+    kind = read_design(name).degradation
+    if not isinstance(kind, DissipationParams):
+        raise UserError(f"{name} has {kind.kind} degradation, must have dissipation")
+    commit = provenance.commit()
+    for noise in arguments.sizes:
+        experiment = f"{name}-noise-{noise:g}"
+        option = f"models.{name}.degradation.noise={noise:g}"
+        run_alone(experiment, ["-S", option], f"evaluate@{name}")
+        best = best_checkpoint(experiment, name)
+        row = {"model": name, "noise": noise, "epoch": best["epoch"], "commit": commit}
+        row |= {key: f"{value:.6g}" for key, value in main_scores(best).items()}
+        rows = {**noise_axis(), noise: row}
+        table = [[rows[key][column] for column in NOISE_COLUMNS] for key in sorted(rows)]
+        files.write_csv(NOISE_AXIS, NOISE_COLUMNS, table)
+        print(f"{experiment}: FID {row['fid']}, in {NOISE_AXIS}", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)
