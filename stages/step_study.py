@@ -30,25 +30,25 @@ from diffusion.runtime.params import Count, Precision, Seed, read
 from diffusion.runtime.pixels import SIDE
 from diffusion.runtime.progress import Progress
 from diffusion.runtime.rng import Stream
-from diffusion.sampling.draw import DrawOptions, draw
+from diffusion.sampling.draw import DrawOptions, draw, labels_in_turn
 from diffusion.sampling.params import DDIM, Categorical, Guidances, StepStudyParams
 
 
 def settings(
     study: StepStudyParams, model: DiffusionModel, guidances: Sequence[float]
 ) -> Iterator[DDIM | Categorical]:
-    """The samplers of the study. guidances: with the most steps and the largest eta, for a network
-    with classes."""
+    """The samplers of the study. guidances: for a network with classes, instead of all else, with
+    the most steps and the largest eta."""
     if isinstance(model.process, GreyImpulse):
         for steps in study.steps:
             yield from (Categorical(steps=steps, eta=eta) for eta in study.etas)
             yield from (Categorical(steps=steps, churn=c) for c in study.churns if c <= steps)
-    if isinstance(model.process, Gaussian):
+    if isinstance(model.process, Gaussian) and model.classes:
+        steps, eta = max(study.steps), max(study.etas)
+        yield from (DDIM(steps=steps, eta=eta, guidance=guidance) for guidance in guidances)
+    elif isinstance(model.process, Gaussian):
         for steps, eta, clip in itertools.product(study.steps, study.etas, study.clips):
             yield DDIM(steps=steps, eta=eta, clip=clip)
-        if model.classes:
-            steps, eta = max(study.steps), max(study.etas)
-            yield from (DDIM(steps=steps, eta=eta, guidance=g) for g in guidances if g != 1)
 
 
 def main() -> None:
@@ -74,7 +74,12 @@ def main() -> None:
             start = time.monotonic()
             sets = draw(model, shapes, sampler, stream, options)
             seconds.append(round(time.monotonic() - start, 1))
-            scores = scorer(sets[sampler.main_set])
+            outputs = scorer.classify(sets[sampler.main_set])
+            scores = scorer(sets[sampler.main_set], outputs)
+            if model.classes:
+                asked = labels_in_turn(count, model.classes)
+                agrees = outputs.logits.argmax(1).cpu() == asked
+                scores["label_accuracy"] = agrees.double().mean().item()
             setting = sampler.model_dump(exclude={"kind"})
             setting = {**setting, "clip": setting.get("clip", False)}
             entries.append({**setting, **scores})

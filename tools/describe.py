@@ -10,7 +10,7 @@ from torch import nn
 from diffusion.models import degradations
 from diffusion.models.model import DiffusionModel
 from diffusion.models.params import DesignParams, read_design
-from diffusion.reporting.flops import multiply_adds
+from diffusion.reporting.flops import input_channels, multiply_adds
 from diffusion.runtime import checkpoints, cli, paths
 from diffusion.runtime.errors import run
 from diffusion.runtime.pixels import SIDE
@@ -28,7 +28,7 @@ def receptive_field(network: nn.Module) -> tuple[int, int]:
             module.forward = lambda x: x  # type: ignore[method-assign, assignment]
         elif isinstance(module, nn.Conv2d):
             module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
-    x = torch.zeros(1, 1, SIDE, SIDE, requires_grad=True)
+    x = torch.zeros(1, input_channels(network), SIDE, SIDE, requires_grad=True)
     centre = network.eval()(x, torch.zeros(1))[0, 0, SIDE // 2, SIDE // 2]
     (gradient,) = torch.autograd.grad(centre, x)
     rows, columns = gradient[0, 0].nonzero(as_tuple=True)

@@ -244,7 +244,7 @@ class DesignParams(Section):
                 )
             if degradation.known_mask:
                 raise ValueError(
-                    "degradation.known_mask is true, must be absent unless "
+                    "degradation.known_mask is True, must be absent unless "
                     "network.predicts is 'categorical'"
                 )
             return

@@ -13,6 +13,11 @@ from diffusion.runtime.pixels import SIDE
 TRAINING = 3  # forward passes: the backward pass has two products for each one of the forward pass
 
 
+def input_channels(network: nn.Module) -> int:
+    """The channels of the input of a network: those of its first convolution."""
+    return next(m for m in network.modules() if isinstance(m, nn.Conv2d)).in_channels
+
+
 @torch.no_grad()
 def multiply_adds(network: nn.Module) -> int:
     """Multiply-adds of the forward pass of one image.
@@ -31,7 +36,7 @@ def multiply_adds(network: nn.Module) -> int:
             counts.append(output[0].numel() * module.weight[0].numel())
 
     hooks = [module.register_forward_hook(count) for module in network.modules()]
-    network(torch.zeros(1, 1, SIDE, SIDE), torch.zeros(1))
+    network(torch.zeros(1, input_channels(network), SIDE, SIDE), torch.zeros(1))
     for hook in hooks:
         hook.remove()
     return sum(counts)

@@ -48,10 +48,10 @@ def guided(predict: Callable[..., Tensor], label: Tensor, guidance: float) -> Pr
     """
 
     def predict_guided(x_t: Tensor, t: int) -> Tensor:
-        with_label = predict(x_t, t, label)
         if guidance == 1:
-            return with_label
-        return predict(x_t, t).lerp(with_label, guidance)
+            return predict(x_t, t, label)
+        without = predict(x_t, t)
+        return without.lerp(predict(x_t, t, label), guidance) if guidance else without
 
     return predict_guided
 

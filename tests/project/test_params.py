@@ -263,6 +263,42 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
     ),
     ("model4", {"training.warmup": 0.1}, "training.warmup is 0.1, must be absent with plateau"),
     (
+        "model7",
+        {"degradation.known_mask": True},
+        "degradation.known_mask is True, must be absent unless network.predicts is 'categorical'",
+    ),
+    (
+        "model8",
+        {"degradation.levels": 15},
+        "degradation.levels is 15, must be even with known_mask",
+    ),
+    (
+        "model8",
+        {"network.classes": 10},
+        "network.classes is 10, must be absent for impulse degradation",
+    ),
+    ("model9", {"network.classes": 9}, "network.classes is 9: "),
+    (
+        "model5",
+        {"sampler.guidance": 2.0},
+        "sampler.guidance is 2.0, must be absent without network.classes",
+    ),
+    (
+        "model5",
+        {"training.label_dropout": 0.1},
+        "training.label_dropout is 0.1, must be absent without network.classes",
+    ),
+    (
+        "model10",
+        {"degradation.std": (3.0, 2.0)},
+        "degradation.std is [3.0, 2.0], must be [first, last] with first < last",
+    ),
+    (
+        "model10",
+        {"network.predicts": "eps"},
+        "network.predicts is 'eps', must be 'x_0' for dissipation degradation",
+    ),
+    (
         "model6",
         {"network.predicts": "x_0"},
         "degradation.levels is 16, must be absent unless network.predicts is 'categorical'",
@@ -313,6 +349,7 @@ DDIM, CATEGORICAL = {"kind": "ddim", "steps": 5}, {"kind": "categorical", "steps
         ("model6", ANCESTRAL, "'categorical' for impulse degradation that predicts categorical"),
         ("model6", DDIM, "'categorical' for impulse degradation that predicts categorical"),
         ("model6", COLD, "'categorical' for impulse degradation that predicts categorical"),
+        ("model10", COLD, "'inverse_dissipation' for dissipation degradation that predicts x_0"),
     ],
 )
 def test_sampler_that_does_not_fit_its_model_is_refused_in_one_sentence(

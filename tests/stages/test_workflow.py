@@ -11,11 +11,13 @@ import pytest
 import torch
 from conftest import ROOT, TINY, prepare, run_stage, write_random_inception
 
+from diffusion import image_sets
 from diffusion.classifier.network import Classifier
 from diffusion.data import mnist
 from diffusion.data.params import DataParams
-from diffusion.runtime import checkpoints, paths
+from diffusion.runtime import checkpoints, files, paths
 from diffusion.runtime.params import read
+from diffusion.runtime.pixels import to_pixels
 from stages import (
     evaluate,
     evaluate_real,
@@ -31,11 +33,41 @@ from stages import (
 MODELS = copy.deepcopy(TINY["models"])
 MODELS["model2"]["sampler"] = {"kind": "ddim", "steps": 3, "eta": 0.5}
 MODELS["model4"]["sampler"] = {"kind": "cold", "start": "noise"}
+UNET = {"kind": "unet", "channels": [8, 8, 8]}
+BEYOND = {  # the kinds of model that TINY does not have
+    "labelled": {
+        "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 5},
+        "network": UNET | {"classes": 10, "predicts": "v"},
+        "training": {"learning_rate": 1.0e-3, "label_dropout": 0.2},
+        "sampler": {"kind": "ddim", "steps": 3, "eta": 0.5, "guidance": 2.0},
+    },
+    "masked": {
+        "degradation": {
+            "kind": "impulse",
+            "rho": [0.0, 0.5],
+            "T": 4,
+            "levels": 4,
+            "known_mask": True,
+        },
+        "network": UNET | {"predicts": "categorical"},
+        "training": {"learning_rate": 1.0e-3},
+        "sampler": {"kind": "categorical", "steps": 3, "churn": 1.0},
+    },
+    "dissipated": {
+        "degradation": {"kind": "dissipation", "std": [0.5, 10.0], "noise": 0.1, "T": 4},
+        "network": UNET | {"predicts": "x_0"},
+        "training": {"learning_rate": 1.0e-3},
+        "sampler": {"kind": "inverse_dissipation", "noise": 1.5},
+    },
+}
+MODELS |= BEYOND
 DATA = read("data", DataParams, ROOT / paths.PARAMS)
 SETTINGS = {
     "models": MODELS,
     "inception.reference": 6,
     "sampling.images": 4,
+    "sampling.guidances": [0.0, 1.0, 3.0],
+    "step_study.churns": [2.5],
     "evaluation.bootstrap": 2,
 }
 
@@ -137,7 +169,50 @@ def test_images_that_start_from_noise_have_a_validation_fid(folder: Path) -> Non
 
 def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
     for name in MODELS:
-        assert read_json(folder / paths.RESULTS / f"likelihood/{name}.json") == {}
+        found = read_json(folder / paths.RESULTS / f"likelihood/{name}.json")
+        assert bool(found) == (name == "masked")
+
+
+def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
+    sets, description = image_sets.load(folder / paths.SAMPLES / "labelled/epoch_002.npz")
+    assert description["labels"] == [0, 1, 2, 3]
+    assert len(sets["ddim"]) == 4
+    shown, _ = image_sets.load(folder / paths.SAMPLES / "labelled/guidance.npz")
+    assert {key: x.shape for key, x in shown.items()} == {
+        key: (10, 1, 28, 28) for key in ("0", "1", "3")
+    }
+    assert len({x.numpy().tobytes() for x in shown.values()}) == 3
+    for entry in read_json(folder / paths.SCORES / "labelled/scores.json"):
+        rows = files.read_csv(folder / paths.SCORES / "labelled/predictions.csv")
+        digits = [int(row["digit"]) for row in rows if int(row["epoch"]) == entry["epoch"]]
+        right = sum(digit == label for label, digit in enumerate(digits))
+        assert entry["sets"]["ddim"]["label_accuracy"] == right / 4
+    study = read_json(folder / paths.STEP_STUDY / "labelled.json")
+    assert [(e["steps"], e["eta"], e.get("guidance", 1)) for e in study] == [
+        (3, 0.5, guidance) for guidance in (0, 1, 3)
+    ]
+    assert all(0 <= entry["label_accuracy"] <= 1 for entry in study)
+
+
+def test_rates_of_masking_again_are_studied_where_the_steps_allow_them(folder: Path) -> None:
+    study = read_json(folder / paths.STEP_STUDY / "masked.json")
+    assert [(e["steps"], e["eta"], e.get("churn")) for e in study] == [
+        (2, 0.0, None),
+        (2, 0.5, None),
+        (3, 0.0, None),
+        (3, 0.5, None),
+        (3, 0.0, 2.5),
+    ]
+
+
+def test_weights_of_a_dissipation_have_the_brightness_of_its_training_images(folder: Path) -> None:
+    _, description = checkpoints.load(folder / paths.MODELS / "dissipated/best.safetensors")
+    quantiles = description["degradation"]["brightness"]
+    train_part = mnist.split(60_000, DATA).train[: TINY["training.images"]]
+    means = to_pixels(mnist.images("train", folder / paths.MNIST)[train_part]).mean((1, 2, 3))
+    assert len(quantiles) == 101
+    assert quantiles == sorted(quantiles)
+    assert (quantiles[0], quantiles[-1]) == pytest.approx((means.min().item(), means.max().item()))
 
 
 def test_metrics_are_headline_scores_of_the_best_checkpoint(folder: Path) -> None:
