@@ -70,6 +70,7 @@ def main() -> None:
 
     use_style(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
+    gallery.add_table("models", ("model", "colour"), gallery.colours.items())
 
     def draw_slow_lines() -> None:
         losses.draw(gallery, models, published, params)
@@ -83,7 +84,7 @@ def main() -> None:
         images.draw_real(gallery)
         for model in models:
             images.draw(gallery, model, params.examples_per_digit)
-            film.draw(gallery, model.name)
+        film.draw(gallery, list(designs))
     gallery.write()
     print(f"figures: {len(gallery.files)} files in {paths.FIGURES}, {MEDIA} and {paths.PLOTS}")
 

@@ -115,7 +115,8 @@ def loss_ratio(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     here = [evidence.models[name].column("validation_loss").min() for name in pair]
     there = [evidence.published["models"][name]["validation_loss"] for name in pair]
     ratio = here[0] / here[1]
-    return f"{there[0] / there[1]:.1f}", f"{ratio:.2f}", rounded(ratio, there[0] / there[1])
+    published = round(there[0] / there[1], 1)
+    return str(published), f"{ratio:.2f}", rounded(ratio, published)
 
 
 def better(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
@@ -208,10 +209,16 @@ def regularisation(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 def generates(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     model = evidence.models[entry["model"]]
-    rho = getattr(model.design.degradation, "rho", None)
-    kept = f"restores images of which {100 - 200 * rho[1]:.0f} % of the pixels survive"
-    here = "starts from noise alone" if model.generates or rho is None else kept
+    kept = kept_pixels(model)
+    rest = "" if kept is None else f" of which {kept:.0f} % of the pixels survive"
+    here = "starts from noise alone" if model.generates else f"restores images{rest}"
     return "generative quality", here, HOLDS if model.generates else FAILS
+
+
+def kept_pixels(model: ModelResults) -> float | None:
+    """The share of pixels in % that survive impulse noise at step T; None for another kind."""
+    rho = getattr(model.design.degradation, "rho", None)
+    return None if rho is None else 100 - 200 * rho[1]
 
 
 def proportion(count: int, n: int) -> Interval:
@@ -227,7 +234,10 @@ def commonest(model: ModelResults, key: str) -> tuple[str, Interval]:
     digit, n = int(counts.argmax()), int(counts.sum())
     low, high = proportion(counts[digit], n)
     share = 100 * counts[digit] / n
-    return f"{digit} is {share:.0f} [{100 * low:.0f}, {100 * high:.0f}] % of the images", (low, high)
+    return f"{digit} is {share:.0f} [{100 * low:.0f}, {100 * high:.0f}] % of the images", (
+        low,
+        high,
+    )
 
 
 def class_distance(counts: np.ndarray, real: np.ndarray) -> tuple[float, Interval]:

@@ -23,6 +23,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
@@ -56,8 +57,8 @@ def use_style(path: Path) -> None:
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
-    """name -> colour, in the order of the style's palette."""
-    palette = cycle(plt.rcParams["axes.prop_cycle"].by_key()["color"])
+    """name -> colour, as #rrggbb, in the order of the style's palette."""
+    palette = cycle(map(to_hex, plt.rcParams["axes.prop_cycle"].by_key()["color"]))
     return dict(zip(names, palette, strict=False))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,12 +16,16 @@ IMAGES, STATES = 2, 9  # in the strip: images of each sampler, and states of an 
 SHOWN, COLUMNS = 8, 4  # images of a frame
 
 
-def draw(gallery: Gallery, model: str) -> None:
-    """The strip of one model, with rows for each sampler, and the frames of each sampler."""
-    states, steps = read(model)
-    gallery.add(f"reverse_{model}", draw_strip(states, steps))
-    for key, frames in states.items():
-        gallery.add_frames(f"film_{model}_{key}", encode_frames(frames[:, :SHOWN], COLUMNS))
+def draw(gallery: Gallery, models: Iterable[str]) -> None:
+    """The strip of each model, with rows for each sampler, and the frames of each sampler."""
+    rows = []
+    for model in models:
+        states, steps = read(model)
+        gallery.add(f"reverse_{model}", draw_strip(states, steps))
+        for key, frames in states.items():
+            gallery.add_frames(f"film_{model}_{key}", encode_frames(frames[:, :SHOWN], COLUMNS))
+            rows += [(model, key, t) for t in steps[key]]
+    gallery.add_table("films", ("model", "set", "t"), rows)
 
 
 def read(model: str) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:

@@ -57,8 +57,8 @@ def rows(
             yield m.name, "here", int(row["epoch"]), int(row["images"]), *losses
     for name, (epochs, training, validation) in known.items():
         for epoch, *both in zip(epochs, training, validation, strict=True):
-            losses = ["" if np.isnan(loss) else f"{loss:.6g}" for loss in both]
-            yield name, "published", int(epoch), int(epoch) * images, *losses
+            known_losses = ("" if np.isnan(loss) else f"{loss:.6g}" for loss in both)
+            yield name, "published", int(epoch), int(epoch) * images, *known_losses
 
 
 def comparable(model: ModelResults, known: Mapping[str, Losses], published: Published) -> bool:
