@@ -242,12 +242,12 @@ def commonest(model: ModelResults, key: str) -> tuple[str, Interval]:
 
 def class_distance(counts: np.ndarray, real: np.ndarray) -> tuple[float, Interval]:
     """The total variation distance between predicted digits and real frequencies, and its basic
-    bootstrap interval, which corrects the bias of the percentiles."""
+    bootstrap interval, which corrects the bias of the percentiles, and contains the distance."""
     n = int(counts.sum())
     value = np.abs(counts / n - real).sum() / 2
     drawn = np.random.default_rng(0).multinomial(n, counts / n, RESAMPLES) / n
     low, high = np.quantile(np.abs(drawn - real).sum(1) / 2, [0.025, 0.975])
-    return float(value), (max(float(2 * value - high), 0.0), float(2 * value - low))
+    return float(value), (max(float(2 * value - high), 0.0), max(float(2 * value - low), value))
 
 
 RULES: dict[str, Callable[[Entry, Evidence], tuple[str, str, str]]] = {

@@ -22,9 +22,6 @@ def findings(models: Sequence[ModelResults], real: Scores) -> Iterator[str]:
             for key, name, sign in RANKED:
                 yield ranking(group, key, name, sign)
         yield distance_from_real(min(group, key=lambda m: m.scores["fid"]), real)
-    for model in models:
-        if model.restores:
-            yield samplers_compared(model)
 
 
 def beyond(

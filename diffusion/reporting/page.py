@@ -21,6 +21,10 @@ from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 MEDIA = "media"  # the folder of vector graphics and frames
+CAPTION = {  # the tokens that a caption has instead of those of a paragraph
+    "paragraph_open": [Token("caption_open", "caption", 1), Token("span_open", "span", 1)],
+    "paragraph_close": [Token("span_close", "span", -1), Token("caption_close", "caption", -1)],
+}
 TAG = re.compile(r"\\tag\{(\w+)\}")
 CONTAINERS = {  # a fence of colons -> the start of an element, of which {} is the rest of its line
     "figure": '<figure id="{}">',
@@ -148,9 +152,15 @@ def with_captions(tokens: Sequence[Token]) -> Iterator[Token]:
         if token.type == "table_open":
             fenced = False
             for part in caption:
-                if part.type in ("paragraph_open", "paragraph_close"):
-                    part.tag = "caption"
-                yield part
+                if part.type == "paragraph_open":
+                    yield from (Token("caption_open", "caption", 1), Token("span_open", "span", 1))
+                elif part.type == "paragraph_close":
+                    yield from (
+                        Token("span_close", "span", -1),
+                        Token("caption_close", "caption", -1),
+                    )
+                else:
+                    yield part
             caption = []
 
 

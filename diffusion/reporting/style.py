@@ -148,11 +148,14 @@ def encode(pixels: np.ndarray) -> bytes:
 
 
 def set_scale(axis: Axes, scale: str, which: str = "y") -> None:
-    """A linear or a logarithmic axis, the latter with plain numbers at 1, 2 and 5."""
+    """A linear or a logarithmic axis of what is drawn, the latter with plain numbers at 1, 2 and 5,
+    or at more places if it is short."""
     axis.set(**{f"{which}scale": scale})
     if scale == "log":
         ticks = axis.xaxis if which == "x" else axis.yaxis
-        ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        low, high = axis.get_xlim() if which == "x" else axis.get_ylim()
+        subs = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
+        ticks.set_major_locator(LogLocator(subs=subs))
         ticks.set_major_formatter(FormatStrFormatter("%g"))
         ticks.set_minor_formatter(NullFormatter())
 

@@ -26,10 +26,13 @@ METHODS = {  # set of images -> how it is made
 
 
 def markdown_table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
-    """A table whose columns of numbers are aligned to the right."""
-    columns = zip(*rows, strict=True) if rows else [()] * len(head)
+    """A table whose columns of numbers are aligned to the right, without the rows and the columns
+    that have no value."""
+    rows = [row for row in rows if any(cell != NONE for cell in row[1:])]
+    kept = [i for i in range(len(head)) if i == 0 or any(row[i] != NONE for row in rows)]
+    head, rows = [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
     marks = []
-    for i, column in enumerate(columns):
+    for i, column in enumerate(zip(*rows, strict=True)):
         values = [cell for cell in column if cell != NONE]
         numeric = i > 0 and values and all(NUMBER.fullmatch(value) for value in values)
         marks.append("---:" if numeric else "---")
@@ -66,16 +69,15 @@ def distances(scores: Scores) -> list[str]:
 
 
 def quality_rows(models: Sequence[ModelResults], real: Scores) -> Rows:
-    """Precision, recall, density, coverage, and what the features of the classifier hardly see."""
+    """Precision, recall, density and coverage."""
     named = [("real", real), *((m.name, m.scores) for m in models)]
-    return [
-        [
-            name,
-            *(plus_minus(scores, key) for key in SPREAD),
-            *(fixed(scores[key], key) for key in APPEARANCE),
-        ]
-        for name, scores in named
-    ]
+    return [[name, *(plus_minus(scores, key) for key in SPREAD)] for name, scores in named]
+
+
+def appearance_rows(models: Sequence[ModelResults], real: Scores) -> Rows:
+    """What the features of the classifier hardly see, the classes, and the nearest neighbours."""
+    named = [("real", real), *((m.name, m.scores) for m in models)]
+    return [[name, *(fixed(scores[key], key) for key in APPEARANCE)] for name, scores in named]
 
 
 def plus_minus(scores: Scores, key: str) -> str:

@@ -42,6 +42,7 @@ FUNCTIONS = (
     findings.over_training,
     findings.sampled_or_direct,
     findings.samplers_compared,
+    tables.appearance_rows,
     tables.claim_rows,
     tables.fid_rows,
     tables.inception_rows,
@@ -97,4 +98,5 @@ def markdown(
     for _ in range(2):  # the second rendering knows the numbers of the first
         labels.start()
         text = template.render(context, page=page, labels=labels)
-    return re.sub(r"\n{3,}", "\n\n", text)  # the templates leave empty lines
+    text = re.sub(r"\n{3,}", "\n\n", text)  # the templates leave empty lines
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text) if page else text

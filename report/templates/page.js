@@ -193,6 +193,7 @@ for (const box of document.querySelectorAll(".explorer")) {
   const rows = parse(tables.loss).map((row) => ({ ...row, x: +row.images }));
   const colours = Object.fromEntries(parse(tables.models).map((row) => [row.model, row.colour === "#000000" ? "currentColor" : row.colour]));
   const names = Object.keys(colours);
+  const short = (loss) => (loss ? String(+(+loss).toPrecision(4)) : "–");
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("tabindex", 0);
   svg.setAttribute("role", "img");
@@ -253,8 +254,8 @@ for (const box of document.querySelectorAll(".explorer")) {
         for (const part of ["training", "validation"]) {
           const points = shown.filter((row) => row.model === name && row.source === source && row[`${part}_loss`]);
           const path = points.map((row) => `${scale(row.x).toFixed(1)} ${y(row[`${part}_loss`]).toFixed(1)}`);
-          add("path", { class: `line ${part} ${source}`, stroke: colours[name], d: path.length ? `M${path.join("L")}` : "" });
-          if (path.length > 0 && path.length < 5) {
+          add("path", { class: `line ${part} ${source}`, stroke: colours[name], d: path.length < 5 ? "" : `M${path.join("L")}` });
+          if (path.length < 5) {
             for (const row of points) add("text", { x: scale(row.x), y: y(row[`${part}_loss`]) + 4, "text-anchor": "middle", style: `fill: ${colours[name]}` }, part === "training" ? "+" : "×");
           }
         }
@@ -272,7 +273,7 @@ for (const box of document.querySelectorAll(".explorer")) {
     for (const name of names.filter((_, i) => boxes[i].checked)) {
       for (const source of ["here", "published"]) {
         const row = rows.find((each) => each.model === name && each.source === source && each.x === places[index]);
-        if (row) items.push(make("li", {}, `${name}${source === "published" ? ", published" : ""}, epoch ${row.epoch}: training ${row.training_loss || "–"}, validation ${row.validation_loss || "–"}`));
+        if (row) items.push(make("li", {}, `${name}${source === "published" ? ", published" : ""}, epoch ${row.epoch}: training ${short(row.training_loss)}, validation ${short(row.validation_loss)}`));
       }
     }
     readout.replaceChildren(`${places[index].toLocaleString("en-GB")} training images seen`, make("ul", {}, ...items));

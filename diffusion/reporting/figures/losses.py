@@ -82,7 +82,8 @@ def draw_by_epoch(
     """One panel for each model: the training loss as a wide pale line, the validation loss as a
     thin line on it, the published ones in grey. Panels share their axes if all show one loss."""
     losses = {m.predicts for m in models}
-    figure, axes = panels(len(models), 3, 2.5, sharex=True, sharey=len(losses) == 1)
+    columns = 3 if len(losses) == 1 else 2  # a label for each panel needs its place
+    figure, axes = panels(len(models), columns, 2.5, sharex=True, sharey=len(losses) == 1)
     for axis, model in zip(axes, models, strict=True):
         epoch, colour = model.column("epoch"), colours[model.name]
         training, validation = model.column("train_loss"), model.column("validation_loss")
@@ -111,9 +112,16 @@ def draw_published(axis: Axes, losses: Losses) -> None:
         if not np.isnan(y).all():
             few = len(y) < 5
             marker = ("+" if part == "training" else "x") if few else ""
-            line = "" if few else style
-            label = f"published, {part}"
-            axis.plot(epoch, y, line, marker=marker, ms=7, color=REAL, lw=1, label=label)
+            axis.plot(
+                epoch,
+                y,
+                ls="none" if few else style,
+                marker=marker,
+                ms=7,
+                color=REAL,
+                lw=1,
+                label=f"published, {part}",
+            )
 
 
 def draw_by_images(
@@ -136,9 +144,11 @@ def draw_by_images(
             axis.plot(seen, losses, color=colour, marker=marker, label=name)
             if name in known:
                 epochs, _, y = known[name]
-                line, marker = ("", "x") if len(y) < 5 else (":", "")
+                line, marker = ("none", "x") if len(y) < 5 else (":", "")
                 label = f"{name}, published"
-                axis.plot(epochs * images, y, line, marker=marker, ms=6, color=colour, label=label)
+                axis.plot(
+                    epochs * images, y, ls=line, marker=marker, ms=6, color=colour, label=label
+                )
         axis.set_title(title)
         axis.set_xscale("log")
         set_scale(axis, "log")
