@@ -38,12 +38,14 @@ GAP = 2  # pixels between images
 INCH = 0.62 / 30  # side of a pixel in inches
 SMALL = 8.5  # points: the smallest text, 11 pixels
 GREYS = 15  # grey levels of the frames of films, of which fewer make a smaller file
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 EMBEDDED = r"data:image/png;base64,\s*([\w+/=\s]+)"
 DARK = """<style>
 @media (prefers-color-scheme: dark) {
   text { fill: #e4e7ea }
-  [style*="fill: #000000"] { fill: #e4e7ea !important }
-  [style*="stroke: #000000"] { stroke: #e4e7ea !important }
+  [style*="fill: #000000"], [style*="fill: #444444"] { fill: #e4e7ea !important }
+  [style*="stroke: #000000"], [style*="stroke: #444444"] { stroke: #e4e7ea !important }
+  [style*="stroke: #b0b0b0"] { stroke: #5b6168 !important }
   [style*="fill: #ffffff"] { fill: #15181c !important }
   [style*="#737373"]:not([style*="fill: #737373"]) { stroke: #a2a9b1 !important }
 }
@@ -158,6 +160,11 @@ def set_scale(axis: Axes, scale: str, which: str = "y") -> None:
         ticks.set_major_locator(LogLocator(subs=subs))
         ticks.set_major_formatter(FormatStrFormatter("%g"))
         ticks.set_minor_formatter(NullFormatter())
+
+
+def power_of_ten(value: float, _: int) -> str:
+    """10 to the power of a whole number, without the small text of mathtext."""
+    return "10" + str(round(np.log10(value))).translate(SUPERSCRIPTS)
 
 
 def panels(

@@ -41,8 +41,8 @@ def markdown_table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
 
 
 def claim_rows(claims: Sequence[Claim]) -> Rows:
-    """Claim, source, published, here, verdict."""
-    return [[c.text, c.source, c.published, c.here, f"**{c.verdict}**"] for c in claims]
+    """Claim, verdict, here, published, source."""
+    return [[c.text, f"**{c.verdict}**", c.here, c.published, c.source] for c in claims]
 
 
 def score_rows(models: Sequence[ModelResults], real: Scores) -> Rows:

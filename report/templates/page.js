@@ -1,7 +1,7 @@
 "use strict";
 document.documentElement.classList.add("js");
-const tables = JSON.parse(document.getElementById("tables").textContent);
-const scores = document.getElementById("scores").textContent;
+const tables = JSON.parse(document.getElementById("data-tables").textContent);
+const scores = document.getElementById("data-scores").textContent;
 
 /** A new element with attributes and children. */
 function make(tag, attributes = {}, ...children) {
@@ -100,13 +100,13 @@ for (const film of document.querySelectorAll(".film")) {
   const images = [...film.querySelectorAll("img")];
   const sets = make("div", { class: "sets" });
   for (const image of images) {
-    const window = make("div", { class: "window", style: `aspect-ratio: ${image.width} / ${image.height / steps.length}` }, image);
-    sets.append(make("div", {}, image.alt, window));
+    image.style.aspectRatio = `${image.getAttribute("width")} / ${image.getAttribute("height") / steps.length}`;
+    sets.append(make("div", {}, image.alt, image));
   }
   const slider = make("input", { type: "range", min: 0, max: steps.length - 1, value: 0, "aria-label": "Step t of the reverse process" });
   const output = make("output");
   const show = () => {
-    for (const image of images) image.style.transform = `translateY(${-100 * slider.value / steps.length}%)`;
+    for (const image of images) image.style.objectPosition = `0 ${100 * slider.value / slider.max}%`;
     output.textContent = `t = ${steps[slider.value]}`;
     slider.setAttribute("aria-valuetext", output.textContent);
   };
@@ -191,7 +191,7 @@ function parse(csv) {
 }
 for (const box of document.querySelectorAll(".explorer")) {
   const rows = parse(tables.loss).map((row) => ({ ...row, x: +row.images }));
-  const colours = Object.fromEntries(parse(tables.models).map((row) => [row.model, row.colour === "#000000" ? "currentColor" : row.colour]));
+  const colours = Object.fromEntries(parse(tables.models).map((row) => [row.model, row.colour === "#444444" ? "currentColor" : row.colour]));
   const names = Object.keys(colours);
   const short = (loss) => (loss ? String(+(+loss).toPrecision(4)) : "–");
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

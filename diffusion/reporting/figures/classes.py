@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from diffusion.reporting.intervals import wilson
@@ -89,9 +90,11 @@ def label(figure: Figure, axes: Sequence[Axes], ylabel: str) -> None:
 
 def draw_confusion(matrix: np.ndarray) -> Figure:
     """Counts by true digit (rows) and predicted digit (columns); wrong predictions are shaded."""
-    figure, axis = plt.subplots(figsize=(5.4, 5.0))
+    figure, axis = plt.subplots(figsize=(4.6, 4.3))
     wrong = np.where(np.eye(10, dtype=bool), 0, matrix)
-    axis.imshow(wrong, cmap="Oranges", vmax=max(1.6 * wrong.max(), 1))
+    shading = np.zeros((*matrix.shape, 4))  # transparent, so that it suits any paper
+    shading[..., :3], shading[..., 3] = to_rgb("C4"), 0.8 * wrong / max(wrong.max(), 1)
+    axis.imshow(shading)
     for i, j in np.ndindex(matrix.shape):
         axis.text(j, i, matrix[i, j], ha="center", va="center", fontsize=SMALL)
     axis.set(xlabel="predicted digit", ylabel="true digit", xticks=range(10), yticks=range(10))

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter
 from diffusion.models.model import DiffusionModel
 from diffusion.reporting.flops import TRAINING, multiply_adds
 from diffusion.reporting.results import ModelResults, main_scores, with_interval
-from diffusion.reporting.style import REAL, WIDTH, Gallery, set_scale
+from diffusion.reporting.style import REAL, WIDTH, Gallery, power_of_ten, set_scale
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
@@ -65,6 +65,7 @@ def draw_fid(
     axis.axhline(real, color=REAL, ls=":", label=f"real images: {real:.3g}")
     axis.set(xlabel="multiply-adds of training", ylabel="FID, classifier features", xscale="log")
     set_scale(axis, "log")
+    axis.xaxis.set_major_formatter(power_of_ten)
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

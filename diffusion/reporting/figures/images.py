@@ -34,6 +34,7 @@ def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:
     if model.restores:
         gallery.add(f"improved_progress_{name}", draw_progress(name, "improved"))
         gallery.add(f"restoration_{name}", draw_restorations(arrays))
+    if model.restores and not model.generates:
         for key in (key for key in RESTORATIONS if key in arrays):
             frame = arrays[key][None, :COLUMNS]
             gallery.add_frames(f"restored_{name}_{key}", encode_frames(frame, COLUMNS // 2))

@@ -151,6 +151,7 @@ def draw_by_images(
                 )
         axis.set_title(title)
         axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         set_scale(axis, "log")
         axis.legend()
     figure.supxlabel("training images seen", fontsize="medium")

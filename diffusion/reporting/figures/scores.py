@@ -91,9 +91,10 @@ def draw_points(
     # Scores that cannot be negative span orders of magnitude.
     if key == "kid":
         axis.set_xscale("symlog", linthresh=0.01)
+        axis.xaxis.set_major_formatter("{x:g}")
     else:
         set_scale(axis, "log", "x")
-    axis.set_xlabel(f"{LABELS[key]}")
+    axis.set_xlabel(LABELS[key])
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1))
     if published:
         draw_published(axes[0, 1], rows, places, published)
