@@ -70,22 +70,23 @@ def main() -> None:
 
     use_style(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
+    gallery.add_table("models", ("model", "colour"), gallery.colours.items())
 
     def draw_slow_lines() -> None:
         losses.draw(gallery, models, published, params)
-        classes.draw(gallery, models, frequencies, confusion)
+        classes.draw(gallery, models, frequencies, confusion, published)
 
     with in_second_process(gallery, draw_slow_lines):
-        degradations.draw(gallery, designs, seed)
+        degradations.draw(gallery, models, published, seed)
         scores.draw(gallery, models, real, published)
         step_study.draw(gallery, models)
         compute.draw(gallery, models, real["fid"])
+        images.draw_real(gallery)
         for model in models:
             images.draw(gallery, model, params.examples_per_digit)
-            film.draw(gallery, model.name)
+        film.draw(gallery, list(designs))
     gallery.write()
-    scores.write_table(models)
-    print(f"figures: {len(gallery.files)} files in {paths.FIGURES} and {MEDIA}")
+    print(f"figures: {len(gallery.files)} files in {paths.FIGURES}, {MEDIA} and {paths.PLOTS}")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusion.params import Params
-from diffusion.reporting import findings, page, provenance, summary, templates
+from diffusion.reporting import claims, findings, page, provenance, summary, templates
 from diffusion.reporting.budget import Budget
-from diffusion.reporting.published import read_published
-from diffusion.reporting.results import read_model
-from diffusion.runtime import cli, files, paths
+from diffusion.reporting.labels import BIBLIOGRAPHY
+from diffusion.reporting.published import read_claims, read_published
+from diffusion.reporting.results import by_kind, known_and_further, read_model
+from diffusion.runtime import checkpoints, cli, files, paths
 from diffusion.runtime.errors import run
 from diffusion.runtime.params import load, validate
 
@@ -15,41 +18,64 @@ from diffusion.runtime.params import load, validate
 def main() -> None:
     cli.no_arguments("report", __doc__)
     params = validate(load(), Params)
-    models = [read_model(name, block) for name, block in params.models.items()]
-    real = files.read_json(paths.REAL_SCORES)
-    classifier = files.read_json(paths.CLASSIFIER_SCORES)
-    published = read_published()
-    scores = summary.scores(models, real, classifier["accuracy"])
-    compute = summary.training_compute(models)
-    epochs = {name: params.epochs(name) for name in params.models}
-    budget = Budget(epochs, params.training.images, params.sampling.images, published)
-    known = published["models"]
-
-    context = {
-        "params": params,
-        "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
-        "models": models,
-        "real": real,
-        "classifier": classifier,
-        "published": published,
-        "budget": budget,
-        "findings": list(findings.findings(models, real, known)) if budget.conclusive else [],
-        "beyond": list(findings.beyond(models, real, compute, known)),
-        "inception_note": paths.INCEPTION_NOTE.read_text(encoding="utf-8").strip(),
-        "figures": {path.name for path in paths.FIGURES.iterdir()},
-        "trained_on": provenance.trained_on(models),
-        "commit": provenance.commit(),
-        "packages": provenance.packages(),
-    }
+    scores, context = gather(params)
     environment = templates.environment(paths.TEMPLATES)
-    text = templates.markdown(environment, context)
-    page_text = templates.markdown(environment, context, page=True)
+    text = templates.markdown(environment, context, BIBLIOGRAPHY)
+    page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
+    tables = {
+        path.stem: path.read_text(encoding="utf-8") for path in sorted(paths.PLOTS.glob("*.csv"))
+    }
     frame = environment.get_template("page.html.j2")
-    html = page.render(page_text, paths.REPORT, frame, scores)
+    html = page.render(page_text, paths.REPORT, frame, scores, tables)
     files.write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())
     print(f"report: {(paths.REPORT / 'report.html').resolve()}")
+
+
+def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The scores of scores.json, and the variables of the templates, from results and figures."""
+    models = [read_model(name, block) for name, block in params.models.items()]
+    real = files.read_json(paths.REAL_SCORES)
+    frequencies = checkpoints.load(paths.REAL_FEATURES)[0]["frequencies"].numpy()
+    classifier = files.read_json(paths.CLASSIFIER_SCORES)
+    published = read_published()
+    known, further = known_and_further(models, published["models"])
+    groups = by_kind(known)
+    restoring = [model for model in known if model.restores and not model.generates]
+    compute = summary.training_compute(models)
+    epochs = {name: params.epochs(name) for name in params.models}
+    budget = Budget(epochs, params.training.images, params.sampling.images, published)
+    evidence = claims.Evidence({m.name: m for m in models}, frequencies, classifier, published)
+    decided = claims.decide(read_claims(), evidence) if budget.conclusive else []
+    return summary.scores(models, real, classifier["accuracy"]), {
+        "params": params,
+        "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
+        "models": models,
+        "known": known,
+        "further": further,
+        "gaussian": groups.get("gaussian", []),
+        "impulse": groups.get("impulse", []),
+        "restoring": restoring,
+        "kept_pixels": claims.kept_pixels(restoring[0]) if restoring else None,
+        "published_epochs": params.training.images >= 0.99 * published["images"],
+        "real": real,
+        "frequencies": frequencies,
+        "classifier": classifier,
+        "published": published,
+        "budget": budget,
+        "claims": decided,
+        "findings": list(findings.findings(models, real)) if budget.conclusive else [],
+        "beyond": list(findings.beyond(models, real, compute, published["models"])),
+        "compute": compute,
+        "inception_note": paths.INCEPTION_NOTE.read_text(encoding="utf-8").strip(),
+        "figures": {path.name for path in paths.FIGURES.iterdir()},
+        "films": summary.films(),
+        "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},
+        "trained_on": provenance.trained_on(models),
+        "commit": provenance.commit(),
+        "packages": provenance.packages(),
+    }
 
 
 if __name__ == "__main__":

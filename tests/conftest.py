@@ -20,6 +20,7 @@ import yaml
 
 import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
 from diffusion.data.mnist import FILES
+from diffusion.reporting.labels import BIBLIOGRAPHY
 from diffusion.runtime import paths
 from diffusion.runtime.params import load
 from stages import check_params
@@ -121,7 +122,7 @@ def prepare(folder: Path) -> None:
     (folder / paths.INCEPTION).mkdir()
     (folder / paths.INCEPTION_NOTE).write_text("Why there are <no> weights.\n")
     (folder / paths.REPORT).mkdir()
-    for path in (paths.PUBLISHED, paths.TEMPLATES, paths.STYLE):
+    for path in (paths.PUBLISHED, paths.TEMPLATES, paths.STYLE, BIBLIOGRAPHY):
         (folder / path).symlink_to(ROOT / path)
 
 

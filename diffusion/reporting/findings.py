@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from diffusion.reporting.formatting import bounds, duration, interval, names, number, overlap
-from diffusion.reporting.results import KINDS, ModelResults, Scores, by_kind, main_scores
+from diffusion.reporting.formatting import bounds, interval, names, number, overlap
+from diffusion.reporting.results import KINDS, SAMPLERS, ModelResults, Scores, main_scores
 
 RANKED = (("fid", "FID", 1), ("is", "IS", -1))  # key, name, 1 if lower is better
 PublishedModels = Mapping[str, Mapping[str, Any]]  # `models` of report/published/scores.yaml
 
 
-def findings(
-    models: Sequence[ModelResults], real: Scores, published: PublishedModels
-) -> Iterator[str]:
+def findings(models: Sequence[ModelResults], real: Scores) -> Iterator[str]:
     """What the results show. real: the scores of real images."""
     groups: dict[str, list[ModelResults]] = {}
-    for of_kind in by_kind(models).values():
-        for model in of_kind:
-            groups.setdefault(group_name(model), []).append(model)
+    for model in models:
+        groups.setdefault(group_name(model), []).append(model)
     for group in groups.values():
         if len(group) > 1:
             for key, name, sign in RANKED:
                 yield ranking(group, key, name, sign)
-            order = published_order(group, published)
-            if order:
-                yield order
         yield distance_from_real(min(group, key=lambda m: m.scores["fid"]), real)
-        for model in group:
-            change = over_training(model)
-            if change:
-                yield change
-            if model.restores:
-                yield samplers_compared(model)
-    yield memorisation(models, real)
 
 
 def beyond(
@@ -78,10 +64,12 @@ def beyond(
 
 
 def group_name(model: ModelResults) -> str:
-    """The group in which a model is ranked: models of the same degradation, which start either
-    all from images or all from noise alone."""
-    from_noise = " that starts from noise alone" * (model.generates and model.kind != "gaussian")
-    return f"{KINDS[model.kind]} model{from_noise}"
+    """The group in which a model is ranked: all that generate, or those that restore images after
+    the same degradation, with one sampler. A group has one best model by a score."""
+    if model.generates:
+        return "generating model"
+    sampler = SAMPLERS[model.best["main"]]
+    return f"restoring model ({KINDS[model.kind]} degradation, {sampler} sampler)"
 
 
 def ranking(models: Iterable[ModelResults], key: str, name: str, sign: int) -> str:
@@ -103,25 +91,6 @@ def ranking(models: Iterable[ModelResults], key: str, name: str, sign: int) -> s
     return f"{sentence}; the intervals do not overlap."
 
 
-def published_order(models: Iterable[ModelResults], published: PublishedModels) -> str | None:
-    """Whether the published FIDs at the best epoch rank these models in the same order."""
-    known = {
-        m.name: published[m.name]["fid"][published[m.name]["best_epoch"]]
-        for m in models
-        if "fid" in published.get(m.name, {})
-    }
-    if len(known) < 2:
-        return None
-    fids = {m.name: m.scores["fid"] for m in models}
-    here, there = sorted(known, key=lambda n: fids[n]), sorted(known, key=lambda n: known[n])
-    order = "in the same order" if here == there else "in a different order"
-    values = names([f"{number(known[n], 4)} for {n}" for n in there])
-    return (
-        f"The published FIDs rank {names(list(known))} {order} ({values}); "
-        "their values cannot be compared with these."
-    )
-
-
 def distance_from_real(best: ModelResults, real: Scores) -> str:
     """The FID of a model minus that of real images at the same N, and both at infinite N."""
     if overlap(best.scores, real, "fid"):
@@ -138,7 +107,7 @@ def distance_from_real(best: ModelResults, real: Scores) -> str:
 
 
 def choice_of_checkpoint(models: Iterable[ModelResults]) -> Iterator[str]:
-    """What it costs, in FID, to take the smallest validation loss instead of the last epoch."""
+    """How FID changes if the smallest validation loss is taken instead of the last epoch."""
     same = []
     for model in models:
         last = next(c for c in model.checkpoints if "last" in c["roles"])
@@ -147,17 +116,19 @@ def choice_of_checkpoint(models: Iterable[ModelResults]) -> Iterator[str]:
             continue
         a, b = model.scores, main_scores(last)
         cost = a["fid"] - b["fid"]
-        verb = "costs" if cost > 0 else "gains"
-        shown = ", which the intervals do not show" if overlap(a, b, "fid") else ""
+        if overlap(a, b, "fid"):
+            effect = "does not change FID beyond the intervals"
+        else:
+            effect = f"{'raises' if cost > 0 else 'lowers'} FID by {number(abs(cost))}"
         yield (
             f"For {model.name}, the smallest validation loss (epoch {model.best['epoch']}, FID "
             f"{interval(a, 'fid')}) instead of the last epoch ({last['epoch']}, FID "
-            f"{interval(b, 'fid')}) {verb} {number(abs(cost))}{shown}."
+            f"{interval(b, 'fid')}) {effect}."
         )
     if same:
         yield (
             f"The smallest validation loss of {names(same)} is that of the last epoch, so the "
-            "choice between them costs nothing."
+            "choice between them changes nothing."
         )
 
 
@@ -177,11 +148,10 @@ def over_training(model: ModelResults) -> str | None:
     )
 
 
-def commonest(model: ModelResults, sampler: str) -> tuple[str, float]:
+def commonest(model: ModelResults, sampler: str) -> tuple[int, float]:
     """The digit that is predicted most often at the best checkpoint, and its share."""
-    digits = [row["digit"] for row in model.predictions_of(sampler)]
-    digit, count = Counter(digits).most_common(1)[0]
-    return digit, count / len(digits)
+    counts = model.digit_counts(sampler)
+    return int(counts.argmax()), float(counts.max() / counts.sum())
 
 
 def collapse(model: ModelResults, sampler: str) -> str:
@@ -198,22 +168,23 @@ def samplers_compared(model: ModelResults) -> str:
     naive, improved = model.best["sets"]["naive"], model.best["sets"]["improved"]
     digit, share = commonest(model, "naive")
     other_digit, other_share = commonest(model, "improved")
-    verb = "lowers" if improved["fid"] < naive["fid"] else "raises"
+    if overlap(naive, improved, "fid"):
+        effect = "does not change FID beyond the intervals,"
+    else:
+        effect = f"{'lowers' if improved['fid'] < naive['fid'] else 'raises'} FID from"
     sentence = (
         f"The most frequent predicted digit of {model.name} is {digit} with the naive sampler "
         f"({100 * share:.0f} % of the images) and {other_digit} with the improved sampler "
-        f"({100 * other_share:.0f} %); the improved sampler {verb} FID from "
-        f"{interval(naive, 'fid')} to {interval(improved, 'fid')}"
+        f"({100 * other_share:.0f} %); the improved sampler {effect} "
+        f"{interval(naive, 'fid')} to {interval(improved, 'fid')},"
     )
-    if overlap(naive, improved, "fid"):
-        sentence += ", within overlapping intervals,"
     if "psnr" in naive:
         psnr = f"{number(naive['psnr'])} to {number(improved['psnr'])} dB"
-        sentence += f" and changes PSNR from {psnr}"
+        sentence += f" and changes PSNR from {psnr},"
     if "ssim" in naive:
         degraded = number(model.best["sets"]["degraded"]["ssim"])
         ssim = f"{number(naive['ssim'])} to {number(improved['ssim'])}"
-        sentence += f", SSIM from {ssim} ({degraded} of the degraded images)"
+        sentence += f" and SSIM from {ssim} ({degraded} of the degraded images)"
     return sentence.removesuffix(",") + "."
 
 
@@ -238,24 +209,21 @@ def sampled_or_direct(model: ModelResults) -> str:
     )
 
 
-def fewest_steps(model: ModelResults, timed: bool) -> str:
+def fewest_steps(model: ModelResults) -> str:
     """The setting of the step study with the fewest steps whose FID lies within the interval of the
-    model's own sampler, or below it. All compare with validation images. timed: with the measured
-    time of sampling."""
+    model's own sampler, or below it. All compare with validation images."""
     own, sampler, key = model.scores, model.best["sampler"], "validation_fid"
     own_steps = sampler.get("steps", model.design.degradation.T)
     reference = f"its own sampler in {own_steps} steps, {interval(own, key)}"
-    studied = zip(model.step_study, model.study_seconds, strict=True)
-    enough = [(e, seconds) for e, seconds in studied if e["fid"] <= bounds(own, key)[1]]
+    enough = [entry for entry in model.step_study if entry["fid"] <= bounds(own, key)[1]]
     if not enough:
         return f"{model.name}: no setting of the study reaches the FID of {reference}."
-    entry, seconds = min(enough, key=lambda each: (each[0]["steps"], each[0]["fid"]))
-    clip = " and x_0 clipped" if entry["clip"] else ""
-    time = f"; sampling {entry['images']} images took {duration(seconds)}" if timed else ""
+    entry = min(enough, key=lambda each: (each["steps"], each["fid"]))
+    clip = " and the clean image clipped" if entry["clip"] else ""
     return (
         f"{model.name}: {entry['steps']} steps with η = {entry['eta']:g}{clip} are the fewest of "
         f"the study whose FID, {interval(entry, 'fid')}, is not above the interval of "
-        f"{reference}{time}."
+        f"{reference}."
     )
 
 
@@ -268,5 +236,5 @@ def memorisation(models: Iterable[ModelResults], real: Scores) -> str:
         return f"On average, the images of no model are nearer to the training images {than_real}."
     return (
         f"On average, the images of {names(nearer)} are nearer to the training images {than_real}: "
-        "they are memorised, or simpler than real digits; the nearest pairs are shown below."
+        "they are memorised, or simpler than real digits; the gallery shows the nearest pairs."
     )

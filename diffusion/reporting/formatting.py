@@ -6,12 +6,41 @@ from collections.abc import Sequence
 
 from diffusion.reporting.results import Scores
 
+DECIMALS = {  # of a score in tables, where it is not 2
+    "validation_loss": 4,
+    "kid": 4,
+    "precision": 3,
+    "recall": 3,
+    "density": 3,
+    "coverage": 3,
+    "is_published_definition": 3,
+    "class_distance": 3,
+    "zeros": 3,
+    "ssim": 3,
+    "rmse": 3,
+    "bits": 3,
+    "psnr": 1,
+}
+
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number with `digits` significant digits; a dash for None or NaN."""
     if value is None or value != value:
         return "–"
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+
+
+def fixed(value: float | None, key: str) -> str:
+    """A score with the decimals of its column; a dash for None or NaN."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.{DECIMALS.get(key, 2)}f}".replace("-", "−")
+
+
+def fixed_interval(scores: Scores, key: str) -> str:
+    """A score with its 95 % interval, with the decimals of its column: 3.05 [2.56, 3.54]."""
+    low, high = bounds(scores, key)
+    return f"{fixed(scores[key], key)} [{fixed(low, key)}, {fixed(high, key)}]"
 
 
 def duration(seconds: float) -> str:

@@ -26,6 +26,11 @@ def read_published() -> Published:
     return published
 
 
+def read_claims() -> list[dict[str, Any]]:
+    """All of claims.yaml. Raises UserError if the file is missing or damaged."""
+    return list(load(paths.PUBLISHED / "claims.yaml")["claims"])
+
+
 def published_fids(
     published: Published, model: str, roles: Iterable[str]
 ) -> list[tuple[int, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +103,10 @@ class ModelResults:
         best = (str(self.best["epoch"]), key)
         return [row for row in self.predictions if (row["epoch"], row["set"]) == best]
 
+    def digit_counts(self, key: str) -> np.ndarray:
+        """How many images of one set of the best checkpoint are classified as each digit, (10,)."""
+        return np.bincount([int(row["digit"]) for row in self.predictions_of(key)], minlength=10)
+
     def column(self, key: str) -> np.ndarray:
         """A column of the history, (epochs,)."""
         return np.array([row[key] for row in self.history])
@@ -155,6 +159,17 @@ def with_interval(scores: Sequence[Scores], key: str) -> tuple[np.ndarray, np.nd
     values = np.array([each[key] for each in scores])
     sides = [[each.get(f"{key}_{side}", 0.0) for each in scores] for side in ("below", "above")]
     return values, np.clip(sides, 0, None)
+
+
+def known_and_further(
+    models: Iterable[ModelResults], published: Mapping[str, Any]
+) -> tuple[list[ModelResults], list[ModelResults]]:
+    """The models that are in the published report, and the others. published: by model."""
+    models = list(models)
+    return (
+        [m for m in models if m.name in published],
+        [m for m in models if m.name not in published],
+    )
 
 
 def by_kind(models: Iterable[ModelResults]) -> dict[str, list[ModelResults]]:

@@ -63,6 +63,18 @@ def select(scores: Scores, keys: Iterable[str]) -> Scores:
     return {key: scores[key] for key in keys if key in scores}
 
 
+def films() -> dict[str, dict[str, list[Any]]]:
+    """By model: the steps t of the frames of its film, and the sets that have one."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for row in read_csv(paths.PLOTS / "films.csv"):
+        film = found.setdefault(row["model"], {"steps": [], "sets": []})
+        if row["set"] not in film["sets"]:
+            film["sets"].append(row["set"])
+        if row["set"] == film["sets"][0]:
+            film["steps"].append(int(row["t"]))
+    return found
+
+
 def training_compute(models: Iterable[ModelResults]) -> dict[str, float]:
     """Multiply-adds of training up to the best checkpoint, by model, from report/plots."""
     spent = {(row["model"], int(row["epoch"])): row for row in read_csv(paths.COMPUTE)}

@@ -1,4 +1,4 @@
-"""The report as Markdown, from the template report/templates/report.md.j2."""
+"""The report as Markdown, from the templates in report/templates."""
 
 from __future__ import annotations
 
@@ -8,26 +8,64 @@ from typing import Any
 
 import jinja2
 
-from diffusion.reporting import findings, formatting
-from diffusion.reporting.published import published_fids
-from diffusion.reporting.results import SAMPLERS, main_scores
+from diffusion.reporting import alternatives, findings, formatting, tables, words
+from diffusion.reporting.labels import Labels, anchor
+from diffusion.reporting.results import SAMPLERS
 from diffusion.reporting.settings import settings_table
 
+SECTIONS = (  # of report/templates/sections, in their order
+    "abstract",
+    "introduction",
+    "methods",
+    "reproduction",
+    "collapse",
+    "beyond",
+    "discussion",
+    "conclusion",
+    "references",
+    "gallery",
+    "provenance",
+    "glossary",
+)
 FILTERS = {
     "number": formatting.number,
     "names": formatting.names,
     "duration": formatting.duration,
-    "main_scores": main_scores,
+    "markdown_table": tables.markdown_table,
 }
+FUNCTIONS = (
+    formatting.interval,
+    findings.choice_of_checkpoint,
+    findings.collapse,
+    findings.fewest_steps,
+    findings.memorisation,
+    findings.over_training,
+    findings.sampled_or_direct,
+    findings.samplers_compared,
+    tables.appearance_rows,
+    tables.claim_rows,
+    tables.fid_rows,
+    tables.inception_rows,
+    tables.likelihood_rows,
+    tables.quality_rows,
+    tables.restoration_rows,
+    tables.score_rows,
+    words.command,
+    words.described,
+    words.gallery_words,
+    words.ordered,
+    words.same_settings,
+    words.score_list,
+    words.smallest_losses,
+    anchor,
+)
 GLOBALS = {
-    "interval": formatting.interval,
-    "choice_of_checkpoint": findings.choice_of_checkpoint,
-    "collapse": findings.collapse,
-    "fewest_steps": findings.fewest_steps,
-    "sampled_or_direct": findings.sampled_or_direct,
-    "published_fids": published_fids,
-    "settings_table": settings_table,
+    **{function.__name__: function for function in FUNCTIONS},
+    "settings_rows": settings_table,
+    "alt": alternatives,
+    "gallery": words.GALLERY,
     "samplers": SAMPLERS,
+    "sections": SECTIONS,
 }
 
 
@@ -49,10 +87,16 @@ def environment(folder: Path) -> jinja2.Environment:
     return templates
 
 
-def markdown(templates: jinja2.Environment, context: dict[str, Any], page: bool = False) -> str:
-    """The report; context: the variables of the template.
+def markdown(
+    templates: jinja2.Environment, context: dict[str, Any], bibliography: Path, page: bool = False
+) -> str:
+    """The report; context: the variables of the templates; bibliography: a BibTeX file.
 
-    page: the text of the HTML page, which has animations; git does not hold them.
+    page: the text of the HTML page, which has films; git does not hold them.
     """
-    text = templates.get_template("report.md.j2").render(context, page=page)
-    return re.sub(r"\n{3,}", "\n\n", text)  # the template leaves empty lines
+    labels, template = Labels(bibliography), templates.get_template("report.md.j2")
+    for _ in range(2):  # the second rendering knows the numbers of the first
+        labels.start()
+        text = template.render(context, page=page, labels=labels)
+    text = re.sub(r"\n{3,}", "\n\n", text)  # the templates leave empty lines
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text) if page else text

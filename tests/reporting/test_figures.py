@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,8 +14,7 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from diffusion.reporting import style
-from diffusion.reporting.figures.classes import wilson
-from diffusion.reporting.figures.film import encode_film
+from diffusion.reporting.intervals import wilson
 from diffusion.runtime import paths
 
 
@@ -37,16 +38,48 @@ def test_images_are_tiled_row_by_row() -> None:
     ]
 
 
-def test_a_film_has_all_frames_and_holds_the_last() -> None:
-    grid = np.linspace(0, 255, 5).astype(np.uint8)[:, None, None, None] * np.ones(
+def test_frames_are_below_each_other_and_transparent_between_images() -> None:
+    frames = np.linspace(0, 255, 5).astype(np.uint8)[:, None, None, None] * np.ones(
         (1, 4, 28, 28), np.uint8
     )
-    with Image.open(io.BytesIO(encode_film([grid, grid], columns=2, seconds=1))) as film:
-        assert film.n_frames == 5
-        assert film.height == 2 * 28 + 2
-        film.seek(4)
-        assert film.info["duration"] == 2000
-        assert np.asarray(film.convert("L"))[0, 0] == 255
+    with Image.open(io.BytesIO(style.encode_frames(frames, columns=2))) as image:
+        assert image.size == (2 * 28 + style.GAP, 5 * (2 * 28 + style.GAP))
+        pixels = np.asarray(image.convert("RGBA"))
+    assert pixels[28, 0, 3] == 0  # the gap below the first image
+    for k in range(5):
+        row = k * (2 * 28 + style.GAP)
+        assert pixels[row, 0, 3] == 255
+        assert abs(int(pixels[row, 0, 0]) - 255 * k / 4) <= 255 / (style.GREYS - 1) / 2 + 1
+
+
+def test_pictures_in_an_svg_keep_their_grey_levels() -> None:
+    levels = np.arange(0, 255, dtype=np.uint8)[: 14 * 18].reshape(14, 18)
+    with plt.rc_context():
+        style.use_style(ROOT / paths.STYLE)
+        figure, axis = plt.subplots()
+        style.show(axis, np.ma.masked_equal(levels, 7))
+        svg = style.vectorise(figure).decode()
+        plt.close(figure)
+    (embedded,) = re.findall(style.EMBEDDED, svg)
+    with Image.open(io.BytesIO(base64.b64decode(embedded))) as image:
+        pixels = np.asarray(image.convert("LA"))
+    shown = pixels[..., 1] > 0
+    difference = pixels[..., 0][shown].astype(int) - levels[levels != 7]
+    assert np.abs(difference).max() <= 1  # rounded twice
+    assert (~shown).sum() == 1
+    assert "prefers-color-scheme: dark" in svg
+
+
+def test_a_legend_names_only_what_is_drawn() -> None:
+    with plt.rc_context():
+        style.use_style(ROOT / paths.STYLE)
+        figure, axes = style.panels(2, 2, 2.0)
+        axes[0].plot([1, 2], label="training")
+        axes[1].plot([1, 2], label="training")
+        style.add_legend(figure, axes)
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        plt.close(figure)
+    assert names == ["training"]
 
 
 def decoded(pixels: np.ndarray) -> tuple[str, np.ndarray]:

@@ -18,13 +18,52 @@ def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> 
         tmp_path,
         templates.environment(ROOT / paths.TEMPLATES).get_template("page.html.j2"),
         {"model</script>": 1},
+        {"loss</script>": "a,b"},
     )
     assert "&lt;script&gt;alert" in html
     assert "<script>alert" not in html
     assert "<b>" not in html
     assert "model</script>" not in html
+    assert "loss</script>" not in html
 
 
 def test_a_missing_figure_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        page.render("# A\n\n![b](figures/c.png)\n", tmp_path, jinja2.Template("{{ body }}"), {})
+        page.render("# A\n\n![b](figures/c.png)\n", tmp_path, jinja2.Template("{{ body }}"), {}, {})
+
+
+def rendered(text: str) -> str:
+    """The body of a page."""
+    return page.render(text, Path(), jinja2.Template("{{ body }}"), {}, {})
+
+
+def test_an_equation_has_its_number_and_an_id() -> None:
+    html = rendered("# A\n\n$$\nx_t = \\sqrt{2} \\tag{13}\n$$\n\nInline $y$.\n")
+    assert '<div class="equation" id="equation-13"><math' in html
+    assert '<a href="#equation-13">(13)</a>' in html
+    assert "<msqrt>" in html
+    assert "tag" not in html.partition("Inline")[0].replace("equation", "")
+    assert html.count("<math") == 2
+
+
+def test_a_table_in_a_fence_has_a_caption_and_scopes() -> None:
+    html = rendered(
+        "# A\n\n::::: table table-1\nWhat *it* shows.\n\n"
+        "| | IS |\n| --- | ---: |\n| a | 1 |\n:::::\n\nText.\n"
+    )
+    assert '<div class="wide" id="table-1">' in html
+    assert "<caption><span>What <em>it</em> shows.</span></caption>" in html
+    assert '<th scope="row">a</th>' in html
+    assert '<th style="text-align:right" scope="col">IS</th>' in html
+    assert '<td style="text-align:right">1</td>' in html
+    assert "<p>Text.</p>" in html
+
+
+def test_fences_within_fences_become_elements_within_elements() -> None:
+    html = rendered(
+        "# A\n\n::::: figure figure-2\n:::: caption\nWords.\n::::\n"
+        ":::: sources loss\n`dvc repro`\n::::\n:::::\n"
+    )
+    assert html.index('<figure id="figure-2">') < html.index("<figcaption>")
+    assert html.index("</figcaption>") < html.index('<div class="sources" data-tables="loss">')
+    assert html.rstrip().endswith("</figure>")

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TINY, prepare, run_stage
+from conftest import ROOT, TINY, prepare, run_stage
 from PIL import Image
+from selenium.webdriver.common.keys import Keys
 
 from diffusion.models.params import read_design
 from diffusion.reporting import budget
+from diffusion.reporting.page import slug, svg_size
 from diffusion.reporting.results import read_model
 from diffusion.runtime import paths
+from diffusion.runtime.params import load
 from stages import (
     evaluate,
     evaluate_real,
@@ -105,84 +108,139 @@ def report_with(folder: Path, **overrides: Any) -> str:
 # --- contents
 
 
-def test_every_published_figure_and_table_has_its_number(text: str) -> None:
-    labels = re.findall(r"^\*\*Figure (.+?)\.\*\*", text, flags=re.M)
-    # Figures 4, 9 and 15 belong to models that this run does not have.
-    numbered = {int(label.split(",")[0]) for label in labels}
-    assert numbered >= set(range(1, 16)) - {4, 9}
-    assert {"15, model2", "15, model4", "15, model5"} <= set(labels)
-    later = [int(label) for label in labels if label.isdigit() and int(label) > 15]
-    assert later == list(range(16, 16 + len(later)))
-    assert re.findall(r"^\*\*Table (\d)\.\*\*", text, flags=re.M) == list("123456")
+def test_the_sections_are_those_of_an_article(text: str) -> None:
+    assert re.findall(r"^## (.+)", text, flags=re.M) == [
+        "Abstract",
+        "Introduction",
+        "Methods",
+        "Reproduction",
+        "Why it collapses",
+        "Beyond",
+        "Discussion and limitations",
+        "Conclusion",
+        "References",
+        "Gallery",
+        "Provenance",
+        "Glossary of metrics",
+    ]
+
+
+def test_every_published_figure_and_table_has_its_number_in_their_order(text: str) -> None:
+    reproduction = text[text.index("## Reproduction") : text.index("## Why it")]
+    labels = re.findall(r"^\[\*\*(Figure|Table) (.+?)\.\*\*\]", reproduction, flags=re.M)
+    # Figures 4, 9 and 15a belong to models that this run does not have.
+    assert [number for kind, number in labels if kind == "Figure"] == [
+        *("1", "2", "3", "5", "6", "7", "8", "10", "11", "12", "13", "14", "15b", "15c")
+    ]
+    assert [number for kind, number in labels if kind == "Table"] == list("123456")
+    equations = re.findall(r"\\tag\{(\d+)\}", text)
+    assert sorted(map(int, equations)) == list(range(1, 18))
+    assert re.findall(r"^\[\*\*Algorithm (.+?)\*\*\]", text, flags=re.M) == [
+        *("1.", "2.", "3.", "4.", "2 of Bansal et al.")
+    ]
+
+
+def test_models_that_are_not_published_are_not_among_the_reproduction(text: str) -> None:
+    reproduction = text[text.index("## Reproduction") : text.index("## Why it")]
+    for name in set(MODELS) - {"model2", "model4"}:
+        assert f"| {name} |" not in reproduction
+        assert f"_{name}.png" not in reproduction
+        assert f"@{name}" not in reproduction
+    assert "model2" in reproduction
+
+
+def test_supplementary_figures_and_tables_are_counted_without_a_gap(text: str) -> None:
+    for kind in ("Figure", "Table"):
+        numbers = re.findall(rf"^\[\*\*{kind} S(\d+)\.\*\*\]", text, flags=re.M)
+        assert list(map(int, numbers)) == list(range(1, len(numbers) + 1))
+        assert len(numbers) > 5
+
+
+def test_every_link_within_the_markdown_has_its_target(text: str) -> None:
+    headings = {slug(title) for title in re.findall(r"^#+ (.+)", text, flags=re.M)}
+    anchors = re.findall(r'<a id="(.+?)">', text)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r"\]\(#(.+?)\)", text)) <= headings | set(anchors)
 
 
 def test_the_report_shows_the_figures_that_exist_and_no_others(folder: Path, text: str) -> None:
     drawn = {p.name for p in (folder / "report/figures").iterdir()}
-    assert set(re.findall(r"\]\((.+?)\)", text)) == {f"figures/{name}" for name in drawn}
+    assert set(re.findall(r"\]\(figures/(.+?)\)", text)) == drawn
     kinds = ("progress", "digits", "samples", "reverse", "confidence", "nearest")
     assert {f"{kind}_model5.png" for kind in kinds} <= drawn
-    vectors = {p.stem for p in (folder / "report/media").glob("*.svg")}
-    assert {"loss_gaussian", "loss_by_images", "loss_by_time", "fid_all", "kid", "steps"} <= vectors
-    films = {p.name for p in (folder / "report/media").glob("*.png")}
-    assert films == {f"film_{name}.png" for name in MODELS}
+    assert {p.stem for p in (folder / "report/media").glob("*.svg")} == {
+        name.removesuffix(".png") for name in drawn
+    }
+    tables = {p.name for p in (folder / "report/plots").iterdir()}
+    assert set(re.findall(r"\]\(plots/(.+?)\)", text)) <= tables
 
 
-def test_the_markdown_says_where_the_animations_are(text: str) -> None:
-    """A code host has no broken image: git does not hold the animations."""
-    for name in MODELS:
-        (sentence,) = re.findall(rf".*reverse process of {name} as an animation.*", text)
-        assert sentence.endswith("It is in `report.html`.")
+def test_every_figure_says_what_is_seen_and_which_command_makes_it(text: str) -> None:
+    for alternative in re.findall(r"^!\[(.*?)\]", text, flags=re.M):
+        assert re.fullmatch(r"[A-Z].{15,}\.", alternative), alternative
+    figures = re.findall(r"^\[\*\*Figure", text, flags=re.M)
+    commands = re.findall(r"^<sub>.*`dvc repro (.+?)`</sub>", text, flags=re.M)
+    assert len(commands) == len(figures)
+    stages = load(ROOT / "dvc.yaml")["stages"]
+    for target in " ".join(commands).split():
+        stage, _, model = target.partition("@")
+        assert stage in stages
+        assert model in ({*MODELS} if "matrix" in stages[stage] else {""})
 
 
-def test_figures_are_small_and_only_films_are_animated(folder: Path) -> None:
+def test_figures_are_small(folder: Path) -> None:
     for path in (folder / "report").rglob("*.png"):
-        film = path.parent.name == "media"
-        assert path.stat().st_size < (1_000_000 if film else 150_000)
+        assert path.stat().st_size < 150_000
         with Image.open(path) as image:
-            assert (getattr(image, "n_frames", 1) > 2) == film
             assert image.mode in ("L", "P")
+
+
+def test_no_text_of_a_figure_is_smaller_than_eleven_pixels(folder: Path) -> None:
+    """At the width of the page, where a figure is not scaled down."""
+    for path in (folder / "report/media").glob("*.svg"):
+        content = path.read_text()
+        sizes = re.findall(r"font(?:-size)?: (?:[a-z]+ )*([\d.]+)px", content)
+        assert all(float(size) * 96 / 72 >= 11 for size in sizes), path.name
+        assert svg_size(path)[0] <= 51 * 16, path.name
 
 
 def test_settings_that_differ_from_the_published_ones_show_both(text: str) -> None:
     table = text[text.index("**Table 1.**") : text.index("**Table 2.**")]
-    assert "| 2, 3 (published: 32, 64, 128, 64, 32) | 2, 3 |" in table  # model2 and model5
+    assert "| hidden units | 2, 3 (published: 32, 64, 128, 64, 32) |" in table
     assert "(published: 1200)" in table
     assert "0.001 (published" not in table
 
 
-def test_every_number_of_the_report_is_explained(text: str) -> None:
-    """The column heads of its tables of scores all occur under 'What the numbers mean'."""
-    tables, meaning = text.split("## What the numbers mean")
-    heads = re.findall(r"^(\|.*)\n\|---\|(?:---\|)+$", tables, flags=re.M)
+def test_every_score_of_the_report_is_explained(text: str) -> None:
+    """The column heads of its tables of scores all occur in the glossary."""
+    tables, meaning = text.split("## Glossary of metrics")
+    heads = re.findall(r"^(\|.*)\n\| ---", tables, flags=re.M)
     cells = {cell.strip(" ↑↓") for line in heads for cell in line.split("|")}
-    assert {"IS", "FID", "KID", "FID, Inception", "RMSE"} <= cells
-    not_scores = {"", "epoch", "published", "what was run", *MODELS}
+    assert {"IS", "FID", "KID", "FID, validation", "RMSE"} <= cells
+    not_scores = {"", "epoch", "published", "what", "from", "here", "reason", "value", *MODELS}
     for name in cells - not_scores:
         word = name.replace(" in dB", "").replace("FID, classifier", "FID")
         word = word.replace("IS by the published definition", "IS")
         assert f"**{word.lower()}**" in meaning.lower(), name
 
 
-def test_the_summary_describes_the_run(folder: Path, text: str) -> None:
+def test_the_provenance_describes_the_run(folder: Path, text: str) -> None:
     run = json.loads((folder / "results/models/model2/run.json").read_text())
-    summary = text[text.index("## Summary") : text.index("## Hot")]
+    provenance = text[text.index("## Provenance") : text.index("## Glossary")]
     for words in (run["device"], run["precision"], run["torch"], "2 epochs of 32 images", "dvc"):
-        assert words in summary
-    assert "not a git repository" in summary
-    assert re.search(r"training time \| model2 \S+ s, model4", summary)
+        assert words in provenance
+    assert "not a git repository" in provenance
+    assert re.search(r"training time \| model2 \S+ s, model4", provenance)
 
 
-def test_the_summary_describes_the_sampler_of_each_model(text: str) -> None:
-    summary = text[text.index("## Summary") : text.index("## Hot")]
-    assert re.findall(r"^- (\*\*.*)\.$", summary, flags=re.M) == [
-        "**model2** generates images from Gaussian noise with the ancestral sampler",
-        "**model4** restores validation images in which 50 % of the pixels survive, with the naive "
-        "sampler (Algorithm 4)",
+def test_the_sampler_of_each_further_model_is_described(text: str) -> None:
+    further = text[text.index("### Further models") : text.index("### Scores of all")]
+    assert re.findall(r"^- (\*\*.*)\.$", further, flags=re.M) == [
         "**model5** generates images from Gaussian noise with the ancestral sampler",
         "**drawn** generates images from salt-and-pepper noise alone by categorical draws of grey "
         "levels, in 4 steps with η = 0.0",
-        "**mean** starts from salt-and-pepper noise alone and uses the naive sampler (Algorithm 4)",
-        "**blurred** restores validation images after blur, with the naive sampler (Algorithm 4)",
+        "**mean** starts from salt-and-pepper noise alone and uses the naive sampler (algorithm 4)",
+        "**blurred** restores validation images after blur, with the naive sampler (algorithm 4)",
     ]
 
 
@@ -190,11 +248,11 @@ def test_a_restoration_of_validation_images_has_no_validation_fid(folder: Path, 
     scores = json.loads((folder / "report/scores.json").read_text())
     assert "validation_fid" in scores["model2"]
     assert "validation_fid" not in scores["model4"]
-    table = text[text.index("**Table 6.**") :]
-    rows = re.findall(r"^\| (model[24]) \|.*\| (\S+) \| (\S+) \| – \| .* \|$", table, re.MULTILINE)
-    assert {(name, validation == "–", improved == "–") for name, validation, improved in rows} == {
-        ("model2", False, True),
-        ("model4", True, False),
+    table = text[text.index("**Table 6.**") : text.index("**Figure 15b.**")]
+    rows = re.findall(r"^\| (model[24]) \|.*\] \| (\S+) \| .* \|$", table, re.MULTILINE)
+    assert {(name, validation == "–") for name, validation in rows} == {
+        ("model2", False),
+        ("model4", True),
     }
 
 
@@ -204,10 +262,10 @@ def test_the_likelihood_of_categorical_models_is_shown_beside_simple_codes(
     found = json.loads((folder / "report/scores.json").read_text())["drawn"]["likelihood"]
     assert 0 < found["bits"] < 8
     assert found["images"] == TINY["likelihood.images"]
-    table = text.partition("**Likelihood.**")[2].partition("\n\n|")[2].partition("\n\n")[0]
+    table = text.partition("### Likelihood")[2].partition("\n\n|")[2].partition("\n\n")[0]
     (row,) = re.findall(r"^\| drawn \| .*", table, re.MULTILINE)
     for key in ("bits", "independent_pixels", "lzma"):
-        assert f" {found[key]:.3g}" in row
+        assert f" {found[key]:.3f}" in row
 
 
 def test_the_budget_of_models_with_their_own_epochs_is_stated(folder: Path) -> None:
@@ -218,21 +276,46 @@ def test_the_budget_of_models_with_their_own_epochs_is_stated(folder: Path) -> N
     assert "used 0.000889 % to 0.00178 % of the published number of images" in text
 
 
-def test_a_small_budget_gives_no_conclusion(text: str) -> None:
-    assert text.index("Small budget: no conclusions") < text.index("## Summary")
+def test_a_small_budget_gives_neither_verdict_nor_conclusion(text: str) -> None:
+    assert text.index("Small budget: no conclusions") < text.index("## Abstract")
     assert "The training used 0.00178 % of the published number of images" in text
-    assert "These results show" not in text
+    assert "All verdicts on the published claims are withheld" in text
+    body = text[: text.index("## Glossary")]
+    assert not re.search(r"\*\*(holds|does not hold|cannot be told)\*\*", body)
+    assert "is the best generating model" not in body
     assert re.search(r"^- model2: (\d steps with|no setting of the study)", text, flags=re.M)
     assert "- blurred, from one step to the improved sampler: FID" in text
 
 
-def test_a_large_budget_gives_conclusions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_budget_gives_verdicts_and_conclusions(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(budget, "CONCLUSIVE_IMAGES", 64)
     monkeypatch.setattr(budget, "CONCLUSIVE_SAMPLES", 12)
     text = report_with(folder)
-    assert "These results show" in text
+    claims = text[text.index("**Table S1.**") : text.index("## Introduction")]
+    rows = re.findall(r"^\| (.+?) \| \*\*(.+?)\*\* \|", claims, flags=re.M)
+    assert len(rows) == 7  # of the classifier, of model2 and of model4 alone
+    assert ("model4 generates digits", "does not hold") in rows
+    assert f"Of {len(rows)} published claims" in text
+    conclusion = text[text.index("## Conclusion") : text.index("## References")]
+    for claim, _ in rows:
+        assert claim in conclusion
+    assert "is the best generating model" in conclusion
     assert "no conclusions" not in text
     assert "Part of the published budget" in text
+
+
+def test_a_run_without_published_models_has_no_reproduction(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy, symlinks=True)
+    only = OVERRIDES | {"models": {"blurred": MODELS["blurred"]}}
+    for stage in (figures, report):
+        run_stage(copy, stage, **only)
+    text = (copy / "report/report.md").read_text(encoding="utf-8")
+    assert "No model of the published report is part of this run." in text
+    assert "No published model of this run restores images." in text
+    assert "model2" not in text[text.index("## Reproduction") : text.index("## References")]
 
 
 def test_without_wall_clock_the_same_results_give_the_same_bytes(
@@ -250,10 +333,7 @@ def test_without_wall_clock_the_same_results_give_the_same_bytes(
         produced.append({p: p.read_bytes() for p in files})
     assert copy / "report/report.html" in produced[0]
     assert produced[0] == produced[1]
-    assert not (copy / "report/figures/loss_by_time.png").exists()
-    text = (copy / "report/report.md").read_text()
-    assert "training time" not in text
-    assert "loss_by_time" not in text
+    assert "training time" not in (copy / "report/report.md").read_text()
 
 
 def test_the_report_shows_the_measured_times(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,14 +354,33 @@ def test_the_report_shows_the_measured_times(folder: Path, monkeypatch: pytest.M
 
 
 def test_the_page_contains_everything_that_it_shows(folder: Path, html: str) -> None:
-    sources = re.findall(r'src="(.{0,40})', html)
-    assert len(sources) == len(list((folder / "report").rglob("*.png")))
-    assert html.count('class="film"') == len(MODELS)
-    assert html.count('class="lines"') == len(list((folder / "report/media").glob("*.svg")))
-    assert all(source.startswith("data:image/") for source in sources)
-    assert not re.findall(r'(?:href|src)="(?!data:|#)', html)
-    embedded = re.search(r'id="scores">(.*?)</script>', html, flags=re.S).group(1)
-    assert json.loads(embedded) == json.loads((folder / "report/scores.json").read_text())
+    images = re.findall(r"<img [^>]+>", html)
+    media = list((folder / "report/media").iterdir())
+    assert len(images) == len(media)
+    assert all('src="data:image/' in image and 'loading="lazy"' in image for image in images)
+    assert not re.findall(r'href="(?!data:|#|https://arxiv\.org/)', html)
+    for key in ("scores", "tables"):
+        embedded = re.search(rf'id="data-{key}">(.*?)</script>', html, flags=re.S)[1]
+        if key == "scores":
+            assert json.loads(embedded) == json.loads((folder / "report/scores.json").read_text())
+        else:
+            names = {path.stem for path in (folder / "report/plots").iterdir()}
+            assert set(json.loads(embedded)) == names
+
+
+def test_the_page_has_mathematics_captions_and_scopes(html: str) -> None:
+    assert html.count('<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"') == 17
+    assert "$" not in re.sub(r"<script.*?</script>", "", html, flags=re.S)
+    tables = re.findall(r"<table>.*?</table>", html, flags=re.S)
+    assert len(tables) > 10
+    for table in tables:
+        assert re.match(r"<table>\s*<caption><span><a href=\"#table-", table)
+        assert "<td></td>" not in table.split("</thead>")[0]
+        assert '<th scope="row"' in table
+        assert all("scope=" in head for head in re.findall(r"<th\b[^>]*>", table))
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', html)) <= set(ids)
 
 
 def test_the_page_escapes_the_text_of_results(html: str) -> None:
@@ -320,6 +419,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any, folder: Path) -> Any:
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SCREEN)
     browser.get((folder / "report/report.html").as_uri())
     return browser
 
@@ -327,24 +427,160 @@ def opened(browser: Any, folder: Path) -> Any:
 def test_the_page_opens_from_disk_without_errors(opened: Any) -> None:
     assert "MNIST" in opened.title
     assert opened.get_log("browser") == []
-    broken = "return [...document.images].filter(i => !(i.complete && i.naturalWidth)).length"
-    assert opened.execute_script("return document.images.length") > 30
-    assert opened.execute_script(broken) == 0
-
-
-def test_an_animation_is_enlarged_by_whole_pixels(opened: Any) -> None:
-    """On a screen that is wide enough; the frames have the pixels of the images."""
-    opened.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", SCREEN | {"width": 1200, "mobile": False}
-    )
-    size = """
-        const film = document.querySelector("img.film"), style = getComputedStyle(film);
-        return [film.naturalWidth, parseFloat(style.width), style.imageRendering];
+    load = """
+        const done = arguments[0], images = [...document.images];
+        for (const image of images) image.loading = "eager";
+        Promise.all(images.map((image) => image.decode())).then(() => done(images.length), done);
     """
-    natural, shown, rendering = opened.execute_script(size)
-    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SCREEN)
-    assert shown == 3 * natural
-    assert rendering == "pixelated"
+    assert opened.execute_async_script(load) > 30
+    assert opened.get_log("browser") == []
+
+
+def wide_screen(browser: Any) -> None:
+    """Give the page the width of a laptop."""
+    size = SCREEN | {"width": 1280, "height": 900, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def test_no_text_is_smaller_than_eleven_pixels(opened: Any) -> None:
+    wide_screen(opened)
+    smallest = """
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        let smallest = [99, ""];
+        for (let text; (text = texts.nextNode());) {
+            const parent = text.parentElement;
+            if (!text.data.trim() || parent.closest("script, math, [hidden]")) continue;
+            const size = parseFloat(getComputedStyle(parent).fontSize);
+            if (size < smallest[0]) smallest = [size, text.data];
+        }
+        return smallest;
+    """
+    assert opened.execute_script(smallest)[0] >= 11
+    shrunk = """
+        return [...document.querySelectorAll("figure > p > img")].filter((image) =>
+            image.clientWidth && image.clientWidth < image.getAttribute("width") - 1).length;
+    """
+    assert opened.execute_script(shrunk) == 0
+
+
+def test_the_contents_mark_the_section_that_is_read(opened: Any) -> None:
+    wide_screen(opened)
+    current = "return document.querySelector('nav a[aria-current]').textContent"
+    assert opened.execute_script(current) == "Abstract"
+    jump = """
+        document.documentElement.style.scrollBehavior = "auto";
+        const done = arguments[0];
+        document.getElementById("beyond").scrollIntoView();
+        setTimeout(done, 300);
+    """
+    opened.execute_async_script(jump)
+    assert opened.execute_script(current) == "Beyond"
+
+
+def press(browser: Any, element: Any, *keys: str) -> None:
+    """Press keys on an element that has the focus."""
+    browser.execute_script("arguments[0].focus()", element)
+    element.send_keys(*keys)
+
+
+def test_a_slider_moves_both_samplers_to_one_step(opened: Any) -> None:
+    (film,) = opened.find_elements("css selector", "#why-it-collapses ~ figure .film")[:1]
+    slider, output = (film.find_element("css selector", tag) for tag in ("input", "output"))
+    moved = """
+        return [...arguments[0].querySelectorAll("img")].map((i) => i.style.objectPosition);
+    """
+    press(opened, slider, Keys.END)
+    assert output.text == "t = 0"
+    last = opened.execute_script(moved, film)
+    assert len(last) == 2
+    assert len(set(last)) == 1
+    press(opened, slider, Keys.HOME)
+    assert output.text == f"t = {MODELS['model4']['degradation']['T']}"
+    assert set(opened.execute_script(moved, film)).isdisjoint(last)
+
+
+def test_a_divider_shows_more_of_the_restored_images(opened: Any) -> None:
+    box = opened.find_element("css selector", ".compare")
+    slider = box.find_element("css selector", "input[type=range]")
+    shown = "return getComputedStyle(arguments[0].querySelector('img + img')).clipPath"
+    for key, place in ((Keys.HOME, "0%"), (Keys.END, "100%")):
+        press(opened, slider, key)
+        assert opened.execute_script(shown, box).endswith(f" {place})")
+    alternative = "return arguments[0].querySelector('.pair img + img').alt"
+    before = opened.execute_script(alternative, box)
+    opened.execute_script("arguments[0].querySelectorAll('[type=radio]')[1].click()", box)
+    assert opened.execute_script(alternative, box) != before
+
+
+def test_loss_curves_are_switched_and_read_with_the_keyboard(opened: Any) -> None:
+    box = opened.find_element("css selector", ".explorer")
+    chart = box.find_element("css selector", "svg")
+    readout = box.find_element("css selector", ".readout")
+    for model in box.find_elements("css selector", "input"):
+        wanted = model.get_attribute("value") == "model4"
+        if model.is_selected() != wanted:
+            opened.execute_script("arguments[0].click()", model)
+    press(opened, chart, Keys.HOME)
+    first = readout.text
+    assert "model4, epoch 1: training" in first
+    assert "model2" not in first
+    press(opened, chart, Keys.ARROW_RIGHT)
+    assert "model4, epoch 2: training" in readout.text
+    lines = "return [...arguments[0].querySelectorAll('.line, text')].length"
+    assert opened.execute_script(lines, box) > 4
+
+
+def test_a_link_opens_the_tab_of_its_figure(opened: Any) -> None:
+    panels = "return [...document.querySelectorAll('.tab')].map((panel) => panel.hidden)"
+    assert opened.execute_script(panels) == [False, *[True] * len(MODELS)]
+    tabs = opened.find_elements("css selector", "[role=tab]")
+    press(opened, tabs[0], Keys.ARROW_RIGHT)
+    assert opened.execute_script(panels)[:2] == [True, False]
+    target = "return [...document.querySelectorAll('.tab')].at(-1).querySelector('figure').id"
+    figure = opened.execute_script(target)
+    opened.execute_script(f"location.hash = '#{figure}'")
+    assert opened.execute_script(panels) == [*[True] * len(MODELS), False]
+    opened.execute_script("history.replaceState(null, '', location.pathname)")
+
+
+def test_reduced_motion_is_respected(opened: Any) -> None:
+    visible = """
+        return [getComputedStyle(document.querySelector(".play")).display !== "none",
+                getComputedStyle(document.documentElement).scrollBehavior];
+    """
+    assert opened.execute_script(visible) == [True, "smooth"]
+    feature = {"name": "prefers-reduced-motion", "value": "reduce"}
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    assert opened.execute_script(visible) == [False, "auto"]
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_a_printed_page_shows_stills_and_all_models(opened: Any) -> None:
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown = """
+        const visible = (element) => element.checkVisibility();
+        return [".film", ".explorer", ".compare", "nav", ".tab", "figure > p > img"].map(
+            (selector) => [...document.querySelectorAll(selector)].filter(visible).length);
+    """
+    counts = opened.execute_script(shown)
+    figures = opened.execute_script("return document.querySelectorAll('figure > p > img').length")
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert counts == [0, 0, 0, 0, len(MODELS) + 1, figures]
+
+
+def test_the_numbers_of_a_figure_can_be_saved(opened: Any) -> None:
+    saved = """
+        const done = arguments[0], original = HTMLAnchorElement.prototype.click;
+        HTMLAnchorElement.prototype.click = function () {
+            fetch(this.href).then((response) => response.text())
+                .then((text) => done([this.download, text]));
+        };
+        document.querySelector("#figure-2 .sources button").click();
+        HTMLAnchorElement.prototype.click = original;
+    """
+    name, content = opened.execute_async_script(saved)
+    assert name == "loss.csv"
+    assert content.startswith("model,source,epoch,images,training_loss,validation_loss")
 
 
 def test_a_phone_scrolls_the_page_in_one_direction(opened: Any) -> None:
@@ -356,12 +592,13 @@ def test_a_click_on_a_column_head_sorts_the_table(opened: Any) -> None:
     find = """
         const table = [...document.querySelectorAll("table")]
             .find(t => t.tHead.textContent.includes("KID"));
-        const column = [...table.tHead.rows[0].cells].find(c => c.textContent.startsWith("FID"));
+        const column = [...table.tHead.rows[0].cells]
+            .find(c => c.textContent.startsWith("validation loss"));
     """
     click = "column.querySelector('button').click();"
     read = """
-        return [[...table.tBodies[0].rows].map(r =>
-            parseFloat(r.cells[column.cellIndex].textContent)), column.getAttribute("aria-sort")];
+        const cells = [...table.tBodies[0].rows].map(r => r.cells[column.cellIndex].textContent);
+        return [cells.map((text) => parseFloat(text)).filter(v => !isNaN(v)), column.getAttribute("aria-sort")];
     """
     values, unsorted = opened.execute_script(find + read)
     assert unsorted is None
@@ -373,7 +610,7 @@ def test_a_click_on_a_column_head_sorts_the_table(opened: Any) -> None:
 
 def test_a_click_on_a_figure_enlarges_it(opened: Any) -> None:
     shown = "return document.querySelector('dialog').open"
-    opened.execute_script("document.querySelector('main img').click()")
+    opened.execute_script("document.querySelector('figure > p > img').click()")
     assert opened.execute_script(shown)
     opened.execute_script("document.querySelector('dialog').click()")
     assert not opened.execute_script(shown)
@@ -387,6 +624,29 @@ def test_the_page_follows_the_light_or_dark_scheme(opened: Any) -> None:
         colour = opened.execute_script("return getComputedStyle(document.body).backgroundColor")
         backgrounds.append(sum(map(int, re.findall(r"\d+", colour))))
     assert backgrounds[0] > 600 > 200 > backgrounds[1]
+
+
+def test_a_figure_is_dark_on_a_dark_page(browser: Any, folder: Path) -> None:
+    pixels = """
+        const done = arguments[0], image = document.querySelector("#figure-2 > p > img");
+        image.loading = "eager";
+        image.decode().then(() => {
+            const canvas = new OffscreenCanvas(60, 40), context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0, 60, 40);
+            const colours = context.getImageData(0, 0, 60, 40).data;
+            let light = 0;
+            for (let i = 0; i < colours.length; i += 4) light += colours[i] > 128;
+            done(light / (colours.length / 4));
+        });
+    """
+    shares = []
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        browser.get((folder / "report/report.html").as_uri())
+        shares.append(browser.execute_async_script(pixels))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert shares[0] > 0.7 > 0.3 > shares[1]
 
 
 def test_dvc_plots_draws_without_the_network(browser: Any, folder: Path, tmp_path: Path) -> None:

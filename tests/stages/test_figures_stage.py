@@ -17,8 +17,8 @@ def process() -> bytes:
 
 def test_a_gallery_has_the_figures_of_both_processes() -> None:
     gallery = Gallery(100, [])
-    with in_second_process(gallery, lambda: gallery.add_film("second", process())):
-        gallery.add_film("first", process())
+    with in_second_process(gallery, lambda: gallery.add_frames("second", process())):
+        gallery.add_frames("first", process())
     processes = {path.stem: int(content) for path, content in gallery.files.items()}
     assert set(processes) == {"first", "second"}
     assert processes["first"] == os.getpid() != processes["second"]

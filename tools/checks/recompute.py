@@ -1,4 +1,4 @@
-"""Recompute every number of the summary of report/report.md with independent code:
+"""Recompute every score of the best checkpoints in report/report.md with independent code:
 
 python -m tools.checks.recompute
 
@@ -9,7 +9,6 @@ permutations and resamples. Exits with code 1 if a printed number does not agree
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 
@@ -27,12 +26,15 @@ from diffusion.runtime.params import load, validate
 from diffusion.runtime.rng import generator
 from tools.checks import independent
 
-DIGITS = {"": 3, "± ": 2}  # of a number in the report, and of a deviation
-Printed = tuple[str, str]  # what is before a number, and the number
+CAPTIONS = (
+    "Scores of the best checkpoint of each model",
+    "Fidelity and variety of the best checkpoints",
+    "Zeros and components",
+)
 
 
 class Recomputation:
-    """The numbers of a row of the summary, in the order in which they are printed.
+    """The numbers of a row of these tables, in the order in which they are printed.
 
     They are those of the set of images, by the classifier of results/.
     """
@@ -59,7 +61,7 @@ class Recomputation:
         return [torch.randperm(size, generator=g).numpy() for _ in range(count)]
 
     def row(self, images: torch.Tensor) -> Iterator[float]:
-        """The numbers of both tables for images, (N, 1, 28, 28) uint8, without the first two."""
+        """The numbers of all tables for images, (N, 1, 28, 28) uint8, without the first two."""
         chosen, real, n = self.settings, self.reference, len(images)
         features, logits = self.outputs(images)
         orders = self.orders("is", chosen.permutations, n)
@@ -85,7 +87,7 @@ class Recomputation:
         yield independent.nearest_distance(levels, self.training)
 
     def rows(self, names: Iterable[str]) -> Iterator[tuple[str, list[float]]]:
-        """Every row of the summary: of real images, and of the best checkpoint of each model."""
+        """Every row: of real images, and of the best checkpoint of each model."""
         yield "real", list(self.row(self.validation))
         for name in names:
             history = read_csv(paths.history(name))
@@ -101,24 +103,21 @@ def with_ends(score: float, half: float) -> tuple[float, float, float]:
     return score, score - half, score + half
 
 
-def printed(report: str) -> dict[str, list[Printed]]:
-    """By row: the numbers of both tables of the summary."""
-    summary = report.partition("\n## Summary")[2].partition("\n## ")[0]
-    found: dict[str, list[Printed]] = {}
-    tables = re.findall(r"((?:^\|.*\n)+)", summary, re.MULTILINE)[1:3]
-    for line in "".join(tables).splitlines():
-        name, _, cells = line.strip("| ").partition(" | ")
-        if not line.startswith(("| |", "|---")):
-            found.setdefault(name, []).extend(re.findall(r"(± |)(-?\d[\d.]*(?:e-?\d+)?)", cells))
+def printed(report: str) -> dict[str, list[str]]:
+    """By row: the numbers of the three tables of the best checkpoints."""
+    found: dict[str, list[str]] = {}
+    for caption in CAPTIONS:
+        table = re.findall(r"(?:^\|.*\n)+", report[report.index(caption) :], re.MULTILINE)[0]
+        for line in table.splitlines()[2:]:
+            name, _, cells = line.strip("| ").partition(" | ")
+            found.setdefault(name, []).extend(re.findall(r"[−]?\d[\d.]*", cells))
     return found
 
 
-def agrees(found: Printed, value: float) -> bool:
-    """Whether a number is printed to its digits."""
-    before, text = found
-    size = math.floor(math.log10(abs(value))) if value else 0
-    unit = 10.0 ** (size - DIGITS[before] + 1)
-    return abs(float(text) - value) <= 0.5001 * unit  # a 5 can be rounded to both sides
+def agrees(text: str, value: float) -> bool:
+    """Whether a number is printed to its last decimal; 0.5 of it can be rounded to both sides."""
+    unit = 10.0 ** -len(text.partition(".")[2])
+    return abs(float(text.replace("−", "-")) - value) <= 0.5001 * unit
 
 
 def main() -> None:
@@ -129,9 +128,9 @@ def main() -> None:
     for name, values in Recomputation(params).rows(params.models):
         texts = shown.get(name, [])
         differing = [
-            f"{found[1]} is {value:.5g}"
-            for found, value in zip(texts, values, strict=False)
-            if not agrees(found, value)
+            f"{text} is {value:.5g}"
+            for text, value in zip(texts, values, strict=False)
+            if not agrees(text, value)
         ]
         if len(texts) != len(values):
             differing.append(f"{len(texts)} numbers are {len(values)}")

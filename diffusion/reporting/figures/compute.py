@@ -12,25 +12,23 @@ from matplotlib.ticker import NullFormatter
 from diffusion.models.model import DiffusionModel
 from diffusion.reporting.flops import TRAINING, multiply_adds
 from diffusion.reporting.results import ModelResults, main_scores, with_interval
-from diffusion.reporting.style import REAL, Gallery, set_scale
-from diffusion.runtime import paths
-from diffusion.runtime.files import write_csv
+from diffusion.reporting.style import REAL, WIDTH, Gallery, power_of_ten, set_scale
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
-    """FID of every scored checkpoint against the multiply-adds of its training, and the table
-    that the report reads.
+    """FID of every scored checkpoint against the multiply-adds of its training, and the table that
+    the report reads.
 
     real: the FID of real images.
     """
     spent = {model.name: training_multiply_adds(model) for model in models}
-    gallery.add_lines("compute", draw_fid(models, spent, gallery.colours, real))
+    gallery.add("compute", draw_fid(models, spent, gallery.colours, real))
     rows = (
         (model.name, checkpoint["epoch"], f"{count:.6g}", main_scores(checkpoint)["fid"])
         for model in models
         for checkpoint, count in zip(model.checkpoints, spent[model.name], strict=True)
     )
-    write_csv(paths.COMPUTE, ("model", "epoch", "multiply_adds", "fid"), rows)
+    gallery.add_table("compute", ("model", "epoch", "multiply_adds", "fid"), rows)
 
 
 def training_multiply_adds(model: ModelResults) -> np.ndarray:
@@ -48,7 +46,7 @@ def draw_fid(
     real: float,
 ) -> Figure:
     """One line for each model, with open markers if it restores, and that of real images."""
-    figure, axis = plt.subplots(figsize=(6.4, 3.6))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
     for model in models:
         x = spent[model.name]
         fid, sides = with_interval([main_scores(c) for c in model.checkpoints], "fid")
@@ -67,6 +65,7 @@ def draw_fid(
     axis.axhline(real, color=REAL, ls=":", label=f"real images: {real:.3g}")
     axis.set(xlabel="multiply-adds of training", ylabel="FID, classifier features", xscale="log")
     set_scale(axis, "log")
+    axis.xaxis.set_major_formatter(power_of_ten)
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

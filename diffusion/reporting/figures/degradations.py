@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -12,17 +11,17 @@ from torch import Tensor
 
 from diffusion.data import mnist
 from diffusion.models import degradations
-from diffusion.models.params import DesignParams
-from diffusion.reporting.results import KINDS
-from diffusion.reporting.style import Gallery, image_rows
+from diffusion.reporting.published import Published
+from diffusion.reporting.results import ModelResults, by_kind, known_and_further
+from diffusion.reporting.style import Gallery, image_rows, panels
 from diffusion.runtime.pixels import to_levels, to_pixels
 from diffusion.runtime.rng import generator
 
 FIGURE_1_STEPS = (0, 50, 100, 250, 500, 750, 999)  # of T = 1000, as in figure 1
 FIGURE_8_STEPS = (0, 25, 50, 75, 100, 125, 149)  # of T = 150, as in figure 8
 QUANTITIES = {  # what the schedule sets, by kind
-    "gaussian": r"$\bar\alpha_t$",
-    "impulse": r"density $\rho_t$",
+    "gaussian": "remaining signal α",
+    "impulse": "density ρ",
     "blur": "standard deviation in pixels",
     "pixelation": "side of a square in pixels",
     "fading": "width in pixels",
@@ -30,28 +29,46 @@ QUANTITIES = {  # what the schedule sets, by kind
 }
 
 
-def draw(gallery: Gallery, designs: Mapping[str, DesignParams], seed: int) -> None:
-    """One test image and the schedules, for each kind of degradation that occurs."""
+def draw(gallery: Gallery, models: Sequence[ModelResults], published: Published, seed: int) -> None:
+    """One test image as it is degraded, for the published models of each kind of degradation and
+    for the further models; the schedules of the impulse models and of all."""
     image = mnist.images("test")[:1]
-    for kind in KINDS:
-        group = {name: d for name, d in designs.items() if d.degradation.kind == kind}
-        if not group:
-            continue
-        processes = {
-            name: degradations.build(design.block()["degradation"])
-            for name, design in group.items()
-        }
-        rows = {  # models with the same degradation share a row
-            "\n".join(n for n in group if group[n].degradation == design.degradation): name
-            for name, design in group.items()
-        }
-        degraded = [degrade(processes[name], image, seed) for name in rows.values()]
-        strips, captions = zip(*degraded, strict=True)
-        gallery.add_pixels(f"degradation_{kind}", image_rows(strips, list(rows), captions=captions))
-        schedules = {name: schedule(process) for name, process in processes.items()}
-        gallery.add_lines(
-            f"schedule_{kind}", draw_schedules(schedules, gallery.colours, QUANTITIES[kind])
-        )
+    here, further = known_and_further(models, published["models"])
+    for kind, group in by_kind(here).items():
+        gallery.add(f"degradation_{kind}", draw_states(group, image, seed))
+        if kind == "impulse":
+            gallery.add("schedule_impulse", draw_schedules({kind: group}, gallery.colours))
+    if further:
+        gallery.add("degradation_further", draw_states(further, image, seed))
+    gallery.add("schedules", draw_schedules(by_kind(models), gallery.colours))
+    rows = (
+        (model.name, t, f"{value:.5g}")
+        for model in models
+        for t, value in enumerate(schedule(process(model)))
+    )
+    gallery.add_table("schedules", ("model", "t", "value"), rows)
+
+
+def process(model: ModelResults) -> degradations.Process:
+    """The forward process of a model."""
+    return degradations.build(model.design.block()["degradation"])
+
+
+def same_degradation(models: Iterable[ModelResults]) -> list[list[ModelResults]]:
+    """The models in groups with the same degradation."""
+    groups: dict[str, list[ModelResults]] = {}
+    for model in models:
+        groups.setdefault(repr(model.design.degradation), []).append(model)
+    return list(groups.values())
+
+
+def draw_states(models: Sequence[ModelResults], image: Tensor, seed: int) -> Figure:
+    """Rows of states, one for each degradation. image: (1, 1, 28, 28) uint8."""
+    groups = same_degradation(models)
+    degraded = [degrade(process(group[0]), image, seed) for group in groups]
+    strips, captions = zip(*degraded, strict=True)
+    labels = ["\n".join(model.name for model in group) for group in groups]
+    return image_rows(strips, labels, captions=captions)
 
 
 def schedule(process: degradations.Process) -> np.ndarray:
@@ -91,13 +108,14 @@ def degrade(
 
 
 def draw_schedules(
-    schedules: Mapping[str, np.ndarray], colours: Mapping[str, str], ylabel: str
+    by_kind: Mapping[str, Sequence[ModelResults]], colours: Mapping[str, str]
 ) -> Figure:
-    """The schedules of models, each (T + 1,), over t. All but the first are dashed and thinner,
-    because schedules may be equal."""
-    figure, axis = plt.subplots(figsize=(4.6, 2.8))
-    for i, (name, y) in enumerate(schedules.items()):
-        axis.plot(y, color=colours[name], label=name, ls="--" if i else "-", lw=1.5 if i else 2)
-    axis.set(xlabel="step t", ylabel=ylabel)
-    axis.legend()
+    """The schedules over t, one panel for each kind, one line for each degradation."""
+    figure, axes = panels(len(by_kind), 2, 2.4)
+    for axis, (kind, models) in zip(axes, by_kind.items(), strict=True):
+        for group in same_degradation(models):
+            name = ", ".join(model.name for model in group)
+            axis.plot(schedule(process(group[0])), color=colours[group[0].name], label=name)
+        axis.set(xlabel="step t", ylabel=QUANTITIES[kind])
+        axis.legend()
     return figure

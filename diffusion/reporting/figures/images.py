@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 
 from diffusion import image_sets
 from diffusion.data import mnist
-from diffusion.reporting.results import SAMPLERS, ModelResults
-from diffusion.reporting.style import Gallery, image_rows, row_of_panels, show, tile
+from diffusion.reporting.results import ModelResults
+from diffusion.reporting.style import Gallery, encode_frames, image_rows
 from diffusion.runtime import paths
 from diffusion.runtime.pixels import SIDE
 
 COLUMNS = 8  # images of a row of progress or restorations
-SHEET = 100  # images of a contact sheet
+SHEET, ACROSS = 60, 12  # images of a contact sheet, and of one of its rows
 PAIRS = 10  # images with their confidence, or with their nearest neighbour
 RESTORATIONS = ("original", "degraded", "one_step", "naive", "improved")
 
@@ -26,16 +26,23 @@ def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:
     sets, _ = image_sets.load(paths.samples(name, model.best["epoch"]))
     arrays = {key: images[:, 0].numpy() for key, images in sets.items()}
     images = arrays[main]
-    sheets = {f"{name}, {SAMPLERS[main]}": images[:SHEET]}
-    sheets["real digits"] = mnist.images("test")[: len(images[:SHEET]), 0].numpy()
-    gallery.add_pixels(f"progress_{name}", draw_progress(name))
-    gallery.add_pixels(f"digits_{name}", draw_digits(images, rows, examples))
-    gallery.add_pixels(f"samples_{name}", draw_sheets(sheets))
-    gallery.add_pixels(f"confidence_{name}", draw_confidence(images, rows))
-    gallery.add_pixels(f"nearest_{name}", draw_nearest(images, rows))
+    gallery.add(f"progress_{name}", draw_progress(name))
+    gallery.add(f"digits_{name}", draw_digits(images, rows, examples))
+    gallery.add(f"samples_{name}", draw_sheet(images))
+    gallery.add(f"confidence_{name}", draw_confidence(images, rows))
+    gallery.add(f"nearest_{name}", draw_nearest(images, rows))
     if model.restores:
-        gallery.add_pixels(f"improved_progress_{name}", draw_progress(name, "improved"))
-        gallery.add_pixels(f"restoration_{name}", draw_restorations(arrays))
+        gallery.add(f"improved_progress_{name}", draw_progress(name, "improved"))
+        gallery.add(f"restoration_{name}", draw_restorations(arrays))
+    if model.restores and not model.generates:
+        for key in (key for key in RESTORATIONS if key in arrays):
+            frame = arrays[key][None, :COLUMNS]
+            gallery.add_frames(f"restored_{name}_{key}", encode_frames(frame, COLUMNS // 2))
+
+
+def draw_real(gallery: Gallery) -> None:
+    """The first test images, to compare with."""
+    gallery.add("samples_real", draw_sheet(mnist.images("test")[:SHEET, 0].numpy()))
 
 
 def draw_progress(name: str, key: str | None = None) -> Figure:
@@ -61,15 +68,9 @@ def draw_digits(images: np.ndarray, rows: Sequence[Mapping[str, str]], examples:
     return image_rows(list(grid), [""] * examples, [str(digit) for digit in range(10)])
 
 
-def draw_sheets(sheets: Mapping[str, np.ndarray], columns: int = 10) -> Figure:
-    """Contact sheets side by side: title -> (n, 28, 28) uint8."""
-    rows = max(-(-len(images) // columns) for images in sheets.values())
-    figure, axes = row_of_panels(len(sheets), 3.4 * len(sheets), 0.34 * rows + 0.35)
-    for axis, (title, images) in zip(axes, sheets.items(), strict=True):
-        show(axis, tile(images, columns))
-        axis.set_title(title)
-        axis.set_anchor("N")
-    return figure
+def draw_sheet(images: np.ndarray) -> Figure:
+    """A contact sheet of the first images, each (28, 28) uint8."""
+    return image_rows([images[i : i + ACROSS] for i in range(0, min(len(images), SHEET), ACROSS)])
 
 
 def draw_confidence(images: np.ndarray, rows: Sequence[Mapping[str, str]]) -> Figure:

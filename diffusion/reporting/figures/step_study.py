@@ -7,52 +7,51 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 
 import matplotlib.pyplot as plt
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffusion.reporting.results import ModelResults, Scores, with_interval
-from diffusion.reporting.style import REAL, Gallery, set_scale
+from diffusion.reporting.style import REAL, WIDTH, Gallery, add_legend, set_scale
 
 SCORES = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
 OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores
 MARKERS = "os^Dv"  # of eta
-LEGEND_COLUMNS = 4
+APART = 1.025  # the factor between the places of lines, which would overlap
 
 
 def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
     """The models with a step study, if there are any."""
     studied = [model for model in models if model.step_study]
     if studied:
-        gallery.add_lines("steps", draw_study(studied, gallery.colours))
+        gallery.add("steps", draw_study(studied, gallery.colours))
+    columns = ("steps", "eta", "clip", "fid", "fid_below", "fid_above", "is")
+    rows = ((m.name, *(e[key] for key in columns)) for m in studied for e in m.step_study)
+    gallery.add_table("steps", ("model", *columns), rows)
 
 
 def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
-    """Scores over the number of steps, a column of panels for each model, a line for each eta and
+    """Scores over the number of steps, a row of panels for each model, a line for each eta and
     each value of clip."""
     figure, axes = plt.subplots(
-        len(SCORES),
         len(models),
-        figsize=(3.4 * len(models) + 0.6, 2.5 * len(SCORES)),
+        len(SCORES),
+        figsize=(WIDTH, 2.1 * len(models) + 0.5),
         squeeze=False,
         sharex=True,
-        sharey="row",
     )
-    for column, model in zip(axes.T, models, strict=True):
-        for axis, key in zip(column, SCORES, strict=True):
+    for row, model in zip(axes, models, strict=True):
+        for axis, (key, label) in zip(row, SCORES.items(), strict=True):
             draw_own_sampler(axis, model.scores, key)
             draw_settings(axis, model.step_study, key, colours[model.name])
-            axis.set_xscale("log")
+            axis.set(title=model.name, ylabel=label, xscale="log")
             steps = sorted({entry["steps"] for entry in model.step_study})
             axis.set_xticks(steps, [f"{s:g}" for s in steps])
+            axis.tick_params(labelbottom=True)
             axis.minorticks_off()
-            # FIDs of models differ by orders of magnitude.
+            # FIDs of settings differ by orders of magnitude.
             set_scale(axis, "log" if key == "fid" else "linear")
-        column[0].set_title(model.name)
-        column[-1].set_xlabel("sampling steps")
-    for axis, label in zip(axes[:, 0], SCORES.values(), strict=True):
-        axis.set_ylabel(label)
-    add_legend(figure, axes[0])
+    figure.supxlabel("sampling steps", fontsize="medium")
+    add_legend(figure, axes[:, 0])
     return figure
 
 
@@ -66,15 +65,17 @@ def draw_own_sampler(axis: Axes, scores: Scores, key: str) -> None:
 
 def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) -> None:
     """A score over the number of steps, one line for each eta, a dashed one where x_0_hat is
-    clipped."""
+    clipped; lines are set apart a little."""
     etas = sorted({entry["eta"] for entry in study})
     markers = dict(zip(etas, cycle(MARKERS), strict=False))
-    for clip, eta in itertools.product(sorted({entry["clip"] for entry in study}), etas):
+    lines = list(itertools.product(sorted({entry["clip"] for entry in study}), etas))
+    for i, (clip, eta) in enumerate(lines):
+        apart = APART ** (i - (len(lines) - 1) / 2)
         chosen = [e for e in study if (e["clip"], e["eta"]) == (clip, eta)]
         chosen.sort(key=lambda entry: entry["steps"])
         values, sides = with_interval(chosen, key)
         axis.errorbar(
-            [entry["steps"] for entry in chosen],
+            [entry["steps"] * apart for entry in chosen],
             values,
             sides,
             color=colour,
@@ -83,16 +84,5 @@ def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) ->
             ms=5,
             mfc="white" if eta else None,
             lw=1,
-            label=rf"$\eta$ = {eta:g}{', clipped' if clip else ''}",
+            label=f"η = {eta:g}{', clipped' if clip else ''}",
         )
-
-
-def add_legend(figure: Figure, axes: Iterable[Axes]) -> None:
-    """Each label once, in the colour of the first model that has it."""
-    entries: dict[str, Artist] = {}
-    for axis in axes:
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    figure.legend(
-        list(entries.values()), list(entries), loc="outside upper center", ncols=LEGEND_COLUMNS
-    )

@@ -1,0 +1,87 @@
+"""Words that templates use: models and settings described, scores listed, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from diffusion.reporting.claims import kept_pixels
+from diffusion.reporting.formatting import fixed, interval, names
+from diffusion.reporting.results import SAMPLERS, ModelResults
+from diffusion.reporting.settings import Recipe, settings_table
+
+GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
+    "progress_": "images during training, one row for each kept epoch",
+    "reverse_": "the reverse process, from step T at the left to the image at the right",
+    "digits_": "the first images that the classifier takes for each digit",
+    "confidence_": "the images with the highest and the lowest confidence of the classifier",
+    "nearest_": "the images nearest to a training image, and that image",
+}
+
+
+def command(stage: str, models: Iterable[str] = ()) -> str:
+    """The command that makes a figure from the results of one stage, of these models."""
+    stages = [f"{stage}@{model}" for model in models] or [stage]
+    return f"dvc repro {' '.join(stages)}" + (" figures" if stages != ["figures"] else "")
+
+
+def described(model: ModelResults) -> str:
+    """What a model does, and with which sampler: a sentence."""
+    sampler, main, kind = model.best["sampler"], model.best["main"], model.kind
+    steps = ""
+    if "steps" in sampler:
+        steps = f", in {sampler['steps']} steps with η = {sampler['eta']}"
+    if sampler.get("clip"):
+        steps += ", with its estimate of the clean image clipped"
+    if kind == "gaussian":
+        does = f"generates images from Gaussian noise with the {SAMPLERS[main]} sampler{steps}"
+    elif main == "categorical":
+        does = (
+            "generates images from salt-and-pepper noise alone by categorical draws of grey "
+            f"levels{steps}"
+        )
+    elif model.generates:
+        does = "starts from salt-and-pepper noise alone and uses the naive sampler (algorithm 4)"
+    else:
+        images = "training" if sampler["start"] == "train" else "validation"
+        share = kept_pixels(model)
+        after = f"in which {share:.0f} % of the pixels survive" if share else f"after {kind}"
+        does = f"restores {images} images {after}, with the naive sampler (algorithm 4)"
+    return f"**{model.name}** {does}."
+
+
+def smallest_losses(models: Sequence[ModelResults]) -> str:
+    """`is 0.0183 (epoch 73) for model1 and 0.0096 (epoch 73) for model2`."""
+    parts = []
+    for model in models:
+        best = min(model.history, key=lambda row: row["validation_loss"])
+        loss = fixed(best["validation_loss"], "validation_loss")
+        parts.append(f"{loss} (epoch {best['epoch']:.0f}) for {model.name}")
+    return f"is {names(parts)}"
+
+
+def score_list(models: Sequence[ModelResults], key: str) -> str:
+    """`model1 has an FID of 21.3 [20.4, 22.3] and model2 of 11.6 [10.9, 12.4]`."""
+    first, *others = ((m.name, interval(m.scores, key)) for m in models)
+    rest = [f"{name} of {value}" for name, value in others]
+    return names([f"{first[0]} has an {key.upper()} of {first[1]}", *rest])
+
+
+def ordered(models: Iterable[ModelResults], key: str) -> str:
+    """The names of models, the best one first."""
+    sign = 1 if key == "fid" else -1
+    return ", ".join(m.name for m in sorted(models, key=lambda m: sign * m.scores[key]))
+
+
+def same_settings(
+    models: Sequence[ModelResults], recipes: Mapping[str, Recipe], published: Mapping[str, Any]
+) -> bool:
+    """Whether no setting of these models differs from the published one."""
+    rows = settings_table(models, recipes, "", published)
+    return not any("(published: " in cell for row in rows for cell in row)
+
+
+def gallery_words(files: Iterable[str], model: str) -> str:
+    """What the figures of one model in the gallery show, from top to bottom."""
+    shown = {file.removesuffix(model) for file in files}
+    return "; ".join(words for start, words in GALLERY.items() if start in shown)

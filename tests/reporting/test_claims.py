@@ -1,0 +1,224 @@
+"""Every rule of a claim gives each verdict that it can give, and nothing decides what intervals
+leave open."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from test_findings import model
+
+from diffusion.reporting import claims
+from diffusion.reporting.claims import FAILS, HOLDS, OPEN
+from diffusion.reporting.results import ModelResults
+from diffusion.runtime import paths
+from diffusion.runtime.params import load
+
+REAL = np.full(10, 0.1)
+PUBLISHED = load(ROOT / paths.PUBLISHED / "scores.yaml")
+
+
+def verdict(
+    kind: str,
+    models: list[ModelResults] | None = None,
+    classifier: dict[str, Any] | None = None,
+    **entry: Any,
+) -> str:
+    """The verdict on one claim."""
+    entry = {"kind": kind, "text": "a claim", "source": "somewhere"} | entry
+    named = {m.name: m for m in models or []}
+    evidence = claims.Evidence(named, REAL, classifier or {}, PUBLISHED)
+    (claim,) = claims.decide([entry], evidence)
+    assert claim.here
+    assert claim.published
+    return claim.verdict
+
+
+def with_losses(name: str, *losses: float) -> ModelResults:
+    trained = model(name, 10.0)
+    rows = [{"epoch": i + 1.0, "validation_loss": loss} for i, loss in enumerate(losses)]
+    trained.history.extend(rows)
+    return trained
+
+
+def with_digits(
+    name: str, counts: list[int], kind: str = "gaussian", key: str = ""
+) -> ModelResults:
+    """A model of which so many images are classified as each digit."""
+    drawn = model(name, 10.0, kind=kind)
+    key = key or drawn.best["main"]
+    others = [row for row in drawn.predictions if row["set"] != key]
+    rows = [
+        {"epoch": "9", "set": key, "digit": str(digit)}
+        for digit, count in enumerate(counts)
+        for _ in range(count)
+    ]
+    drawn.predictions[:] = others + rows
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ((1, 2), (3, 4), HOLDS),
+        ((3, 4), (1, 2), FAILS),
+        ((1, 3), (2, 4), OPEN),
+        ((2, 2), (2, 2), OPEN),
+    ],
+)
+def test_intervals_decide_an_order_only_if_they_are_apart(
+    a: tuple[float, float], b: tuple[float, float], expected: str
+) -> None:
+    assert claims.below(a, b) == expected
+
+
+def test_a_claim_of_parts_holds_only_if_all_do() -> None:
+    assert claims.all_of([HOLDS, HOLDS]) == HOLDS
+    assert claims.all_of([HOLDS, OPEN]) == OPEN
+    assert claims.all_of([OPEN, FAILS, HOLDS]) == FAILS
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0183, HOLDS),
+        (0.0176, HOLDS),
+        (0.0189, OPEN),
+        (0.0166, OPEN),
+        (0.03, FAILS),
+        (0.001, FAILS),
+    ],
+)
+def test_a_loss_is_compared_with_the_rounded_published_one(value: float, expected: str) -> None:
+    """The published loss of model1 is 0.018."""
+    assert verdict("loss", [with_losses("model1", 0.5, value)], model="model1") == expected
+
+
+def test_the_ratio_of_losses_is_compared_with_the_published_ratio() -> None:
+    for loss, expected in ((0.0095, HOLDS), (0.011, OPEN), (0.018, FAILS)):
+        models = [with_losses("model1", 0.018), with_losses("model2", loss)]
+        assert verdict("loss_ratio", models, model="model2", than="model1") == expected
+
+
+@pytest.mark.parametrize(("correct", "expected"), [(9956, HOLDS), (9900, OPEN), (9800, FAILS)])
+def test_the_accuracy_is_compared_by_its_interval(correct: int, expected: str) -> None:
+    classifier = {"accuracy": correct / 10_000, "test_images": 10_000}
+    assert verdict("accuracy", classifier=classifier) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "expected"), [(10, 30, HOLDS), (30, 10, FAILS), (10, 11, OPEN)]
+)
+def test_models_are_ranked_by_scores_with_intervals(
+    own: float, other: float, expected: str
+) -> None:
+    models = [model("model2", own), model("model1", other)]
+    pair = {"model": "model2", "than": ["model1"]}
+    assert verdict("better", models, score="fid", **pair) == expected
+    opposite = {HOLDS: FAILS, FAILS: HOLDS, OPEN: OPEN}[expected]
+    assert verdict("worse", models, score="fid", **pair) == opposite
+
+
+def test_a_higher_inception_score_is_better() -> None:
+    models = [model("model2", 10.0, 0.1), model("model1", 30.0, 0.1)]  # IS falls as FID rises
+    pair = {"model": "model2", "than": ["model1"]}
+    assert verdict("better", models, score="is", **pair) == HOLDS
+    assert verdict("worse", models, score="is", **pair) == FAILS
+
+
+@pytest.mark.parametrize(
+    ("best", "last", "expected"), [(10, 30, HOLDS), (30, 10, FAILS), (10, 11, OPEN)]
+)
+def test_the_best_epoch_is_compared_with_the_last(best: float, last: float, expected: str) -> None:
+    trained = model("model4", best)
+    other = copy.deepcopy(trained.best) | {"epoch": 75, "roles": ["last"]}
+    other["sets"] = model("model4", last).best["sets"]
+    trained.best["roles"] = ["best"]
+    trained.checkpoints.append(other)
+    assert verdict("best_epoch", [trained], model="model4") == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([50, 50, 100, 100, 100, 150, 100, 150, 100, 100], HOLDS),  # 5 and 7 often
+        ([100, 100, 100, 100, 100, 105, 100, 150, 100, 45], OPEN),
+        ([150, 100, 100, 100, 100, 50, 100, 150, 100, 50], FAILS),
+    ],
+)
+def test_digits_are_too_frequent_by_their_intervals(counts: list[int], expected: str) -> None:
+    drawn = with_digits("model1", counts)
+    assert verdict("digits", [drawn], model="model1", often=[5, 7]) == expected
+
+
+def test_digits_are_too_rare_by_their_intervals() -> None:
+    drawn = with_digits("model4", [100, 150, 50, 50, 150, 100, 100, 100, 100, 100])
+    assert verdict("digits", [drawn], model="model4", often=[1], rarely=[2, 3]) == HOLDS
+    assert verdict("digits", [drawn], model="model4", often=[1], rarely=[2, 4]) == FAILS
+
+
+def test_the_more_balanced_digits_are_told_by_the_intervals_of_their_distance() -> None:
+    even, skewed = [100] * 10, [300, 300, 50, 50, 50, 50, 50, 50, 50, 50]
+    pair = {"model": "model2", "than": "model1"}
+    for own, other, expected in (
+        (even, skewed, HOLDS),
+        (skewed, even, FAILS),
+        (even, even, OPEN),
+    ):
+        models = [with_digits("model2", own), with_digits("model1", other)]
+        assert verdict("balance", models, **pair) == expected
+
+
+def test_the_interval_of_the_class_distance_covers_the_true_distance() -> None:
+    """The distance of a sample is too large on average, which the interval corrects."""
+    rng = np.random.default_rng(1)
+    true = np.array([0.2, 0.2, 0.05, 0.05, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05])
+    distance = np.abs(true - REAL).sum() / 2
+    covered = 0
+    for _ in range(200):
+        _, (low, high) = claims.class_distance(rng.multinomial(1000, true), REAL)
+        covered += low <= distance <= high
+    assert covered >= 170
+
+
+def test_one_symbol_dominates_if_it_is_more_frequent_than_any_real_digit() -> None:
+    for counts, expected in (
+        ([440, *[62] * 8, 64], HOLDS),
+        ([110, 90, *[100] * 8], OPEN),
+    ):
+        assert verdict("dominant", [with_digits("model3", counts)], model="model3") == expected
+
+
+@pytest.mark.parametrize(
+    ("naive", "improved", "expected"),
+    [
+        ([440, *[62] * 8, 64], [440, *[62] * 8, 64], HOLDS),
+        ([440, *[62] * 8, 64], [100] * 10, FAILS),
+        ([100] * 10, [100] * 10, OPEN),
+    ],
+)
+def test_regularisation_is_not_what_cures_a_collapse_that_another_sampler_cures(
+    naive: list[int], improved: list[int], expected: str
+) -> None:
+    first = with_digits("model3", naive, kind="impulse")
+    second = with_digits("model3", improved, kind="impulse", key="improved")
+    kept = [row for row in second.predictions if row["set"] == "improved"]
+    first.predictions[:] = [r for r in first.predictions if r["set"] == "naive"] + kept
+    assert verdict("regularisation", [first], model="model3") == expected
+
+
+def test_a_model_that_starts_from_images_does_not_generate() -> None:
+    assert verdict("generates", [model("model4", 9.0, kind="impulse")], model="model4") == FAILS
+    assert verdict("generates", [model("model4", 9.0, kind="salt")], model="model4") == HOLDS
+
+
+def test_claims_about_models_that_were_not_run_are_left_out() -> None:
+    entries = load(ROOT / paths.PUBLISHED / "claims.yaml")["claims"]
+    assert {entry["kind"] for entry in entries} == set(claims.RULES)
+    classifier = {"accuracy": 0.99, "test_images": 100}
+    evidence = claims.Evidence({}, REAL, classifier, PUBLISHED)
+    (only,) = claims.decide(entries, evidence)
+    assert "classifier" in only.text

@@ -1,0 +1,68 @@
+"""Numbers of figures and tables, references between them, and citations."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import ROOT
+
+from diffusion.reporting.labels import BIBLIOGRAPHY, Labels
+from diffusion.runtime import paths
+
+
+@pytest.fixture
+def labels() -> Labels:
+    return Labels(ROOT / BIBLIOGRAPHY)
+
+
+def test_published_numbers_are_kept_and_others_are_counted(labels: Labels) -> None:
+    labels.start()
+    assert labels.place("figure", ["loss"], "2") == "2"
+    assert labels.place("figure", ["kid"]) == "S1"
+    assert labels.place("table", ["scores"]) == "S1"
+    assert labels.place("figure", ["steps"]) == "S2"
+
+
+def test_the_second_rendering_refers_to_what_comes_later(labels: Labels) -> None:
+    labels.start()
+    labels.ref("figure", "loss")
+    labels.place("figure", ["loss", "loss_again"], "2")
+    labels.start()
+    assert labels.ref("figure", "loss") == "[figure 2](#figure-2)"
+    assert labels.ref("figure", "loss_again") == "[figure 2](#figure-2)"
+    with pytest.raises(KeyError, match="figure other"):
+        labels.ref("figure", "other")
+
+
+def test_nothing_is_placed_twice(labels: Labels) -> None:
+    labels.start()
+    labels.place("figure", ["loss"], "2")
+    for key, number in (("loss", ""), ("other", "2")):
+        with pytest.raises(ValueError, match="placed twice"):
+            labels.place("figure", [key], number)
+
+
+def test_works_are_cited_by_authors_and_year(labels: Labels) -> None:
+    assert (
+        labels.cite("ho2020", "song2021")
+        == "[Ho et al. 2020](#ho2020); [Song et al. 2021](#song2021)"
+    )
+    assert labels.cite("nichol2021") == "[Nichol and Dhariwal 2021](#nichol2021)"
+    assert labels.cite("binkowski2018") == "[Bińkowski et al. 2018](#binkowski2018)"
+    assert [key for key, _ in labels.references()] == [
+        "binkowski2018",
+        "ho2020",
+        "nichol2021",
+        "song2021",
+    ]
+    with pytest.raises(KeyError):
+        labels.cite("nobody1900")
+
+
+def test_every_entry_of_the_bibliography_is_cited_by_a_template(labels: Labels) -> None:
+    """And every key that a template cites is an entry."""
+    text = "".join(p.read_text() for p in (ROOT / paths.TEMPLATES).rglob("*.md.j2"))
+    calls = re.findall(r"labels\.cite\((.*?)\)", text)
+    cited = {key for call in calls for key in re.findall(r'"(\w+)"', call)}
+    assert cited == set(labels.entries.entries)
