@@ -14,8 +14,10 @@ from diffusion.reporting.figures import (
     compute,
     degradations,
     film,
+    guidance,
     images,
     losses,
+    noise_axis,
     scores,
     step_study,
 )
@@ -80,6 +82,8 @@ def main() -> None:
         degradations.draw(gallery, models, published, seed)
         scores.draw(gallery, models, real, published)
         step_study.draw(gallery, models)
+        guidance.draw(gallery, models, real)
+        noise_axis.draw(gallery, models, real)
         compute.draw(gallery, models, real["fid"])
         images.draw_real(gallery)
         for model in models:

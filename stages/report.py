@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diffusion.params import Params
-from diffusion.reporting import claims, findings, page, provenance, summary, templates
+from diffusion.reporting import claims, findings, measured, page, provenance, summary, templates
 from diffusion.reporting.budget import Budget
 from diffusion.reporting.labels import BIBLIOGRAPHY
 from diffusion.reporting.published import read_claims, read_published
@@ -66,6 +66,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "budget": budget,
         "claims": decided,
         "findings": list(findings.findings(models, real)) if budget.conclusive else [],
+        "noise_axis": measured.noise_axis(),
         "beyond": list(findings.beyond(models, real, compute, published["models"])),
         "compute": compute,
         "inception_note": paths.INCEPTION_NOTE.read_text(encoding="utf-8").strip(),

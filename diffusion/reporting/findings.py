@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from diffusion.reporting.formatting import bounds, interval, names, number, overlap
 from diffusion.reporting.results import KINDS, SAMPLERS, ModelResults, Scores, main_scores
+from diffusion.reporting.settings import NONE, sees
+from diffusion.reporting.words import rate
 
 RANKED = (("fid", "FID", 1), ("is", "IS", -1))  # key, name, 1 if lower is better
 PublishedModels = Mapping[str, Mapping[str, Any]]  # `models` of report/published/scores.yaml
@@ -212,19 +216,62 @@ def sampled_or_direct(model: ModelResults) -> str:
 def fewest_steps(model: ModelResults) -> str:
     """The setting of the step study with the fewest steps whose FID lies within the interval of the
     model's own sampler, or below it. All compare with validation images."""
-    own, sampler, key = model.scores, model.best["sampler"], "validation_fid"
-    own_steps = sampler.get("steps", model.design.degradation.T)
-    reference = f"its own sampler in {own_steps} steps, {interval(own, key)}"
+    own, key = model.scores, "validation_fid"
+    reference = f"its own sampler in {steps_of(model)} steps, {interval(own, key)}"
     enough = [entry for entry in model.step_study if entry["fid"] <= bounds(own, key)[1]]
     if not enough:
         return f"{model.name}: no setting of the study reaches the FID of {reference}."
     entry = min(enough, key=lambda each: (each["steps"], each["fid"]))
     clip = " and the clean image clipped" if entry["clip"] else ""
     return (
-        f"{model.name}: {entry['steps']} steps with η = {entry['eta']:g}{clip} are the fewest of "
+        f"{model.name}: {entry['steps']} steps with {rate(entry)}{clip} are the fewest of "
         f"the study whose FID, {interval(entry, 'fid')}, is not above the interval of "
         f"{reference}."
     )
+
+
+def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
+    """Every categorical model whose network sees the mask, compared with every one that does not:
+    FID and bits a pixel."""
+    drawing = [m for m in models if m.predicts == "categorical"]
+    for seeing, blind in itertools.product(drawing, drawing):
+        if sees(seeing.design) == NONE or sees(blind.design) != NONE:
+            continue
+        a, b = blind.scores, seeing.scores
+        if overlap(a, b, "fid"):
+            fid = "does not change FID beyond the intervals,"
+        else:
+            fid = f"{'lowers' if b['fid'] < a['fid'] else 'raises'} FID from"
+        bits = [m.likelihood for m in (blind, seeing)]
+        apart = abs(bits[0]["bits"] - bits[1]["bits"])
+        shown = apart > 2 * math.hypot(*(each["standard_error"] for each in bits))
+        lower = "lowers" if bits[1]["bits"] < bits[0]["bits"] else "raises"
+        verb = lower if shown else "does not change, beyond two standard errors,"
+        yield (
+            f"A network that sees which pixels are noise ({seeing.name}) instead of none "
+            f"({blind.name}) {fid} {interval(a, 'fid')} to {interval(b, 'fid')} and {verb} the "
+            f"bits a pixel from {number(bits[0]['bits'])} to {number(bits[1]['bits'])}, with the "
+            f"same training; its own sampler takes {steps_of(seeing)} steps, that of {blind.name} "
+            f"{steps_of(blind)}."
+        )
+
+
+def guidance(model: ModelResults, accuracy: float) -> str:
+    """How often a model with labels draws the digit that was asked for, and which guidance of its
+    study has the lowest FID against validation images. accuracy: of the classifier."""
+    best = min(model.step_study, key=lambda entry: entry["fid"])
+    return (
+        f"{model.name} draws the digit that was asked for in "
+        f"{100 * model.scores['label_accuracy']:.1f} % of {model.scores['images']:.0f} images, as "
+        f"the classifier sees them (of the test images it classifies {100 * accuracy:.1f} % "
+        f"as labelled). The lowest FID of the study, {interval(best, 'fid')}, is that of guidance "
+        f"{best.get('guidance', 1):g}."
+    )
+
+
+def steps_of(model: ModelResults) -> int:
+    """Steps of the model's own sampler."""
+    return int(model.best["sampler"].get("steps", model.design.degradation.T))
 
 
 def memorisation(models: Iterable[ModelResults], real: Scores) -> str:

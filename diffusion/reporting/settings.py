@@ -31,6 +31,8 @@ FURTHER_LABELS = {  # shown if a model is not in the published report
     "ema": "EMA decay",
     "warmup": "warm-up (share of steps), then cosine decay",
     "stratified_t": "stratified t",
+    "sees": "the network also sees",
+    "label_dropout": "share of labels left out",
 }
 
 
@@ -77,7 +79,16 @@ def settings(design: DesignParams, recipe: Recipe) -> dict[str, str]:
         "ema": NONE if recipe["ema"] is None else str(recipe["ema"]),
         "warmup": NONE if recipe["warmup"] is None else str(recipe["warmup"]),
         "stratified_t": "yes" if recipe["stratified_t"] else NONE,
+        "sees": sees(design),
+        "label_dropout": str(recipe["label_dropout"] or NONE),
     }
+
+
+def sees(design: DesignParams) -> str:
+    """What the network gets besides x_t and t."""
+    degradation = design.degradation
+    known_mask = isinstance(degradation, ImpulseParams) and degradation.known_mask
+    return "the label" if design.classes else "the mask" if known_mask else NONE
 
 
 def published_settings(known: Mapping[str, Any] | None) -> dict[str, str]:

@@ -27,6 +27,7 @@ HEADLINE = (
     "zeros",
     "components",
     "nearest_training_distance",
+    "label_accuracy",
 )
 RESTORATION = ("psnr", "ssim", "rmse", "is", "fid")  # of each set of a model that restores
 

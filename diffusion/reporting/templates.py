@@ -38,6 +38,8 @@ FUNCTIONS = (
     findings.choice_of_checkpoint,
     findings.collapse,
     findings.fewest_steps,
+    findings.guidance,
+    findings.known_mask,
     findings.memorisation,
     findings.over_training,
     findings.sampled_or_direct,

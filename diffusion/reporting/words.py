@@ -8,7 +8,7 @@ from typing import Any
 from diffusion.reporting.claims import kept_pixels
 from diffusion.reporting.formatting import fixed, interval, names
 from diffusion.reporting.results import SAMPLERS, ModelResults
-from diffusion.reporting.settings import Recipe, settings_table
+from diffusion.reporting.settings import NONE, Recipe, sees, settings_table
 
 GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
     "progress_": "images during training, one row for each kept epoch",
@@ -30,16 +30,18 @@ def described(model: ModelResults) -> str:
     sampler, main, kind = model.best["sampler"], model.best["main"], model.kind
     steps = ""
     if "steps" in sampler:
-        steps = f", in {sampler['steps']} steps with η = {sampler['eta']}"
+        steps = f", in {sampler['steps']} steps with {rate(sampler)}"
     if sampler.get("clip"):
         steps += ", with its estimate of the clean image clipped"
+    if model.design.classes:
+        steps += f", each digit in turn, with guidance {sampler.get('guidance', 1):g}"
     if kind == "gaussian":
         does = f"generates images from Gaussian noise with the {SAMPLERS[main]} sampler{steps}"
     elif main == "categorical":
-        does = (
-            "generates images from salt-and-pepper noise alone by categorical draws of grey "
-            f"levels{steps}"
-        )
+        start = "masked pixels" if sees(model.design) != NONE else "salt-and-pepper noise"
+        does = f"generates images from {start} alone by categorical draws of grey levels{steps}"
+    elif kind == "dissipation":
+        does = "generates images from grey ones, of the brightness of training images, with noise"
     elif model.generates:
         does = "starts from salt-and-pepper noise alone and uses the naive sampler (algorithm 4)"
     else:
@@ -48,6 +50,11 @@ def described(model: ModelResults) -> str:
         after = f"in which {share:.0f} % of the pixels survive" if share else f"after {kind}"
         does = f"restores {images} images {after}, with the naive sampler (algorithm 4)"
     return f"**{model.name}** {does}."
+
+
+def rate(setting: Mapping[str, Any]) -> str:
+    """How much a sampler draws anew: its η or its churn."""
+    return f"churn = {setting['churn']:g}" if setting.get("churn") else f"η = {setting['eta']:g}"
 
 
 def smallest_losses(models: Sequence[ModelResults]) -> str:

@@ -12,26 +12,27 @@ from matplotlib.figure import Figure
 
 from diffusion.reporting.results import ModelResults, Scores, with_interval
 from diffusion.reporting.style import REAL, WIDTH, Gallery, add_legend, set_scale
+from diffusion.reporting.words import rate
 
 SCORES = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
 OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores
-MARKERS = "os^Dv"  # of eta
+MARKERS = "os^Dv"  # of eta and churn
 APART = 1.025  # the factor between the places of lines, which would overlap
 
 
 def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
     """The models with a step study, if there are any."""
-    studied = [model for model in models if model.step_study]
+    studied = [model for model in models if model.step_study and not model.design.classes]
     if studied:
         gallery.add("steps", draw_study(studied, gallery.colours))
-    columns = ("steps", "eta", "clip", "fid", "fid_below", "fid_above", "is")
-    rows = ((m.name, *(e[key] for key in columns)) for m in studied for e in m.step_study)
+    columns = ("steps", "eta", "churn", "clip", "fid", "fid_below", "fid_above", "is")
+    rows = ((m.name, *(e.get(key, "") for key in columns)) for m in studied for e in m.step_study)
     gallery.add_table("steps", ("model", *columns), rows)
 
 
 def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
-    """Scores over the number of steps, a row of panels for each model, a line for each eta and
-    each value of clip."""
+    """Scores over the number of steps, a row of panels for each model, a line for each eta or churn
+    and each value of clip."""
     figure, axes = plt.subplots(
         len(models),
         len(SCORES),
@@ -64,25 +65,27 @@ def draw_own_sampler(axis: Axes, scores: Scores, key: str) -> None:
 
 
 def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) -> None:
-    """A score over the number of steps, one line for each eta, a dashed one where x_0_hat is
-    clipped; lines are set apart a little."""
-    etas = sorted({entry["eta"] for entry in study})
-    markers = dict(zip(etas, cycle(MARKERS), strict=False))
-    lines = list(itertools.product(sorted({entry["clip"] for entry in study}), etas))
-    for i, (clip, eta) in enumerate(lines):
+    """A score over the number of steps, one line for each eta or churn, a dashed one where x_0_hat
+    is clipped; lines are set apart a little."""
+    rates = sorted({(entry.get("churn", 0.0), entry["eta"]) for entry in study})
+    markers = dict(zip(rates, cycle(MARKERS), strict=False))
+    lines = list(itertools.product(sorted({entry["clip"] for entry in study}), rates))
+    for i, (clip, each) in enumerate(lines):
         apart = APART ** (i - (len(lines) - 1) / 2)
-        chosen = [e for e in study if (e["clip"], e["eta"]) == (clip, eta)]
+        chosen = [e for e in study if (e["clip"], (e.get("churn", 0.0), e["eta"])) == (clip, each)]
         chosen.sort(key=lambda entry: entry["steps"])
+        if not chosen:
+            continue
         values, sides = with_interval(chosen, key)
         axis.errorbar(
             [entry["steps"] * apart for entry in chosen],
             values,
             sides,
             color=colour,
-            marker=markers[eta],
+            marker=markers[each],
             ls="--" if clip else "-",
             ms=5,
-            mfc="white" if eta else None,
+            mfc="white" if any(each) else None,
             lw=1,
-            label=f"η = {eta:g}{', clipped' if clip else ''}",
+            label=f"{rate(chosen[0])}{', clipped' if clip else ''}",
         )
