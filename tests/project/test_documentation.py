@@ -6,6 +6,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,29 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+def test_site_has_the_report_first_and_links_that_lead_to_files(tmp_path: Path) -> None:
+    """What .github/workflows/pages.yml gives to Jekyll."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pages.yml").read_text())["jobs"]
+    (script,) = [step["run"] for step in jobs["publish"]["steps"] if "pages" in step.get("run", "")]
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    for path in ("data/pretrained/weights", "report/report.html"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(path)
+    identity = "-c user.name=t -c user.email=t@example.org"
+    commit = f"git init -q && git add -A && git {identity} commit -q -m start"
+    subprocess.run(["bash", "-euc", f"{commit}\n{script}"], cwd=tmp_path, check=True)
+    pages = tmp_path / "pages"
+    assert (pages / "index.html").read_text() == "report/report.html"
+    assert not (pages / "data").exists()
+    for page in (pages / "about.md", *(pages / "docs").glob("*.md")):
+        assert not re.search("{{|{%", page.read_text())  # Jekyll would replace it
+        for link in links(page):
+            target = (page.parent / link.partition("#")[0]).resolve().relative_to(pages)
+            is_page = target.suffix == ".md" and target.parts[0] != "report"
+            assert (pages / target).exists() or not is_page, target
 
 
 def test_every_page_of_the_documentation_can_be_reached() -> None:
