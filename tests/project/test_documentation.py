@@ -97,6 +97,13 @@ def test_findings_of_the_readme_have_the_scores_of_the_report() -> None:
     assert f"has an FID of {fid('model7')} with mean images (model7), and {fid('model6')}" in text
 
 
+def test_change_that_the_readme_shows_is_one_of_the_committed_scores() -> None:
+    shown = re.findall(r"model5\.json  model5\.(\w+) +(\S+)", README)
+    assert [key for key, _ in shown] == ["fid", "is", "kid", "precision", "recall"]
+    for key, value in shown:
+        assert float(value) == pytest.approx(SCORES["model5"][key], abs=5e-6)
+
+
 def test_page_of_the_models_has_the_scores_of_the_report() -> None:
     text = words((ROOT / "docs/models.md").read_text())
     both = {
