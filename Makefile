@@ -12,6 +12,8 @@ SEEDS ?= 1,2,3
 .DEFAULT_GOAL := repro
 .PHONY: repro quick bench sweep search table seeds ablate test lint help clean ready
 
+##@ Workflow
+
 repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
 	@[ -e data/mnist_idx -a -e .dvc/cache ] || dvc repro download download_inception  # no remote has them
 	$(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro --pull)
@@ -23,8 +25,11 @@ quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, i
 	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" dvc repro
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
-bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
-	python -m tools.benchmarks.speed
+ready: $(STAMP)
+	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive
+	@python -m tools.mend_dvc
+
+##@ Experiments
 
 SET_ERROR = error: SET has a part without "=": write each value without spaces, as in key=[8,8]
 check_set = @$(foreach pair,$(SET),$(if $(findstring =,$(pair)),,echo '$(SET_ERROR)'; exit 1;)) :
@@ -52,9 +57,7 @@ seeds: $(STAMP)  ## the workflow once for each of SEEDS=1,2,3, as DVC experiment
 ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDGET="training.epochs=5"
 	python -m tools.ablate model5 $(BUDGET)
 
-ready: $(STAMP)
-	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive
-	@python -m tools.mend_dvc
+##@ Development
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} pytest -n 2 --dist loadfile $(PYTEST)
@@ -64,11 +67,30 @@ lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
 	ruff format --check .
 	mypy
 
+bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
+	python -m tools.benchmarks.speed
+
 clean:  ## remove the environment, scratch and all interrupted work; results and DVC's cache stay
 	rm -rf $(VENV) scratch
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
+	@awk -F ':.*##' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z]+:.*##/ {printf "  %-10s%s\n", $$1, $$2} \
+	  /^#: / {print "  " substr($$0, 4)}' $(MAKEFILE_LIST)
+
+##@ Variables, as in: make repro JOBS=2
+#: PYTHON        of the environment that make builds (python3)
+#: JOBS          stages (repro) or experiments (sweep) at a time (1)
+#: SET           settings of sweep and search: "key=1,2 other=3,4", "key=low:high other=a|b"
+#: METRIC        what search improves, such as model1.fid
+#: TRIALS        how many experiments search makes (20)
+#: TARGET        stages that search runs (the one that computes METRIC)
+#: SEEDS         of seeds (1,2,3)
+#: BUDGET        settings of every run of ablate, such as "training.epochs=5"
+#: PYTEST        further options of pytest
+#: DEVICE        cpu, cuda or mps (the best that is available)
+#: TORCHRUN      options of torchrun, for several GPUs or machines, such as "--nproc-per-node=2"
+#: COMPILE       0: no CUDA graphs and no torch.compile
+#: MNIST_MIRROR  a folder or an address with the four files of MNIST
 
 $(STAMP): requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else \

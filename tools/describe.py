@@ -63,7 +63,7 @@ def remainder(process: degradations.Process, t: int) -> str:
 
 def title(name: str, design: DesignParams, model: DiffusionModel) -> str:
     """A title with the task of the model."""
-    verb = "restores" if model.restores else "generates"
+    verb = "generates" if design.from_noise_alone else "restores"
     kind = design.degradation.kind
     source = {"gaussian": "Gaussian noise", "impulse": "impulse noise"}.get(kind, kind)
     return f"{name}, {verb} from {source} in {model.process.T} steps"

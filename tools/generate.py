@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import math
 import secrets
+from typing import Any
 
 import torch
 
-from diffusion.models.model import DiffusionModel
 from diffusion.reporting.style import tile
 from diffusion.runtime import devices
 from diffusion.runtime.errors import UserError, run
@@ -20,8 +20,7 @@ from diffusion.runtime.pixels import SIDE
 from diffusion.runtime.progress import Progress
 from diffusion.runtime.rng import Stream
 from diffusion.sampling.draw import DrawOptions, draw
-from diffusion.sampling.params import DDIM, AnySampler, Categorical, Sampler
-from tools import pictures
+from tools import pictures, samplers
 
 
 def parse() -> argparse.Namespace:
@@ -29,9 +28,16 @@ def parse() -> argparse.Namespace:
     parser = pictures.parser("generate", __doc__, "generated.png")
     parser.add_argument("--images", type=int, default=64, help="how many (64)")
     parser.add_argument(
-        "--steps", type=int, help="of the sampler (that of the model's block in params.yaml)"
+        "--steps", type=int, help="of the sampler (those of the model's block in params.yaml)"
     )
-    parser.add_argument("--eta", type=float, help="of the sampler with --steps, 0 to 1 (0)")
+    parser.add_argument(
+        "--eta", type=float, help="of the sampler with --steps, 0 to 1 (the best of the step study)"
+    )
+    parser.add_argument(
+        "--clip",
+        action=argparse.BooleanOptionalAction,
+        help="clip the estimate of x_0, with --steps (the better of the step study)",
+    )
     parser.add_argument("--seed", type=int, help="for reproducible images (random)")
     arguments = parser.parse_args()
     pictures.check_output(arguments.output)
@@ -39,20 +45,16 @@ def parse() -> argparse.Namespace:
         raise UserError(f"--images is {arguments.images}, must be 1 or more")
     if arguments.eta is not None and not 0 <= arguments.eta <= 1:
         raise UserError(f"--eta is {arguments.eta}, must be in 0..1")
-    if arguments.eta is not None and arguments.steps is None:
-        raise UserError(f"--eta is {arguments.eta}, must be absent without --steps")
+    for key in fixed(arguments):
+        if arguments.steps is None:
+            raise UserError(f"--{key} must be absent without --steps")
     return arguments
 
 
-def choose_sampler(arguments: argparse.Namespace, model: DiffusionModel) -> AnySampler:
-    """DDIM, or draws of grey levels, with the steps of the command line; by default the sampler
-    of the model's block in params.yaml. Raises UserError for a wrong number of steps."""
-    if arguments.steps is None:
-        return read(f"models.{arguments.model}.sampler", Sampler)
-    if not 1 <= arguments.steps <= model.process.T:
-        raise UserError(f"--steps is {arguments.steps}, must be in 1..{model.process.T}")
-    kind = Categorical if model.predicts == "categorical" else DDIM
-    return kind(steps=arguments.steps, eta=arguments.eta or 0.0)
+def fixed(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings of the sampler that the command line has."""
+    values = {"eta": arguments.eta, "clip": arguments.clip}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def main() -> None:
@@ -60,25 +62,23 @@ def main() -> None:
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
     model = pictures.load(arguments, device)
-    if model.restores:
-        raise UserError(
-            f"{arguments.model} restores images and cannot generate them: "
-            "use python -m tools.restore"
-        )
-    sampler = choose_sampler(arguments, model)
+    sampler, lines = samplers.choose(arguments.model, model, arguments.steps, fixed(arguments))
+    for line in lines:
+        print(line)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     count, T = arguments.images, model.process.T
     batch_size = devices.batch_size(device)
-    steps = DrawOptions(dtype, batch_size).steps(sampler, T, count)
-    with Progress("generate", steps) as bar:
+    evaluations = DrawOptions(dtype, batch_size).steps(sampler, T, count)
+    with Progress("generate", evaluations) as bar:
         shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
         options = DrawOptions(dtype, batch_size, bar.advance)
         sets = draw(model, shapes, sampler, Stream(seed, "generate"), options)
     images = sets[sampler.main_set].squeeze(1).numpy()
     pictures.save(arguments.output, tile(images, math.ceil(math.sqrt(count))))
+    steps = getattr(sampler, "steps", T)
     print(
         f"{arguments.output}: {count} images of {arguments.model}, "
-        f"epoch {model.description['epoch']}, {sampler.main_set}, {sampler.steps_of(T)} steps; "
+        f"epoch {model.description['epoch']}, {sampler.main_set}, {steps} steps; "
         f"the same images again: --seed {seed}"
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from diffusion.models.model import DiffusionModel
@@ -19,6 +20,7 @@ from diffusion.runtime.pixels import SIDE, to_pixels
 MODES = {"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"}  # of Pillow, with 8 bits
 DEEP = {"I;16", "I;16B", "I;16L", "I;16N"}  # with 16 bits
 SCALE = 4  # enlargement, so that single pixels are visible
+LABEL = 20  # height of the line of labels, in enlarged pixels
 
 
 def parser(tool: str, doc: str | None, output: str) -> argparse.ArgumentParser:
@@ -50,18 +52,25 @@ def check_output(path: Path) -> None:
         raise UserError(f"--output is {path}: there is no folder {path.parent}")
 
 
-def save(path: Path, canvas: np.ndarray) -> None:
-    """Write an enlarged picture; canvas: (H, W) uint8."""
-    Image.fromarray(canvas.repeat(SCALE, 0).repeat(SCALE, 1)).save(path)
+def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:
+    """Write an enlarged picture; canvas: (H, W) uint8. The labels, if there are any, stand above
+    columns of equal width."""
+    enlarged = Image.fromarray(canvas.repeat(SCALE, 0).repeat(SCALE, 1))
+    if labels:
+        enlarged = ImageOps.expand(enlarged, (0, LABEL, 0, 0), fill=255)
+        draw, font = ImageDraw.Draw(enlarged), ImageFont.load_default(LABEL - 6)
+        for k, label in enumerate(labels):
+            centre = (k + 0.5) * enlarged.width / len(labels)
+            draw.text((centre, LABEL / 2), label, fill=0, font=font, anchor="mm")
+    enlarged.save(path)
 
 
-def _levels(path: Path, picture: Image.Image) -> np.ndarray:
-    """(28, 28) uint8. Its size is checked before anything is decoded."""
+def _levels(path: Path, picture: Image.Image, background: int | None) -> np.ndarray:
+    """(28, 28) uint8. The size is checked before anything is decoded."""
     width, height = picture.size
-    if (width, height) != (SIDE, SIDE):
-        raise UserError(
-            f"{path} has {width} x {height} pixels, must have {SIDE} x {SIDE}: resize it first"
-        )
+    fits = (width, height) == (SIDE, SIDE)
+    if not fits and background is None:
+        raise UserError(f"{path} has {width} x {height} pixels, must have {SIDE} x {SIDE}")
     frames = getattr(picture, "n_frames", 1)
     if frames > 1:
         raise UserError(f"{path} has {frames} frames, must have one")
@@ -71,14 +80,22 @@ def _levels(path: Path, picture: Image.Image) -> np.ndarray:
             raise UserError(f"{path} has transparent pixels, must be opaque")
         upright = upright.convert("RGB")
     if upright.mode in DEEP:
-        return np.round(np.asarray(upright) / 257).astype(np.uint8)  # 65535 = 255 * 257
+        deep = np.round(np.asarray(upright) / 257)  # 65535 = 255 * 257
+        upright = Image.fromarray(deep.astype(np.uint8))
     if upright.mode not in MODES:
         raise UserError(f"{path} has pixels of mode {upright.mode}, must have 8 or 16 bits")
-    return np.asarray(upright.convert("L"))
+    grey = upright.convert("L")
+    if not fits:
+        print(f"{path}: {width} x {height} pixels, resized to {SIDE} x {SIDE}")
+        grey = ImageOps.pad(grey, (SIDE, SIDE), color=background)
+    return np.asarray(grey)
 
 
-def levels(path: Path) -> np.ndarray:
+def levels(path: Path, background: int | None = None) -> np.ndarray:
     """The grey levels of a picture, (28, 28) uint8.
+
+    background: a picture of another size is resized, with margins of this level if it is not
+    square; without it such a picture is refused.
 
     Raises UserError if the file is missing, is not a picture, or has another size, several frames,
     transparent pixels, or pixels that are no levels.
@@ -87,7 +104,7 @@ def levels(path: Path) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damage ends in an error, or does not matter
             with Image.open(path) as picture:
-                return _levels(path, picture)
+                return _levels(path, picture, background)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except IsADirectoryError:
@@ -98,10 +115,12 @@ def levels(path: Path) -> np.ndarray:
         raise UserError(f"{path} is damaged, or cannot be read: {error}") from None
 
 
-def read(path: Path, invert: bool) -> Tensor:
+def read(path: Path, invert: bool, resize: bool = False) -> Tensor:
     """A picture as pixels, (1, 1, 28, 28), light on dark as in MNIST.
 
-    invert: the picture is dark on light. Raises UserError, see `levels`.
+    invert: the picture is dark on light. resize: it may have another size.
+    Raises UserError, see `levels`.
     """
-    picture = levels(path)
+    background = 255 if invert else 0
+    picture = levels(path, background if resize else None)
     return to_pixels(torch.from_numpy(255 - picture if invert else picture.copy())[None, None])

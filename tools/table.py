@@ -103,7 +103,7 @@ def main() -> None:
     cli.parser("tools.table", __doc__).parse_args()
     rows = experiments.load()
     if all(row.is_baseline for row in rows):
-        print("this commit has no experiments: make some with dvc exp run -S")
+        print("this commit has no experiments yet: make one, for example by dvc exp run -S seed=1")
     else:
         print("\n".join(table(rows)))
 

@@ -498,6 +498,6 @@ def test_a_tree_without_git_gets_a_sentence_and_a_setting_that_helps(tmp_path: P
     assert "not a git repository" in archive.dvc("repro", "check_params", succeeds=False)
     setting = "dvc config --local core.no_scm true"
     assert setting in (ROOT / "Makefile").read_text()
-    assert setting in (ROOT / "README.md").read_text()
+    assert setting in (ROOT / "docs/installation.md").read_text()
     archive.dvc(*setting.split()[1:])
     assert archive.repro("check_params") == {"check_params"}

@@ -12,6 +12,7 @@ from conftest import ROOT
 LIBRARY, STAGES, TOOLS = ROOT / "diffusion", ROOT / "stages", ROOT / "tools"
 LAYERS = {  # part -> the parts that it may import
     "runtime": set(),
+    "command_help": set(),
     "data": {"runtime"},
     "image_sets": {"runtime"},
     "downloads": {"runtime"},
@@ -93,6 +94,8 @@ def test_packages_of_the_parts_are_empty() -> None:
 def test_packages_of_commands_contain_only_the_start_up(package: Path) -> None:
     body = ast.parse((package / "__init__.py").read_text()).body
     assert [ast.unparse(node) for node in body[1:]] == [
+        "from diffusion import command_help",
         "from diffusion.runtime import startup",
         "startup.prepare()",
+        "command_help.prepare()",
     ]

@@ -63,6 +63,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     ran = repository.dvc("exp", "run", "--temp", "--name", "longer", *override, "evaluate@model2")
     assert "Running stage 'evaluate@model2'" in ran
     assert "model4" not in ran.split("Running stage", 2)[2]
+    assert "'figures'" not in ran
     return repository
 
 

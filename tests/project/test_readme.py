@@ -1,5 +1,5 @@
-"""Every command of README.md: those in blocks run one after another, in a clone at a tiny budget;
-for each command in the text, a table names the check that runs it."""
+"""Every command of README.md and docs/: those in blocks run one after another, in a clone at a tiny
+budget; for each command in the text, a table names the check that runs it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, TINY, prepare, run_stage
 from PIL import Image
@@ -21,16 +22,27 @@ from diffusion.data import mnist
 from stages import evaluate_real, train, train_classifier
 from tools.copy_project import copy_project
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-COMMANDS = [
-    re.sub(r"\s{2,}# .*", "", line) for block in BLOCKS for line in block.strip().splitlines()
+README, DOCS = ROOT / "README.md", ROOT / "docs"
+PAGES = [  # in the order in which their commands run; test_clones.py runs those of docs/dvc.md
+    README,
+    *(
+        DOCS / f"{name}.md"
+        for name in (
+            *("installation", "tools", "configuration", "experiments", "sharing", "scaling"),
+            *("README", "extending", "models", "performance", "reproducibility"),
+            "troubleshooting",
+        )
+    ),
 ]
-(PYTHON,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TEXT = "\n".join(page.read_text() for page in PAGES)
+BLOCKS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
+LINES = [line for block in BLOCKS for line in block.strip().splitlines()]
+COMMANDS = list(dict.fromkeys(re.sub(r"\s{2,}# .*", "", line) for line in LINES))
+(PYTHON,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 PIP = "pip install -r requirements.txt"
 PROGRAMS = r"(?:make|dvc|python|pip-audit|sbatch|docker|conda) [^`]+"
 IN_TEXT = {
-    re.sub(r"\s+", " ", code) for code in re.findall(rf"`((?:[A-Z]+=\w+ )?{PROGRAMS})`", README)
+    re.sub(r"\s+", " ", code) for code in re.findall(rf"`((?:[A-Z]+=\w+ )?{PROGRAMS})`", TEXT)
 }
 ELSEWHERE = {  # command -> (a file, and what there runs it)
     "make quick": (".ci/run", "make quick"),
@@ -38,7 +50,7 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
     "make bench": ("tests/tools/test_benchmarks.py", "variants.sampling("),
     "make repro JOBS=2": ("tests/tools/test_run_jobs.py", 'jobs(project, "2")'),
     "make clean": ("Makefile", "rm -rf $(VENV) scratch"),
-    "make help": ("Makefile", "help:"),
+    "make help": ("tests/project/test_makefile.py", 'make("help")'),
     "DEVICE=cpu dvc repro": ("tests/project/test_dag.py", '"DEVICE": "cpu"'),
     "COMPILE=0 dvc repro": ("tests/training/test_step.py", 'setenv("COMPILE", "0")'),
     "python -m tools.checks.gpu": ("tests/tools/test_gpu_check.py", "gpu.main()"),
@@ -68,12 +80,21 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "tests/tools/test_tools.py",
         "ablate.overrides(",
     ),
-    "pip-audit --no-deps -r constraints.txt": ("README.md", "the tests do not run it"),
-    'make search METRIC=model1.fid SET="models.model1.training.learning_rate=log:1e-4:1e-2" '
-    "TRIALS=20": ("tests/tools/test_search.py", '"make", "-n", "search"'),
-    'make sweep SET="models.model1.training.learning_rate=1e-4,1e-3" JOBS=2': (
+    "pip-audit --no-deps -r constraints.txt": (
+        "docs/installation.md",
+        "the tests do not run it",
+    ),
+    "dvc pull": ("tests/project/test_clones.py", 'clone.run("dvc pull", succeeds=False)'),
+    "dvc pull --allow-missing": ("tests/project/test_clones.py", '"dvc pull --allow-missing"'),
+    "dvc pull report/report.html": (
         "tests/project/test_readme.py",
-        "run('make sweep",
+        'run("dvc pull report/report.html',
+    ),
+    'make search METRIC=model1.fid SET="models.model1.training.learning_rate=log:1e-4:1e-2" '
+    "TRIALS=20": ("tests/project/test_makefile.py", 'printed("search"'),
+    'make sweep SET="models.model1.training.learning_rate=1e-4,1e-3" JOBS=2': (
+        "tests/project/test_makefile.py",
+        'printed("sweep"',
     ),
 }
 
@@ -220,59 +241,73 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     def run(beginning: str, **placeholders: str) -> str:
         return shell.run(after(beginning, **placeholders))
 
-    # Start. The environment is that of these tests; in .ci/run, make builds it.
+    # README: start, and try a model. The environment is that of these tests; .ci/run builds it.
     assert left.pop(0) == "git clone <this repository> && cd <its folder>"
     clone(shell, "mine")
-    assert left[1:3] == ["python3 -m venv .venv && . .venv/bin/activate", PIP]
     assert "report/report.html" in run("make")
-    del left[:2]
-    assert "up to date" in run("dvc repro --pull")
     shell.run("git add -A && git commit -q -m results")
-
-    # Use a model in Python.
-    code = PYTHON.replace("model5", "model1").replace("steps=50", "steps=3")
-    (shell.folder / "block.py").write_text(code)
-    assert "'fid'" in shell.run("python block.py")
-    (shell.folder / "block.py").unlink()
-    assert "receptive field" in run("python -m tools.describe model1")
+    left[0] = left[0].replace("model5", "model1")
     assert "64 images of model1" in run("python -m tools.generate model1")
-    digit = mnist.images("train", shell.folder / "data/mnist_idx")[0, 0].numpy()
-    Image.fromarray(digit).save(shell.folder / "digit.png")
     assert "restored.png: degraded, one step, naive, improved" in run("python -m tools.restore")
-    (samples,) = (shell.folder / "results/samples/model1").glob("epoch_002.npz")
-    shutil.copy(samples, shell.folder / "samples.npz")
-    assert "| fid_infinite |" in run("python -m tools.score")
-    (shell.folder / "samples.npz").unlink()
-    assert "dvc repro sample@MODEL" in run("python -m stages.sample")
+    shipped = np.asarray(Image.open(ROOT / "docs/images/digit.png"))
+    assert (mnist.images("test", shell.folder / "data/mnist_idx")[4, 0].numpy() == shipped).all()
 
-    # Change a hyperparameter.
+    # Change a parameter, sweep, and write the report again.
     left[0] = left[0].replace("model5", "model1")
     ran = run("dvc exp run -S models.model1.sampler.eta=0.0")
     assert "Running stage 'sample@model1'" in ran
     assert "Running stage 'train@" not in ran
     assert "Running stage 'sample@model3'" not in ran
-    ran = run("dvc exp run -S +models.model1.training.epochs=10")
-    assert "Running stage 'train@model1'" in ran
-    assert "Running stage 'train@model3'" not in ran
-    assert "Running stage 'download'" not in ran
-    assert "models.model1.training.epochs" in run("dvc params diff")
-    assert "model1.validation_loss" in run("dvc metrics diff")
-    assert "index.html" in run("dvc plots show")
+    assert "models.model1.sampler.eta" in run("dvc params diff")
+    assert "model1.fid" in run("dvc metrics diff")
     shell.run("git checkout -q . && dvc checkout -q")
-    assert "Running stage 'train@blur'" in run("dvc exp run --temp")
-
-    # Sweep.
+    left[0] = left[0].replace("=[16,32,16],[8,8]", "=[8,8]")
     run("dvc exp run --queue")
     run("dvc queue start")
     end = time.monotonic() + 600
     while re.search("Queued|Running", shell.run(left[0])):
         assert time.monotonic() < end
         time.sleep(2)
-    assert run("dvc queue status").count("Success") == 4
+    assert run("dvc queue status").count("Success") == 2
     table = run("make table")
     assert "models.model1.network.hidden" in table
     assert "| model1 " in table
     assert "| model3 " not in table  # its metrics do not differ
+    with (shell.folder / "report/templates/report.md.j2").open("a") as file:
+        file.write("One more line.\n")
+    assert re.findall("Running stage '(.*)'", run("dvc repro report")) == ["report"]
+    shell.run("git checkout -q . && dvc checkout -q")
+    code = PYTHON.replace("model5", "model1").replace("steps=50", "steps=3")
+    (shell.folder / "block.py").write_text(code)
+    assert "'fid'" in shell.run("python block.py")
+    (shell.folder / "block.py").unlink()
+
+    # Installation.
+    assert left[:2] == ["python3 -m venv .venv && . .venv/bin/activate", PIP]
+    del left[:2]
+    assert "up to date" in run("dvc repro --pull")
+
+    # The command line.
+    assert "receptive field" in run("python -m tools.describe model1")
+    left[0] = left[0].replace("model2 --steps 50", "model1 --steps 2")
+    assert "sampling in 2 steps with eta " in run("python -m tools.generate model1 --steps 2")
+    (samples,) = (shell.folder / "results/samples/model1").glob("epoch_002.npz")
+    shutil.copy(samples, shell.folder / "samples.npz")
+    assert "| fid_infinite |" in run("python -m tools.score")
+    (shell.folder / "samples.npz").unlink()
+    assert "dvc repro sample@MODEL" in run("python -m stages.sample")
+
+    # Configuration.
+    ran = run("dvc exp run -S +models.model1.training.epochs=10")
+    assert "Running stage 'train@model1'" in ran
+    assert "Running stage 'train@model3'" not in ran
+    assert "Running stage 'download'" not in ran
+    assert "model1.validation_loss" in shell.run("dvc metrics diff")
+    assert "index.html" in run("dvc plots show")
+    shell.run("git checkout -q . && dvc checkout -q")
+    assert "Running stage 'train@blur'" in run("dvc exp run --temp")
+
+    # Experiments.
     left[0] = left[0].replace("--trials 20", "--trials 2").replace("epochs=5", "epochs=1")
     printed = run("python -m tools.search")
     assert "best of 2 trials" in printed
@@ -294,7 +329,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     for query in ("exp show --json", "params diff --json", "plots diff --json --split -o p"):
         assert '"error": {' not in shell.run(f"dvc {query} 2> warnings.txt")
 
-    # Share.
+    # Sharing.
     store = str(shell.folder.parent / "store")
     run("dvc remote add", **{"a_folder,_or_s3://bucket/folder": store})
     run("dvc push")
@@ -302,6 +337,8 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     shell.run("git push -q origin main")
     shell.run(f"dvc exp push origin {one}")
     clone(shell, "colleague")
+    shell.run("dvc pull report/report.html")
+    assert not (shell.folder / "results").exists()
     run("dvc pull")
     assert (shell.folder / "results/models/model1/best.safetensors").exists()
     assert not (shell.folder / "data/mnist_idx").exists()
@@ -311,7 +348,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     shell.run(f"dvc exp pull origin {one}")
     assert names(shell) == [one]
 
-    # Grow.
+    # Several GPUs and machines.
     new_rate(shell, "0.003")
     ran = run("TORCHRUN=")
     assert "Running stage 'train@model1'" in ran
@@ -328,18 +365,10 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert ranks(shell) == 2
     assert left == []
 
-    # Commands in the text of the README.
+    # Commands in the text.
     new_rate(shell, "0.005")
     assert "Running stage 'train@model1'" in shell.run("sbatch tools/train.sbatch model1")
     assert ranks(shell) == 2
     assert "is up to date" in shell.run("sbatch tools/train.sbatch model1")
     shell.run("git checkout -q . && dvc checkout -q --allow-missing")
-    ran = shell.run("dvc exp run -S training.epochs=3 evaluate@model1")
-    assert "Running stage 'train@model1'" in ran
-    assert "Running stage 'evaluate@model1'" in ran
-    assert "@model3" not in ran
-    assert "'figures'" not in ran
-    shell.run("git checkout -q . && dvc checkout -q --allow-missing")
-    table = shell.run('make sweep SET="models.model1.training.learning_rate=1e-4,2e-3" JOBS=2')
-    assert all(f" {rate} " in table for rate in ("0.0001", "0.002"))
     shell.run("dvc exp push origin --rev HEAD")

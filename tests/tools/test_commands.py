@@ -11,29 +11,46 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, prepare, run_stage
+from conftest import TINY, prepare, run_stage, write_params
 from PIL import Image
 from torch import nn
 
 from diffusion.models import degradations
 from diffusion.models.fourier_conv import MIN_CHANNELS, FourierConv2d
-from diffusion.models.model import build_network
+from diffusion.models.model import DiffusionModel, build_network
 from diffusion.reporting.flops import multiply_adds
+from diffusion.runtime import devices, paths
 from diffusion.runtime.errors import UserError
+from diffusion.runtime.files import write_json
+from diffusion.runtime.rng import Stream
+from diffusion.sampling.draw import DrawOptions, draw
+from diffusion.sampling.params import Cold
 from stages import train
-from tools import describe, generate, restore
+from tools import describe, generate, pictures, restore
 
 Command = Callable[..., str]
 COLD = degradations.build({"kind": "impulse", "rho": [0.05, 0.25], "T": 5})
+NOISE = TINY["models"]["model4"] | {"degradation": {"kind": "impulse", "rho": [0.0, 0.5], "T": 5}}
+STUDY = [  # of model2, as stages.step_study writes it, but with few of its scores
+    {"steps": steps, "eta": eta, "clip": clip, "fid": fid, "fid_below": 1.0, "fid_above": 1.0}
+    for steps, eta, clip, fid in (
+        *((2, 0.0, False, 30.0), (2, 0.0, True, 11.0), (2, 1.0, False, 10.0), (2, 1.0, True, 12.5)),
+        *((6, 0.0, False, 20.0), (6, 0.0, True, 9.0), (6, 1.0, False, 14.0), (6, 1.0, True, 19.0)),
+    )
+]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model2 that generates and a model4 that restores."""
+    """A folder with a model2 that generates, a model4 that restores, and a cold model7 that starts
+    from noise alone."""
     folder = tmp_path_factory.mktemp("commands")
     prepare(folder)
     for name in TINY["models"]:
         run_stage(folder, train, name)
+    write_params(folder, models=TINY["models"] | {"model7": NOISE})
+    model = DiffusionModel.build(NOISE)
+    model.save(folder / paths.weights("model7"), torch.float32, epoch=1, validation_loss=0.1)
     return folder
 
 
@@ -77,6 +94,58 @@ def test_generate_draws_the_requested_number_of_images_and_equal_ones_for_equal_
     assert (picture("--images", "1", "--seed", seed) == random).all()
 
 
+@pytest.mark.parametrize(
+    ("options", "same_as", "said", "warns"),
+    [
+        ("--steps 2", "--eta 1 --no-clip", "2 steps with eta 1.0 (step study: FID 10.0", False),
+        ("--steps 3", "--eta 1 --no-clip", "3 steps with eta 1.0 (step study: FID 10.0", False),
+        ("--steps 5", "--eta 0 --clip", "with eta 0.0 and clip (step study: FID 9.0 in 6", False),
+        ("--steps 2 --eta 0", "--clip", "with eta 0.0 and clip (step study: FID 11.0", False),
+        ("--steps 2 --eta 0.7", "--no-clip", "2 steps with eta 0.7 (step study: FID 10.0", False),
+        ("--steps 2 --clip", "--eta 0", "with eta 0.0 and clip (step study: FID 11.0", False),
+        ("--steps 2 --eta 0 --no-clip", "", "2 steps with eta 0.0 (step study: FID 30.0", True),
+        ("--steps 6 --eta 1", "--no-clip", "FID 14.0 in 6 steps with eta 1.0)", True),
+    ],
+)
+def test_generate_chooses_what_the_step_study_found_best(
+    command: Command, trained: Path, options: str, same_as: str, said: str, warns: bool
+) -> None:
+    """And warns if the user's choice is worse by more than its interval."""
+    write_json(trained / paths.STEP_STUDY / "model2.json", STUDY)
+
+    def run(*more: str) -> tuple[str, np.ndarray]:
+        rest = ("--images", "2", "--seed", "1", "--output", "chosen.png")
+        printed = command(generate, "model2", *options.split(), *more, *rest)
+        return printed, levels(trained / "chosen.png")
+
+    printed, picture = run()
+    assert said in printed
+    better = "warning: the step study has an FID of 9.0 in 6 steps with eta 0.0 and clip\n"
+    assert (better in printed) == warns
+    assert (run(*same_as.split())[1] == picture).all()
+
+
+def test_generate_without_a_step_study_samples_as_the_ancestral_sampler_does(
+    command: Command, trained: Path
+) -> None:
+    (trained / paths.STEP_STUDY / "model2.json").unlink(missing_ok=True)
+    printed = command(generate, "model2", "--steps", "2", "--images", "1")
+    assert "sampling in 2 steps with eta 1.0 (model2 has no step study)\n" in printed
+
+
+def test_cold_model_without_anything_of_an_image_generates(command: Command, trained: Path) -> None:
+    arguments = ("--images", "2", "--seed", "3", "--output", "cold.png")
+    printed = command(generate, "model7", *arguments)
+    assert "2 images of model7, epoch 1, naive, 5 steps" in printed
+    model = DiffusionModel.load(trained / paths.weights("model7"))
+    start = torch.zeros(2, 1, 28, 28)
+    options = DrawOptions(devices.dtype("auto", start.device))
+    sets = draw(model, start, Cold(start="noise"), Stream(3, "generate"), options)
+    first = levels(trained / "cold.png")[: 28 * 4 : 4, : 28 * 4 : 4]
+    assert (first == sets["naive"][0, 0].numpy()).all()
+    assert "model7, generates from impulse noise" in command(describe, "model7")
+
+
 def test_restore_shows_the_degraded_picture_and_three_restorations(
     command: Command, tmp_path: Path
 ) -> None:
@@ -86,19 +155,31 @@ def test_restore_shows_the_degraded_picture_and_three_restorations(
     Image.fromarray(255 - clean).save(tmp_path / "dark.png")
 
     def panels(*arguments: str) -> list[np.ndarray]:
-        command(restore, "model4", *arguments, "--output", str(tmp_path / "out.png"))
-        canvas = levels(tmp_path / "out.png")[::4, ::4]
+        said.append(command(restore, "model4", *arguments, "--output", str(tmp_path / "out.png")))
+        picture = levels(tmp_path / "out.png")
+        labels, canvas = picture[: pictures.LABEL], picture[pictures.LABEL :: 4, ::4]
+        assert all((labels[:, 120 * k : 120 * k + 112] < 128).any() for k in range(4))
         return [canvas[:, 30 * k : 30 * k + 28] for k in range(4)]
 
+    said: list[str] = []
     start, *restored = panels(str(tmp_path / "clean.png"))
+    assert "clean.png has no impulse noise, and model4 expects it in 50% of the pixels" in said[-1]
     assert (start == clean).all()
     assert all((x != clean).any() for x in restored)
     inverted = panels(str(tmp_path / "dark.png"), "--invert")
     assert all((a == b).all() for a, b in zip(inverted, [start, *restored], strict=True))
     noisy, *_ = panels(str(tmp_path / "clean.png"), "--add-noise")
+    assert "warning" not in said[-1]
     replaced = noisy != clean
     assert 0.2 < replaced.mean() < 0.6  # half of the pixels, of which some were black already
     assert set(np.unique(noisy[replaced])) <= {0, 255}
+    Image.fromarray(noisy).save(tmp_path / "noisy.png")
+    assert (panels(str(tmp_path / "noisy.png"))[0] == noisy).all()
+    assert "warning" not in said[-1]
+    Image.fromarray(clean.repeat(3, 0).repeat(3, 1)).save(tmp_path / "large.png")
+    resized, *_ = panels(str(tmp_path / "large.png"), "--add-noise")
+    assert "84 x 84 pixels, resized to 28 x 28" in said[-1]
+    assert ((resized != noisy).mean()) < 0.1  # only at the edges of the bar
 
 
 def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) -> None:
@@ -117,7 +198,9 @@ def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) ->
         ((generate, "model2", "--images", "0"), "--images is 0, must be 1 or more"),
         ((generate, "model2", "--steps", "7"), "--steps is 7, must be in 1..6"),
         ((generate, "model2", "--eta", "2"), "--eta is 2.0, must be in 0..1"),
-        ((generate, "model2", "--eta", "0.5"), "--eta is 0.5, must be absent without --steps"),
+        ((generate, "model2", "--eta", "0.5"), "--eta must be absent without --steps"),
+        ((generate, "model2", "--clip"), "--clip must be absent without --steps"),
+        ((generate, "model7", "--steps", "3"), "--steps is 3, must be absent: model7 uses all"),
         ((generate, "model2", "--output", "x.jpg"), "--output is x.jpg, must end in .png"),
         ((generate, "model2", "--output", "no/x.png"), "there is no folder no"),
         ((generate, "model9"), "results/models/model9/best.safetensors is missing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,17 @@ def test_heads_are_as_short_as_the_keys_allow() -> None:
         "seed": "seed",
         "evaluation.seed": "evaluation.seed",
     }
+
+
+def test_table_without_experiments_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(experiments, "load", lambda: [WORKSPACE, WORKSPACE])
+    monkeypatch.setattr(sys, "argv", ["table"])
+    table.main()
+    printed = capsys.readouterr().out
+    assert printed.startswith("this commit has no experiments yet")
+    assert printed.count("\n") == 1
 
 
 def test_table_of_a_sweep_of_two_settings_is_at_most_100_characters_wide() -> None:

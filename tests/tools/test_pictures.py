@@ -42,6 +42,23 @@ def test_rotation_of_a_camera_is_applied(tmp_path: Path) -> None:
     assert (levels_of(path) == LEVELS).all()
 
 
+def test_other_size_is_resized_with_a_margin_like_the_background(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    square = np.zeros((56, 56), np.uint8)
+    square[16:40, 16:40] = 200
+    path = tmp_path / "large.png"
+    Image.fromarray(square).save(path)
+    small = to_levels(read(path, invert=False, resize=True))[0, 0].numpy()
+    assert capsys.readouterr().out == f"{path}: 56 x 56 pixels, resized to 28 x 28\n"
+    assert (small[10:18, 10:18] == 200).all()  # the filter changes the edges
+    assert (small[:6] == 0).all()
+    Image.fromarray(255 - square[16:40]).save(path)  # dark on light, wide
+    wide = to_levels(read(path, invert=True, resize=True))[0, 0].numpy()
+    assert (wide[:7] == 0).all()  # margins
+    assert (wide[10:18, 10:18] == 200).all()
+
+
 def refusal(path: Path) -> str:
     with pytest.raises(UserError) as error:
         read(path, invert=False)

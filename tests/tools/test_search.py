@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -456,19 +455,3 @@ def test_picture_shows_the_best_value_so_far(
     assert {float(axis.lines[1].get_ydata()[0]) for axis in others} == {50.0 if maximise else 1.0}
     with Image.open(tmp_path / "new/history.png") as image:
         assert image.size == (1020, 870)  # two by two panels
-
-
-def test_make_passes_values_to_the_search_as_they_are() -> None:
-    values = "models.m.rate=log:1e-4:1e-2 models.m.hidden=[8,8]|[4]"
-    shown = subprocess.run(
-        [
-            *("make", "-n", "search", "--no-print-directory"),  # `make test` runs this test
-            *("METRIC=m.fid", f"SET={values}", "TRIALS=3", "TARGET=evaluate@m"),
-        ],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()[-1]
-    words = ["m.fid", *values.split(), "--trials", "3", "--target", "evaluate@m"]
-    assert shlex.split(shown) == ["python", "-m", "tools.search", *words]

@@ -121,7 +121,7 @@ def agrees(text: str, value: float) -> bool:
 
 
 def main() -> None:
-    cli.no_arguments("tools.checks.recompute", __doc__)
+    cli.parser("tools.checks.recompute", __doc__).parse_args()
     params = validate(load(), Params)
     shown = printed((paths.REPORT / "report.md").read_text(encoding="utf-8"))
     wrong = []

@@ -1,0 +1,92 @@
+"""The sampler of a command line: that of the model's block in params.yaml, or, in another number of
+steps, one with the settings that the step study found best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from diffusion.models.model import DiffusionModel
+from diffusion.models.params import read_design
+from diffusion.runtime import files, paths
+from diffusion.runtime.errors import UserError
+from diffusion.runtime.params import read, validate
+from diffusion.sampling.params import DDIM, AnySampler, Categorical, Sampler
+
+Entry = dict[str, Any]  # of results/step_study/<model>.json
+SETTINGS = ("eta", "clip", "churn")  # of a sampler, apart from its steps
+
+
+def choose(
+    name: str, model: DiffusionModel, steps: int | None, fixed: Mapping[str, Any]
+) -> tuple[AnySampler, list[str]]:
+    """The sampler that generates images of a model, and lines that tell the user about it.
+
+    steps: by default those of the model's own sampler. fixed: the settings that the user wants; the
+    step study chooses the others. Raises UserError for a value that does not fit the model, and if
+    the model restores images.
+    """
+    own = read(f"models.{name}.sampler", Sampler)
+    if model.restores:
+        return _from_noise(name, own, steps), []
+    T = model.process.T
+    if steps is None:
+        return own, []
+    if not 1 <= steps <= T:
+        raise UserError(f"--steps is {steps}, must be in 1..{T}")
+    kind: type[DDIM | Categorical] = Categorical if model.predicts == "categorical" else DDIM
+    for key in fixed:
+        if key not in kind.model_fields:
+            raise UserError(f"--{key} must be absent: the sampler of {name} has no such setting")
+    if steps == own.steps_of(T) and not fixed:
+        return own, []
+    path = paths.STEP_STUDY / f"{name}.json"
+    study = files.read_json(path) if path.exists() else []
+    # Without a study, eta is 1, as of the ancestral sampler, or that of the model's own sampler.
+    found = _nearest(study, steps, fixed) if study else {"eta": 1.0} | own.model_dump()
+    values = {key: found[key] for key in SETTINGS if key in found and key in kind.model_fields}
+    sampler = validate(values | dict(fixed) | {"steps": steps}, kind)
+    line = f"sampling in {_words(sampler.model_dump())}"
+    if not study:
+        return sampler, [f"{line} ({name} has no step study)"]
+    score = f"FID {found['fid']:.1f} in {_words(found)}"
+    return sampler, [f"{line} (step study: {score})", *_warning(found, min(study, key=_fid))]
+
+
+def _from_noise(name: str, own: AnySampler, steps: int | None) -> AnySampler:
+    """The sampler of a cold model, with a start from noise alone."""
+    if not read_design(name).from_noise_alone:
+        raise UserError(
+            f"{name} restores images and cannot generate them: use python -m tools.restore"
+        )
+    if steps is not None:
+        raise UserError(f"--steps is {steps}, must be absent: {name} uses all of its steps")
+    return own.model_copy(update={"start": "noise"})
+
+
+def _fid(entry: Entry) -> float:
+    return entry["fid"]
+
+
+def _nearest(study: list[Entry], steps: int, fixed: Mapping[str, Any]) -> Entry:
+    """The entry with the lowest FID among those nearest to these steps and fixed settings."""
+    near = min((entry["steps"] for entry in study), key=lambda k: abs(math.log(k / steps)))
+    entries = [entry for entry in study if entry["steps"] == near]
+    for key, value in fixed.items():
+        distance = min(abs(entry[key] - value) for entry in entries)
+        entries = [entry for entry in entries if abs(entry[key] - value) == distance]
+    return min(entries, key=_fid)
+
+
+def _words(entry: Mapping[str, Any]) -> str:
+    """Steps and settings, such as "50 steps with eta 1.0 and clip"."""
+    setting = f"churn {entry['churn']}" if entry.get("churn") else f"eta {entry['eta']}"
+    return f"{entry['steps']} steps with {setting}" + " and clip" * bool(entry.get("clip"))
+
+
+def _warning(found: Entry, best: Entry) -> list[str]:
+    """A line if the intervals of two FIDs do not overlap, else none."""
+    if found["fid"] - found["fid_below"] <= best["fid"] + best["fid_above"]:
+        return []
+    return [f"warning: the step study has an FID of {best['fid']:.1f} in {_words(best)}"]
