@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from diffusion.runtime import files
+
 MEDIA = "media"  # the folder of vector graphics and animations
 ENLARGED = 3  # the side of a pixel of an animation
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
@@ -21,7 +23,7 @@ TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 def render(text: str, folder: Path, template: jinja2.Template, scores: dict[str, Any]) -> str:
     """Markdown -> HTML. folder: where relative links to images start.
 
-    HTML in the Markdown is escaped. Raises FileNotFoundError if an image is missing.
+    HTML in the Markdown is escaped. Raises UserError if an image is missing.
     """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
@@ -54,13 +56,12 @@ def embed(tokens: list[Token], folder: Path) -> None:
 
 def png_width(path: Path) -> int:
     """The width of a PNG in pixels, from its header."""
-    with path.open("rb") as file:
-        return int.from_bytes(file.read(20)[16:], "big")
+    return int.from_bytes(files.read_bytes(path)[16:20], "big")
 
 
 def data_uri(path: Path) -> str:
     """The content of a file as a URI."""
-    content = base64.b64encode(path.read_bytes()).decode()
+    content = base64.b64encode(files.read_bytes(path)).decode()
     return f"data:{TYPES[path.suffix]};base64,{content}"
 
 

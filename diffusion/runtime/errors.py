@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import reprlib
+import shutil
 import sys
 from collections.abc import Callable
 
@@ -12,6 +13,9 @@ from diffusion.runtime.startup import end_at_signals
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 # PyTorch on a GPU, on a CPU, and the C++ library; Python and NumPy raise MemoryError
 MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
+UNUSABLE = (
+    "error: {path} could not be written or read: {reason}; correct that and run the command again"
+)
 LONGEST = 200  # characters of a value, or of another library's message
 
 
@@ -46,13 +50,13 @@ def run(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except shutil.Error as error:  # of the copy of a folder: (source, target, reason) of each file
+        _, path, reason = error.args[0][0]
+        sys.exit(UNUSABLE.format(path=path, reason=bounded(reason)))
     except OSError as error:
         if error.errno not in DISK:
             raise
-        sys.exit(
-            f"error: {error.filename or 'a file'} could not be written or read: "
-            f"{error.strerror}; correct that and run dvc repro"
-        )
+        sys.exit(UNUSABLE.format(path=error.filename or "a file", reason=error.strerror))
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in MEMORY):
             raise

@@ -19,6 +19,7 @@ from diffusion.models.params import read_design
 from diffusion.reporting import budget
 from diffusion.reporting.results import read_model
 from diffusion.runtime import paths
+from diffusion.runtime.errors import UserError
 from stages import (
     evaluate,
     evaluate_real,
@@ -100,6 +101,18 @@ def report_with(folder: Path, **overrides: Any) -> str:
     for path, content in contents.items():
         path.write_bytes(content)
     return text
+
+
+@pytest.mark.parametrize("name", ["data/inception/README.txt", "report/figures", "report/media"])
+def test_what_the_report_needs_is_named_if_it_is_missing(folder: Path, name: str) -> None:
+    (folder / name).rename(folder / "away")
+    before = (folder / "report/report.md").read_bytes()
+    try:
+        with pytest.raises(UserError, match=rf"^{name}.* is missing: run dvc repro$"):
+            run_stage(folder, report, **OVERRIDES)
+    finally:
+        (folder / "away").rename(folder / name)
+    assert (folder / "report/report.md").read_bytes() == before
 
 
 # --- contents
