@@ -22,9 +22,7 @@ def main() -> None:
     environment = templates.environment(paths.TEMPLATES)
     text = templates.markdown(environment, context, BIBLIOGRAPHY)
     page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
-    tables = {
-        path.stem: path.read_text(encoding="utf-8") for path in sorted(paths.PLOTS.glob("*.csv"))
-    }
+    tables = {path.stem: files.read_text(path) for path in sorted(paths.PLOTS.glob("*.csv"))}
     frame = environment.get_template("page.html.j2")
     html = page.render(page_text, paths.REPORT, frame, scores, tables)
     files.write_json(paths.SUMMARY, scores)
@@ -69,8 +67,8 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "noise_axis": measured.noise_axis(),
         "beyond": list(findings.beyond(models, real, compute, published["models"])),
         "compute": compute,
-        "inception_note": paths.INCEPTION_NOTE.read_text(encoding="utf-8").strip(),
-        "figures": {path.name for path in paths.FIGURES.iterdir()},
+        "inception_note": files.read_text(paths.INCEPTION_NOTE).strip(),
+        "figures": {path.name for path in paths.FIGURES.glob("*")},
         "films": summary.films(),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},
         "trained_on": provenance.trained_on(models),

@@ -9,6 +9,7 @@ and no git.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,23 +63,22 @@ _Dumper.add_representer(str, _text)
 
 
 def project_files() -> list[str]:
-    """Files that git tracks or would add; without git, all but a few names in .gitignore."""
-    try:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
-    except (subprocess.CalledProcessError, FileNotFoundError):
-        files = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
-        return [
-            str(path)
-            for path in files
-            if path.parts[0] not in IGNORED_AT_ROOT and not IGNORED & set(path.parts)
-        ]
+    """Files that git tracks or would add; without git, all but a few names in .gitignore.
+
+    A repository around the project's folder is not asked, because it may ignore the folder.
+    """
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    if (ROOT / ".git").exists():
+        with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError):
+            listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+            names = listed.stdout.split("\0")
+            return [name for name in names if name and (ROOT / name).is_file()]
+    files = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+    return [
+        str(path)
+        for path in files
+        if path.parts[0] not in IGNORED_AT_ROOT and not IGNORED & set(path.parts)
+    ]
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:

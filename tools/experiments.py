@@ -22,6 +22,7 @@ from dvc.output import Output
 from dvc.repo import Repo
 from dvc.repo.experiments.serialize import ExpState
 from dvc.stage import Stage
+from pygit2 import GitError
 
 from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
@@ -122,11 +123,11 @@ class Index:
 
 def load() -> list[Experiment]:
     """The workspace, the last commit, and its experiments. Raises UserError without a git
-    repository."""
+    repository of this user."""
     try:
         with Repo() as repo:
             return list(_all(repo, repo.experiments.show()))
-    except DvcException as error:
+    except (DvcException, GitError) as error:
         raise UserError(f"DVC cannot show experiments: {error}") from None
 
 

@@ -22,6 +22,8 @@ from diffusion.runtime.rng import Stream
 from diffusion.sampling.draw import DrawOptions, draw
 from tools import pictures, samplers
 
+MOST = 10_000  # images in one picture
+
 
 def parse() -> argparse.Namespace:
     """The command line. Raises UserError for a wrong value."""
@@ -41,8 +43,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="for reproducible images (random)")
     arguments = parser.parse_args()
     pictures.check_output(arguments.output)
-    if arguments.images < 1:
-        raise UserError(f"--images is {arguments.images}, must be 1 or more")
+    if not 1 <= arguments.images <= MOST:
+        raise UserError(f"--images is {arguments.images}, must be in 1..{MOST}")
     if arguments.eta is not None and not 0 <= arguments.eta <= 1:
         raise UserError(f"--eta is {arguments.eta}, must be in 0..1")
     for key in fixed(arguments):

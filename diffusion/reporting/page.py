@@ -20,6 +20,8 @@ from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from diffusion.runtime import files
+
 MEDIA = "media"  # the folder of vector graphics and frames
 CAPTION = {  # the tokens that a caption has instead of those of a paragraph
     "paragraph_open": [Token("caption_open", "caption", 1), Token("span_open", "span", 1)],
@@ -51,7 +53,7 @@ def render(
     """Markdown -> HTML. folder: where relative links to images start. scores: of scores.json.
     tables: name -> CSV, which the page can save and draw.
 
-    HTML in the Markdown is escaped. Raises FileNotFoundError if an image is missing.
+    HTML in the Markdown is escaped. Raises UserError if an image is missing.
     """
     markdown = parser()
     tokens = markdown.parse(text)
@@ -116,14 +118,13 @@ def embed(tokens: Sequence[Token], folder: Path) -> None:
 
 def png_size(path: Path) -> tuple[int, int]:
     """The width and the height of a PNG in pixels, from its header."""
-    with path.open("rb") as file:
-        header = file.read(24)
+    header = files.read_bytes(path)
     return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
 
 
 def svg_size(path: Path) -> tuple[int, int]:
     """The width and the height of an SVG in CSS pixels; Matplotlib states them in points."""
-    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', path.read_text(encoding="utf-8"))
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', files.read_text(path))
     if size is None:
         raise ValueError(f"{path} has no size in points")
     return round(float(size[1]) * 96 / 72), round(float(size[2]) * 96 / 72)
@@ -131,7 +132,7 @@ def svg_size(path: Path) -> tuple[int, int]:
 
 def data_uri(path: Path) -> str:
     """The content of a file as a URI; SVG remains text, which is shorter than base64."""
-    content = path.read_bytes()
+    content = files.read_bytes(path)
     if path.suffix == ".svg":
         text = re.sub(rb"\s*\n\s*", b" ", content)
         return f"data:image/svg+xml,{quote(text, safe=' ;/?:@&=+$,!()*')}"

@@ -26,18 +26,24 @@ def trained_on(models: Iterable[ModelResults]) -> dict[str, list[str]]:
 
 
 def commit() -> str:
-    """The last commit that changed code or parameters, and whether they have changed since."""
+    """The last commit that changed code or parameters, and whether they have changed since.
+
+    In a shallow clone its oldest commit seems to have added every file, so it may not be the one.
+    """
 
     def git(*arguments: str) -> str:
-        command = ["git", *arguments, "--", *SOURCES]
+        command = ["git", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain")
-        last = git("log", "-1", "--format=%H")[:10] or "none yet"
+        changed = git("status", "--porcelain", "--", *SOURCES)
+        last, *parents = git("log", "-1", "--format=%H %P", "--", *SOURCES).split() or ["none yet"]
+        is_shallow = git("rev-parse", "--is-shallow-repository") == "true"
     except (subprocess.CalledProcessError, FileNotFoundError):
         return "none: not a git repository"
-    return f"{last} with uncommitted changes" if changed else last
+    if is_shallow and not parents:
+        return "unknown: the clone is shallow"
+    return f"{last[:10]} with uncommitted changes" if changed else last[:10]
 
 
 def packages() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
@@ -60,12 +59,26 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
     write(path, text.getvalue().encode())
 
 
+def read_bytes(path: Path) -> bytes:
+    """Raises UserError if the file is missing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run dvc repro") from None
+
+
+def read_text(path: Path) -> str:
+    """Raises UserError if the file is missing or is not UTF-8."""
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is damaged: delete it and run dvc repro") from None
+
+
 def read_json(path: Path) -> Any:
     """Raises UserError if the file is missing or is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: run dvc repro") from None
+        return json.loads(read_text(path))
     except (ValueError, RecursionError):
         raise UserError(f"{path} is damaged: delete it and run dvc repro") from None
 
@@ -89,9 +102,16 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def empty_folder(path: Path) -> Path:
-    """Create a folder, or delete what an earlier run left in it. See `check_output`."""
+    """Create a folder, or delete what an earlier run left in it. See `check_output`.
+
+    Raises OSError, with the path, if that is not possible.
+    """
     check_output(path)
-    with contextlib.suppress(FileNotFoundError):
+    try:
         shutil.rmtree(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     path.mkdir(parents=True)
     return path

@@ -8,22 +8,27 @@ configures; these modules do not import PyTorch, so a wrong value is reported at
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 import pydantic
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
 from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError, bounded
+from diffusion.runtime.errors import LONGEST, UserError, bounded, shown
 
-Count = Annotated[int, pydantic.Field(ge=1)]
+Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, pydantic.Field(gt=0, lt=1)]
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 TestImages = Annotated[int, pydantic.Field(ge=4, le=10_000)]  # of the 10,000 that MNIST has
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
 Precision = Literal["auto", "float32", "bfloat16"]
+DEEPEST = 64  # blocks in one another; the parser of YAML crashes at thousands
+MOST = 20_000  # scalars and blocks in a file; the parser takes seconds for more
+FAULTS = 20  # in one message
 
 
 class Section(pydantic.BaseModel):
@@ -38,13 +43,19 @@ Schema = TypeVar("Schema")
 
 
 class _Constructor(SafeConstructor):
-    """Sequences are tuples."""
+    """Sequences are tuples, and integers have no more digits than Python writes."""
 
     def construct_tuple(self, node: Any) -> tuple:
         return tuple(self.construct_sequence(node, deep=True))
 
+    def construct_integer(self, node: Any) -> int:
+        number = self.construct_yaml_int(node)
+        str(number)  # ValueError; a hexadecimal number can have any length
+        return number
+
 
 _Constructor.add_constructor("tag:yaml.org,2002:seq", _Constructor.construct_tuple)
+_Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_integer)
 
 
 def parse(text: str, name: str = "the value") -> Any:
@@ -56,6 +67,7 @@ def parse(text: str, name: str = "the value") -> Any:
     yaml = YAML(typ="safe")
     yaml.Constructor = _Constructor
     try:
+        _check_size(yaml.parse(text), name)
         return yaml.load(text)
     except DuplicateKeyError as error:
         key = bounded(
@@ -65,11 +77,36 @@ def parse(text: str, name: str = "the value") -> Any:
         raise UserError(
             f"{name}: the key {key} occurs twice in one block, again in line {line}"
         ) from None
-    except RecursionError:
-        raise UserError(f"{name} is not valid YAML: nested too deeply") from None
-    except (YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
-        # other errors than YAMLError: of a scalar with a wrong tag, such as !!int x
-        raise UserError(f"{name} is not valid YAML: {bounded(error)}") from None
+    except UserError:
+        raise
+    except Exception as error:  # of any kind: of a wrong tag, such as !!int x or !!omap
+        reason = bounded(error) or type(error).__name__
+        raise UserError(f"{name} is not valid YAML: {reason}") from None
+
+
+def _check_size(events: Iterable[Event], name: str) -> None:
+    """Raise UserError for more values than a configuration has, each alias counted as what it
+    stands for, or for more blocks in one another."""
+    sizes: dict[str, int] = {}  # anchor -> values
+    blocks: list[tuple[str | None, int]] = [(None, 0)]  # anchor and values of each open block
+    for event in events:
+        if isinstance(event, CollectionStartEvent):
+            blocks.append((event.anchor, 0))
+            if len(blocks) > DEEPEST:
+                raise UserError(f"{name} has more than {DEEPEST} blocks in one another")
+            continue
+        anchor, size = None, 1
+        if isinstance(event, CollectionEndEvent):
+            anchor, inside = blocks.pop()
+            size += inside
+        elif isinstance(event, AliasEvent):
+            size = sizes.get(event.anchor, 1)
+        if anchor:
+            sizes[anchor] = size
+        outer, before = blocks[-1]
+        blocks[-1] = (outer, before + size)
+        if before + size > MOST:
+            raise UserError(f"{name} has more than {MOST} values")
 
 
 def load(path: Path = paths.PARAMS) -> dict[str, Any]:
@@ -81,7 +118,7 @@ def load(path: Path = paths.PARAMS) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text: byte {error.start} is not") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} must be a mapping of sections, not {bounded(repr(values))}")
+        raise UserError(f"{path} must be a mapping of sections, not {shown(values)}")
     return values
 
 
@@ -120,9 +157,14 @@ def validate(
     try:
         return adapter.validate_python(value)
     except pydantic.ValidationError as error:
-        form = adapter.json_schema()
-        faults = [_sentence(fault, value, prefix, form) for fault in error.errors()]
-        raise UserError(f"{path}: " + f"\n       {path}: ".join(faults)) from None
+        found = error.errors()
+        unknown = any(fault["type"] == "extra_forbidden" for fault in found)
+        form = adapter.json_schema() if unknown else {}
+        faults = [_sentence(fault, value, prefix, form) for fault in found[:FAULTS]]
+        lines = [f"{path}: {bounded(fault, 3 * LONGEST)}" for fault in faults]
+        if len(found) > FAULTS:
+            lines.append(f"and {len(found) - FAULTS} more faults")
+        raise UserError("\n       ".join(lines)) from None
 
 
 def _keys(schema: Any, root: Any, path: list[str], value: Any) -> set[str]:
@@ -165,22 +207,22 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
     if kind == "union_tag_invalid":
         context = fault["ctx"]
         key = context["discriminator"].strip("'")
-        tag = bounded(repr(context["tag"]))
+        tag = shown(context["tag"])
         return f"{where}.{key} is {tag}: input should be {context['expected_tags']}"
     if kind == "extra_forbidden":
         allowed = _keys(schema, schema, location[len(prefix) : -1], value)
         known = sorted(allowed - {location[-1]})
         hint = nearest(location[-1], known) or f" (allowed keys: {', '.join(known)})"
-        return f"{where} is {bounded(repr(here))}: not a known key{hint}"
+        return f"{where} is {shown(here)}: not a known key{hint}"
     message = fault["msg"].removeprefix("Value error, ")
     if kind == "value_error":  # that of a section starts with a key: data.held_out is ...
         if not isinstance(fault["input"], dict):
             return f"{where} {message}"
         return ".".join([*location, message])
-    return f"{where} is {bounded(repr(fault['input']))}: {message[0].lower()}{message[1:]}"
+    return f"{where} is {shown(fault['input'])}: {message[0].lower()}{message[1:]}"
 
 
 def nearest(word: str, known: Any) -> str:
     """A hint at the most similar known word, or an empty string."""
-    near = difflib.get_close_matches(word, [str(k) for k in known], n=1)
+    near = difflib.get_close_matches(word[:LONGEST], [str(k) for k in known], n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""

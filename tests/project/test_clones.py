@@ -392,6 +392,47 @@ def test_garbage_collection_keeps_experiments_if_told_to(complete: Project) -> N
     assert "Is your cache up to date?" in complete.run("dvc exp apply kept", succeeds=False)
 
 
+def damage(path: Path) -> None:
+    """Change a file that DVC has made read-only, as a disk can."""
+    path.chmod(0o644)
+    path.write_bytes(b"X" + path.read_bytes()[1:])
+    path.chmod(0o444)
+
+
+@pytest.mark.readme
+def test_damaged_files_are_not_fetched_and_are_found_in_the_cache(
+    complete: Project, tmp_path: Path
+) -> None:
+    complete.run("dvc remote modify store verify true && dvc push -q")
+    complete.run("git commit -q -a -m verified && git push -q origin main")
+    model = "results/models/model4/part.txt"
+    content = (complete.folder / model).read_bytes()
+    name = hashlib.md5(content).hexdigest()  # noqa: S324
+    stored = tmp_path / f"store/files/md5/{name[:2]}/{name[2:]}"
+    damage(stored)
+    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
+    colleague.run("dvc pull --allow-missing")
+    assert not (colleague.folder / model).exists()
+    stored.chmod(0o644)
+    stored.write_bytes(content)
+    colleague.run("dvc pull --allow-missing")
+    assert (colleague.folder / model).read_bytes() == content
+
+    cached = colleague.folder / f".dvc/cache/files/md5/{name[:2]}/{name[2:]}"
+    damage(cached)
+    (colleague.folder / model).unlink()
+    colleague.run("dvc checkout --allow-missing")
+    assert (colleague.folder / model).read_bytes() == cached.read_bytes() != content
+    check = next(line for line in PAGE.splitlines() if line.startswith("find .dvc/cache"))
+    output = colleague.run(check, succeeds=False)
+    assert output.splitlines()[0] == f"{cached.relative_to(colleague.folder)}: FAILED"
+    cached.unlink()
+    shutil.rmtree((colleague.folder / model).parent)
+    colleague.run("dvc pull --allow-missing")
+    assert (colleague.folder / model).read_bytes() == content
+    assert colleague.run(check) == ""
+
+
 @pytest.mark.readme
 def test_run_cache_is_shared(complete: Project, tmp_path: Path) -> None:
     params = complete.folder / "params.yaml"
@@ -481,6 +522,9 @@ RUN_BY = {
     "dvc push --run-cache": "dvc push --run-cache",
     "dvc repro --pull": 'colleague.repro("--pull")',
     "pre-commit install": "pre-commit install",
+    "dvc remote modify <remote> verify true": "dvc remote modify store verify true",
+    r"find .dvc/cache/files/md5 -type f | sed -E 's|(.*/(..)/([0-9a-f]{30})(\.dir)?)$|\2\3 *\1|' "
+    "| md5sum --check --quiet": "colleague.run(check",
     # In the text.
     "dvc pull": 'clone.run("dvc pull"',
     "dvc repro download": "repro {options} download",

@@ -489,13 +489,21 @@ def test_bad_parameters_of_an_experiment_are_refused_before_any_work(tmp_path: P
     assert "training.epoch" in unknown
 
 
-def test_a_tree_without_git_gets_a_sentence_and_a_setting_that_helps(tmp_path: Path) -> None:
+def test_a_tree_without_git_gets_a_sentence_and_a_setting_that_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As in a downloaded archive; `make` makes the setting itself."""
     folder = tmp_path / "project"
     copy_project(folder, TINY)
     (folder / ".dvc/config.local").unlink()
     archive = Workspace(folder)
     assert "not a git repository" in archive.dvc("repro", "check_params", succeeds=False)
+    # In another repository, which ignores the folder, DVC finds no stage, and git no file.
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text("*\n")
+    assert "check_params" not in archive.dvc("status")
+    monkeypatch.setattr("tools.copy_project.ROOT", folder)
+    assert {"dvc.yaml", "params.yaml", "stages/train.py"} <= set(project_files())
     setting = "dvc config --local core.no_scm true"
     assert setting in (ROOT / "Makefile").read_text()
     assert setting in (ROOT / "docs/installation.md").read_text()

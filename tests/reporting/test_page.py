@@ -10,6 +10,7 @@ from conftest import ROOT
 
 from diffusion.reporting import page, templates
 from diffusion.runtime import paths
+from diffusion.runtime.errors import UserError
 
 
 def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> 
 
 
 def test_a_missing_figure_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UserError, match=r"c\.png is missing: run dvc repro"):
         page.render("# A\n\n![b](figures/c.png)\n", tmp_path, jinja2.Template("{{ body }}"), {}, {})
 
 

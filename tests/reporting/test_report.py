@@ -21,6 +21,7 @@ from diffusion.reporting import budget
 from diffusion.reporting.page import slug, svg_size
 from diffusion.reporting.results import read_model
 from diffusion.runtime import paths
+from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import load
 from stages import (
     evaluate,
@@ -103,6 +104,18 @@ def report_with(folder: Path, **overrides: Any) -> str:
     for path, content in contents.items():
         path.write_bytes(content)
     return text
+
+
+@pytest.mark.parametrize("name", ["data/inception/README.txt", "report/figures", "report/media"])
+def test_what_the_report_needs_is_named_if_it_is_missing(folder: Path, name: str) -> None:
+    (folder / name).rename(folder / "away")
+    before = (folder / "report/report.md").read_bytes()
+    try:
+        with pytest.raises(UserError, match=rf"^{name}.* is missing: run dvc repro$"):
+            run_stage(folder, report, **OVERRIDES)
+    finally:
+        (folder / "away").rename(folder / name)
+    assert (folder / "report/report.md").read_bytes() == before
 
 
 # --- contents

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from diffusion.runtime import errors, files, paths
+from diffusion.runtime import errors, files, paths, resume
 from diffusion.runtime.errors import UserError
 
 
@@ -26,8 +28,27 @@ def test_full_or_read_only_disk_keeps_the_old_content(
     with pytest.raises(SystemExit) as end:
         errors.run(lambda: files.write(path, b"half of it"))
     assert str(end.value).startswith(f"error: {path} could not be written or read: ")
-    assert str(end.value).endswith("; correct that and run dvc repro")
+    assert str(end.value).endswith("; correct that and run the command again")
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"file": b"good"}
+
+
+@pytest.mark.parametrize("work", [resume.replace, lambda _, target: files.empty_folder(target)])
+def test_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Path, Path], object]
+) -> None:
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("content")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "file")
+
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    monkeypatch.setattr(os, "unlink", fail)
+    target = tmp_path / "target"
+    with pytest.raises(SystemExit, match=rf"^error: {target}.* No space left on device") as end:
+        errors.run(lambda: work(tmp_path / "source", target))
+    assert str(end.value).endswith("; correct that and run the command again")
 
 
 def test_other_errors_of_files_are_not_hidden() -> None:

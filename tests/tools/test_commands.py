@@ -195,7 +195,8 @@ def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) ->
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((generate, "model2", "--images", "0"), "--images is 0, must be 1 or more"),
+        ((generate, "model2", "--images", "0"), "--images is 0, must be in 1..10000"),
+        ((generate, "model2", "--images", str(10**20)), "00000, must be in 1..10000"),
         ((generate, "model2", "--steps", "7"), "--steps is 7, must be in 1..6"),
         ((generate, "model2", "--eta", "2"), "--eta is 2.0, must be in 0..1"),
         ((generate, "model2", "--eta", "0.5"), "--eta must be absent without --steps"),

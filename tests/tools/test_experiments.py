@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from dvc.scm import SCMError
 from PIL import Image
+from pygit2 import GitError
 
 from diffusion.runtime.errors import UserError
 from tools import experiments, plot_sweep, table
@@ -88,6 +90,18 @@ def test_sweep_leaves_out_experiments_that_did_not_compute_the_metric(
     del records[1]
     with pytest.raises(UserError, match=f"no experiment has computed model1.fid and has {RATE}"):
         plot_sweep.main()
+
+
+@pytest.mark.parametrize("error", [GitError("is not owned by current user"), SCMError("no git")])
+def test_repository_that_dvc_cannot_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(experiments, "Repo", fail)
+    with pytest.raises(UserError, match=f"DVC cannot show experiments: {error}"):
+        experiments.load()
 
 
 def test_block_that_some_experiments_lack_is_one_setting() -> None:

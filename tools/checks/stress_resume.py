@@ -73,7 +73,7 @@ TARGETS += ["train@hot", "sample@hot", "train@cold", "sample@cold", "evaluate@ho
 TARGETS += ["step_study@hot", "likelihood@hot", "figures", "report"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 RECIPIENTS = ["stage", "dvc", "group"]
-LIMIT = 600  # seconds for any one run
+LIMIT = 1800  # seconds for any one run, on a busy machine too
 COLUMNS = "stage | signal | to | delay in s | hit | saved | next run | bytes | left over"
 
 
