@@ -1,6 +1,10 @@
 """Draw new digits from a trained model into one picture:
 
 python -m tools.generate model1 --images 64 --output generated.png
+
+A model with labels draws the digit that you ask for, or each digit in turn:
+
+python -m tools.generate model9 --digit 7 --guidance 2
 """
 
 from __future__ import annotations
@@ -40,6 +44,13 @@ def parse() -> argparse.Namespace:
         action=argparse.BooleanOptionalAction,
         help="clip the estimate of x_0, with --steps (the better of the step study)",
     )
+    parser.add_argument("--digit", type=int, help="0 to 9, of a model with labels (each in turn)")
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        help="how much the label counts: 0 not at all, 1 plainly, more for more typical digits "
+        "(that of the model's block in params.yaml)",
+    )
     parser.add_argument("--seed", type=int, help="for reproducible images (random)")
     arguments = parser.parse_args()
     pictures.check_output(arguments.output)
@@ -47,7 +58,11 @@ def parse() -> argparse.Namespace:
         raise UserError(f"--images is {arguments.images}, must be in 1..{MOST}")
     if arguments.eta is not None and not 0 <= arguments.eta <= 1:
         raise UserError(f"--eta is {arguments.eta}, must be in 0..1")
-    for key in fixed(arguments):
+    if arguments.guidance is not None and not 0 <= arguments.guidance <= 100:
+        raise UserError(f"--guidance is {arguments.guidance}, must be in 0..100")
+    if arguments.digit is not None and not 0 <= arguments.digit <= 9:
+        raise UserError(f"--digit is {arguments.digit}, must be in 0..9")
+    for key in fixed(arguments).keys() - {"guidance"}:
         if arguments.steps is None:
             raise UserError(f"--{key} must be absent without --steps")
     return arguments
@@ -55,7 +70,7 @@ def parse() -> argparse.Namespace:
 
 def fixed(arguments: argparse.Namespace) -> dict[str, Any]:
     """The settings of the sampler that the command line has."""
-    values = {"eta": arguments.eta, "clip": arguments.clip}
+    values = {"eta": arguments.eta, "clip": arguments.clip, "guidance": arguments.guidance}
     return {key: value for key, value in values.items() if value is not None}
 
 
@@ -64,6 +79,8 @@ def main() -> None:
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
     model = pictures.load(arguments, device)
+    if arguments.digit is not None and not model.classes:
+        raise UserError(f"--digit must be absent: {arguments.model} has no labels")
     sampler, lines = samplers.choose(arguments.model, model, arguments.steps, fixed(arguments))
     for line in lines:
         print(line)
@@ -74,7 +91,8 @@ def main() -> None:
     with Progress("generate", evaluations) as bar:
         shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
         options = DrawOptions(dtype, batch_size, bar.advance)
-        sets = draw(model, shapes, sampler, Stream(seed, "generate"), options)
+        labels = None if arguments.digit is None else torch.full((count,), arguments.digit)
+        sets = draw(model, shapes, sampler, Stream(seed, "generate"), options, labels)
     images = sets[sampler.main_set].squeeze(1).numpy()
     pictures.save(arguments.output, tile(images, math.ceil(math.sqrt(count))))
     steps = getattr(sampler, "steps", T)

@@ -31,8 +31,15 @@ def choose(
     if model.restores:
         return _from_noise(name, own, steps), []
     T = model.process.T
+    if "guidance" in fixed:
+        if not model.classes:
+            raise UserError(f"--guidance must be absent: {name} has no labels")
+        own = own.model_copy(update={"guidance": fixed["guidance"]})
+        fixed = {key: value for key, value in fixed.items() if key != "guidance"}
     if steps is None:
         return own, []
+    if not own.leaves_out_steps:
+        raise UserError(f"--steps is {steps}, must be absent: {name} uses all of its steps")
     if not 1 <= steps <= T:
         raise UserError(f"--steps is {steps}, must be in 1..{T}")
     kind: type[DDIM | Categorical] = Categorical if model.predicts == "categorical" else DDIM
@@ -46,6 +53,8 @@ def choose(
     # Without a study, eta is 1, as of the ancestral sampler, or that of the model's own sampler.
     found = _nearest(study, steps, fixed) if study else {"eta": 1.0} | own.model_dump()
     values = {key: found[key] for key in SETTINGS if key in found and key in kind.model_fields}
+    if model.classes:
+        values["guidance"] = getattr(own, "guidance", 1.0)
     sampler = validate(values | dict(fixed) | {"steps": steps}, kind)
     line = f"sampling in {_words(sampler.model_dump())}"
     if not study:
@@ -71,6 +80,8 @@ def _fid(entry: Entry) -> float:
 
 def _nearest(study: list[Entry], steps: int, fixed: Mapping[str, Any]) -> Entry:
     """The entry with the lowest FID among those nearest to these steps and fixed settings."""
+    most = 0 if "eta" in fixed else steps  # an eta excludes churn, which cannot exceed the steps
+    study = [entry for entry in study if entry.get("churn", 0) <= most]
     near = min((entry["steps"] for entry in study), key=lambda k: abs(math.log(k / steps)))
     entries = [entry for entry in study if entry["steps"] == near]
     for key, value in fixed.items():

@@ -24,7 +24,7 @@ from diffusion.runtime.errors import UserError
 from diffusion.runtime.files import write_json
 from diffusion.runtime.rng import Stream
 from diffusion.sampling.draw import DrawOptions, draw
-from diffusion.sampling.params import Cold
+from diffusion.sampling.params import DDIM, Cold
 from stages import train
 from tools import describe, generate, pictures, restore
 
@@ -40,6 +40,21 @@ STUDY = [  # of model2, as stages.step_study writes it, but with few of its scor
 ]
 
 
+UNET = {"kind": "unet", "channels": [8, 8, 8]}
+LABELLED = {
+    "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 6},
+    "network": UNET | {"classes": 10, "predicts": "v"},
+    "training": {"learning_rate": 1.0e-3, "label_dropout": 0.1},
+    "sampler": {"kind": "ddim", "steps": 3, "eta": 1.0, "guidance": 2.0},
+}
+MASKED = {
+    "degradation": {"kind": "impulse", "rho": [0.0, 0.5], "T": 6, "levels": 4, "known_mask": True},
+    "network": UNET | {"predicts": "categorical"},
+    "training": {"learning_rate": 1.0e-3},
+    "sampler": {"kind": "categorical", "steps": 6, "churn": 5.0},
+}
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model2 that generates, a model4 that restores, and a cold model7 that starts
@@ -48,9 +63,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare(folder)
     for name in TINY["models"]:
         run_stage(folder, train, name)
-    write_params(folder, models=TINY["models"] | {"model7": NOISE})
-    model = DiffusionModel.build(NOISE)
-    model.save(folder / paths.weights("model7"), torch.float32, epoch=1, validation_loss=0.1)
+    further = {"model7": NOISE, "asked": LABELLED, "masked": MASKED}
+    write_params(folder, models=TINY["models"] | further)
+    for name, block in further.items():
+        model = DiffusionModel.build(block)
+        model.save(folder / paths.weights(name), torch.float32, epoch=1, validation_loss=0.1)
     return folder
 
 
@@ -133,6 +150,43 @@ def test_generate_without_a_step_study_samples_as_the_ancestral_sampler_does(
     assert "sampling in 2 steps with eta 1.0 (model2 has no step study)\n" in printed
 
 
+@pytest.mark.parametrize(
+    ("options", "digits", "guidance"),
+    [("", [0, 1, 2], 2.0), ("--digit 7", [7, 7, 7], 2.0), ("--digit 7 --guidance 1", [7] * 3, 1.0)],
+)
+def test_generate_draws_the_digit_that_is_asked_for(
+    command: Command, trained: Path, options: str, digits: list[int], guidance: float
+) -> None:
+    rest = ("--images", "3", "--seed", "3", "--output", "asked.png")
+    command(generate, "asked", *options.split(), *rest)
+    model = DiffusionModel.load(trained / paths.weights("asked"))
+    sampler = DDIM(steps=3, eta=1.0, guidance=guidance)
+    start, stream = torch.zeros(3, 1, 28, 28), Stream(3, "generate")
+    dtype = DrawOptions(devices.dtype("auto", start.device))
+    images = draw(model, start, sampler, stream, dtype, torch.tensor(digits))["ddim"]
+    shown = levels(trained / "asked.png")[::4, ::4]
+    for i, image in enumerate(images[:, 0]):
+        y, x = i // 2 * 30, i % 2 * 30
+        assert (shown[y : y + 28, x : x + 28] == image.numpy()).all()
+
+
+def test_churn_of_the_step_study_is_used_only_where_the_steps_allow_it(
+    command: Command, trained: Path
+) -> None:
+    setting = {"eta": 0.0, "clip": False, "fid_below": 1.0, "fid_above": 1.0}
+    study = [
+        {"steps": 6, "fid": 9.0, **setting},
+        {"steps": 6, "churn": 5.0, "fid": 4.0, **setting},
+    ]
+    write_json(trained / paths.STEP_STUDY / "masked.json", study)
+    for options, said in (
+        ("--steps 5", "sampling in 5 steps with churn 5.0 (step study: FID 4.0 in 6"),
+        ("--steps 4", "sampling in 4 steps with eta 0.0 (step study: FID 9.0 in 6"),
+        ("--steps 5 --eta 0", "sampling in 5 steps with eta 0.0 (step study: FID 9.0 in 6"),
+    ):
+        assert said in command(generate, "masked", *options.split(), "--images", "1")
+
+
 def test_cold_model_without_anything_of_an_image_generates(command: Command, trained: Path) -> None:
     arguments = ("--images", "2", "--seed", "3", "--output", "cold.png")
     printed = command(generate, "model7", *arguments)
@@ -201,6 +255,10 @@ def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) ->
         ((generate, "model2", "--eta", "2"), "--eta is 2.0, must be in 0..1"),
         ((generate, "model2", "--eta", "0.5"), "--eta must be absent without --steps"),
         ((generate, "model2", "--clip"), "--clip must be absent without --steps"),
+        ((generate, "model2", "--digit", "10"), "--digit is 10, must be in 0..9"),
+        ((generate, "model2", "--digit", "7"), "--digit must be absent: model2 has no labels"),
+        ((generate, "model2", "--guidance", "2"), "--guidance must be absent: model2 has no label"),
+        ((generate, "model2", "--guidance", "-1"), "--guidance is -1.0, must be in 0..100"),
         ((generate, "model7", "--steps", "3"), "--steps is 3, must be absent: model7 uses all"),
         ((generate, "model2", "--output", "x.jpg"), "--output is x.jpg, must end in .png"),
         ((generate, "model2", "--output", "no/x.png"), "there is no folder no"),
