@@ -157,7 +157,7 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
     (
         "models.model5.network.hidden",
         (32,),
-        "not a known key (allowed keys: channels, kind, predicts)",
+        "not a known key (allowed keys: channels, classes, kind, predicts)",
     ),
     ("models.model5.network.predicts", REMOVE, "is missing"),
     ("models.model5.network.predicts", "noise", "should be 'eps', 'x_0', 'v' or 'categorical'"),
@@ -169,8 +169,8 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
     ("models.model1.sampler", REMOVE, "is missing"),
     ("models.model1.sampler", "ddim", "input should be a valid dictionary"),
     ("models.model1.sampler.kind", REMOVE, "is missing"),
-    ("models.model1.sampler.steps", 5, "not a known key (allowed keys: clip, kind)"),
-    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'ddim', 'categorical', 'cold'"),
+    ("models.model1.sampler.steps", 5, "not a known key (allowed keys: clip, guidance, kind)"),
+    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'ddim', 'categorical', 'inverse"),
     ("models.model5.sampler.steps", REMOVE, "is missing"),
     ("models.model5.sampler.steps", 0, ONE_MORE),
     ("models.model5.sampler.steps", 1001, "must not exceed degradation.T, 1000"),
@@ -187,7 +187,7 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
     ("sampling.images", 3, "input should be greater than or equal to 4"),
     ("sampling.images", 11_000, "must not exceed data.held_out, 10000"),
     ("sampling.epoch", -1, ONE_MORE),
-    ("sampling.sampler", "ddim", "not a known key (allowed keys: epoch, images, progress_images"),
+    ("sampling.sampler", "ddim", "not a known key (allowed keys: epoch, guidances, images"),
     ("step_study.steps", (), "tuple should have at least 1 item"),
     ("evaluation.reference", 10_001, "input should be less than or equal to 10000"),
     ("evaluation.bootstrap", 1, "input should be greater than or equal to 2"),
@@ -246,6 +246,7 @@ def test_bad_value_is_refused_with_its_key_and_the_allowed_values(
 
 
 BLUR, SIDES = {"kind": "blur", "std": 2.0, "T": 9}, {"kind": "pixelation", "sides": (2, 3)}
+DISSIPATION = {"kind": "dissipation", "std": (0.3, 20.0), "noise": 0.1, "T": 9}
 COMBINATIONS = [  # of a model's block: what differs from the committed file, and the sentence
     ("model1", {"degradation": {"kind": "gaussian", "T": 9}}, "degradation.beta is missing"),
     (
@@ -289,14 +290,19 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
         "training.label_dropout is 0.1, must be absent without network.classes",
     ),
     (
-        "model10",
-        {"degradation.std": (3.0, 2.0)},
+        "model7",
+        {"degradation": DISSIPATION | {"std": (3.0, 2.0)}},
         "degradation.std is [3.0, 2.0], must be [first, last] with first < last",
     ),
     (
-        "model10",
-        {"network.predicts": "eps"},
-        "network.predicts is 'eps', must be 'x_0' for dissipation degradation",
+        "model5",
+        {"degradation": DISSIPATION},
+        "network.predicts is 'v', must be 'x_0' for dissipation degradation",
+    ),
+    (
+        "model7",
+        {"degradation": DISSIPATION},
+        "sampler.kind is 'cold', must be 'inverse_dissipation' for dissipation degradation",
     ),
     (
         "model6",
@@ -349,7 +355,6 @@ DDIM, CATEGORICAL = {"kind": "ddim", "steps": 5}, {"kind": "categorical", "steps
         ("model6", ANCESTRAL, "'categorical' for impulse degradation that predicts categorical"),
         ("model6", DDIM, "'categorical' for impulse degradation that predicts categorical"),
         ("model6", COLD, "'categorical' for impulse degradation that predicts categorical"),
-        ("model10", COLD, "'inverse_dissipation' for dissipation degradation that predicts x_0"),
     ],
 )
 def test_sampler_that_does_not_fit_its_model_is_refused_in_one_sentence(
