@@ -65,6 +65,8 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "published": published,
         "budget": budget,
         "claims": decided,
+        "cured_by_sampler": ("regularisation", claims.FAILS)
+        in {(claim.kind, claim.verdict) for claim in decided},
         "findings": list(findings.findings(models, real)) if budget.conclusive else [],
         "beyond": list(findings.beyond(models, real, compute, published["models"])),
         "compute": compute,
