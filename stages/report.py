@@ -63,6 +63,8 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "published": published,
         "budget": budget,
         "claims": decided,
+        "cured_by_sampler": ("regularisation", claims.FAILS)
+        in {(claim.kind, claim.verdict) for claim in decided},
         "findings": list(findings.findings(models, real)) if budget.conclusive else [],
         "noise_axis": measured.noise_axis(),
         "beyond": list(findings.beyond(models, real, compute, published["models"])),

@@ -27,6 +27,7 @@ Entry = Mapping[str, Any]  # of report/published/claims.yaml
 class Claim:
     """One row of the table of claims."""
 
+    kind: str
     text: str
     source: str
     published: str
@@ -51,7 +52,7 @@ class Evidence:
 def decide(entries: Sequence[Entry], evidence: Evidence) -> list[Claim]:
     """The claims about models that were run; entries: of report/published/claims.yaml."""
     return [
-        Claim(entry["text"], entry["source"], *RULES[entry["kind"]](entry, evidence))
+        Claim(entry["kind"], entry["text"], entry["source"], *RULES[entry["kind"]](entry, evidence))
         for entry in entries
         if concerned(entry) <= set(evidence.models)
     ]

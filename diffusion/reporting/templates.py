@@ -100,5 +100,6 @@ def markdown(
     for _ in range(2):  # the second rendering knows the numbers of the first
         labels.start()
         text = template.render(context, page=page, labels=labels)
+    text = re.sub(r" +$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\n{3,}", "\n\n", text)  # the templates leave empty lines
     return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text) if page else text

@@ -16,6 +16,7 @@ function saver(label, name, href) {
   button.addEventListener("click", () => make("a", { href: href(), download: name }).click());
   return button;
 }
+const hint = (words) => make("p", { class: "hint" }, words);
 const text = (content, type) => () => URL.createObjectURL(new Blob([content], { type }));
 
 // Contents: the current section is marked; on a narrow screen the list is closed.
@@ -125,7 +126,7 @@ for (const film of document.querySelectorAll(".film")) {
     }, 100);
   });
   slider.value = Math.round(steps.length / 2);
-  film.replaceChildren(sets, make("div", { class: "controls" }, play, slider, output));
+  film.replaceChildren(sets, make("div", { class: "controls" }, play, slider, output), hint("Move the slider, or use the arrow keys, to choose the step t."));
   show();
 }
 
@@ -144,7 +145,7 @@ document.querySelectorAll(".compare").forEach((box, number) => {
     radio.addEventListener("change", () => pair.querySelector("img + img").replaceWith(image));
     return make("label", {}, radio, ` ${image.alt}`);
   });
-  box.replaceChildren(pair, make("div", { class: "controls", role: "group", "aria-label": "Right of the divider" }, "degraded |", ...choices));
+  box.replaceChildren(pair, make("div", { class: "controls", role: "group", "aria-label": "Right of the divider" }, "degraded |", ...choices), hint("Drag the divider, or use the arrow keys."));
   move();
 });
 
@@ -206,7 +207,7 @@ for (const box of document.querySelectorAll(".explorer")) {
     each.addEventListener("change", draw);
     return make("label", {}, each, swatch, names[i]);
   });
-  box.append(make("div", { class: "controls", role: "group", "aria-label": "Models" }, ...labels), svg, readout);
+  box.append(make("div", { class: "controls", role: "group", "aria-label": "Models" }, ...labels), svg, readout, hint("Switch the models; point at the chart, or use the arrow keys, to read the values. Wide pale lines: training; dotted lines and crosses: published."));
   const margin = { left: 56, right: 12, top: 12, bottom: 40 };
   let cursor = 0;
   let places = [];

@@ -611,8 +611,8 @@ def test_a_click_on_a_column_head_sorts_the_table(opened: Any) -> None:
     click = "column.querySelector('button').click();"
     read = """
         const cells = [...table.tBodies[0].rows].map(r => r.cells[column.cellIndex].textContent);
-        const numbers = cells.map(text => parseFloat(text)).filter(value => !isNaN(value));
-        return [numbers, column.getAttribute("aria-sort")];
+        const values = cells.map(text => parseFloat(text)).filter(value => !isNaN(value));
+        return [values, column.getAttribute("aria-sort")];
     """
     values, unsorted = opened.execute_script(find + read)
     assert unsorted is None

@@ -238,4 +238,4 @@ def test_figures_and_report_show_samplers_start_and_inception_features(folder: P
     text = (folder / paths.REPORT / "report.md").read_text()
     assert "**model4** starts from salt-and-pepper noise alone" in text
     assert "with the DDIM sampler, in 3 steps with η = 0.5" in text
-    assert "FID in Inception features is not part of this report" not in text
+    assert "FID in Inception features is not part of this run" not in text
