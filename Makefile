@@ -1,5 +1,5 @@
 # make            environment, then the workflow of params.yaml, then the path of the report
-# README.md has plain commands for all of this.
+# README.md and docs/ have plain commands for all of this.
 
 PYTHON ?= python3
 VENV   := .venv
