@@ -45,6 +45,10 @@ IN_TEXT = {
     re.sub(r"\s+", " ", code) for code in re.findall(rf"`((?:[A-Z]+=\w+ )?{PROGRAMS})`", TEXT)
 }
 ELSEWHERE = {  # command -> (a file, and what there runs it)
+    "python -m tools.noise_axis <model> 0 0.05 0.1": (
+        "tests/tools/test_noise_axis.py",
+        "noise_axis.main()",
+    ),
     "make quick": (".ci/run", "make quick"),
     "make test": (".ci/run", "make test"),
     "make bench": ("tests/tools/test_benchmarks.py", "variants.sampling("),
