@@ -96,6 +96,12 @@ def test_findings_of_the_readme_have_the_scores_of_the_report() -> None:
     assert f"model5 has an FID of {fid('model5')}, model2 one of {fid('model2')}" in text
     assert f"after {spent['model2'] / spent['model5']:.0f} times the multiply-adds" in text
     assert f"has an FID of {fid('model7')} with mean images (model7), and {fid('model6')}" in text
+    bits = [number(SCORES[name]["likelihood"]["bits"]) for name in ("model8", "model6")]
+    assert f"(model8) has {fid('model8')} instead of {fid('model6')}, and needs {bits[0]}" in text
+    assert f"instead of {bits[1]} bits a pixel" in text
+    agrees = 100 * SCORES["model9"]["label_accuracy"]
+    assert f"asked for in {agrees:.1f} % of 1000 images" in text
+    assert f"at an FID of {fid('model9')}" in text
 
 
 def test_change_that_the_readme_shows_is_one_of_the_committed_scores() -> None:
@@ -107,15 +113,25 @@ def test_change_that_the_readme_shows_is_one_of_the_committed_scores() -> None:
 
 def test_page_of_the_models_has_the_scores_of_the_report() -> None:
     text = words((ROOT / "docs/models.md").read_text())
+    bits = number(SCORES["model8"]["likelihood"]["bits"])
+    with (ROOT / paths.PLOTS / "steps.csv").open(newline="") as file:
+        studied = {(r["model"], r["steps"], r["eta"]): r["fid"] for r in csv.DictReader(file)}
+    fewer = [number(float(studied[name, "100", "0.0"])) for name in ("model8", "model6")]
     both = {
         name: f"{fid(name)} and {number(SCORES[name]['is'])}"
-        for name in ("model2", "model6", "model7")
+        for name in ("model2", "model6", "model7", "model8", "model9")
     }
     for phrase in (
         f"model5 has a classifier FID of {fid('model5')} and an IS of {SCORES['model5']['is']:.2f}",
         f"model6 {both['model6']}",
         f"{both['model2']} at the best of its 75, the {SCORES['model2']['best_epoch']}rd",
         f"model7 reaches {both['model7']}",
+        f"model8 reaches {both['model8']}, and needs at most {bits} bits a pixel",
+        f"With guidance 2, model9 reaches {both['model9']}",
+        f"recall is {number(SCORES['model9']['recall'])}, that of model5",
+        f"in 100 steps without churn, against validation images, model8 has an FID of {fewer[0]}, "
+        f"model6 {fewer[1]}",
+        f"An image of model8 has {SCORES['model8']['components']:.1f} connected parts",
         f"the FID of model5 is {number(SCORES['model5']['fid_infinite'])}",
         f"that of real digits {number(SCORES['real']['fid_infinite'], 2)}",
         f"{SCORES['model5']['zeros']:.0%}".replace("%", " %"),
