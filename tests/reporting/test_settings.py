@@ -72,4 +72,12 @@ def test_a_model_that_is_not_published_adds_rows_and_has_no_published_values() -
         "EMA decay": "0.999",
         "warm-up (share of steps), then cosine decay": "0.05",
         "stratified t": "yes",
+        "the network also sees": "–",
+        "share of labels left out": "–",
     }
+
+
+def test_what_a_network_sees_besides_the_image_has_a_row() -> None:
+    rows = {row[0]: row[1:] for row in table(model8=BLOCKS["model8"], model9=BLOCKS["model9"])}
+    assert rows["the network also sees"] == ["the mask", "the label"]
+    assert rows["share of labels left out"] == ["–", "0.1"]
