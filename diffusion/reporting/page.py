@@ -21,6 +21,7 @@ from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from diffusion.runtime import files
+from diffusion.runtime.errors import UserError
 
 MEDIA = "media"  # the folder of vector graphics and frames
 CAPTION = {  # the tokens that a caption has instead of those of a paragraph
@@ -110,6 +111,8 @@ def embed(tokens: Sequence[Token], folder: Path) -> None:
         if token.type == "image":
             path = folder / str(token.attrs["src"])
             vector = folder / MEDIA / f"{path.stem}.svg"
+            if not path.exists():
+                raise UserError(f"{path} is missing: run dvc repro")
             path = vector if vector.exists() else path
             width, height = svg_size(path) if path.suffix == ".svg" else png_size(path)
             token.attrs |= {"src": data_uri(path), "width": width, "height": height}

@@ -251,7 +251,7 @@ def test_the_sampler_of_each_further_model_is_described(text: str) -> None:
     assert re.findall(r"^- (\*\*.*)\.$", further, flags=re.M) == [
         "**model5** generates images from Gaussian noise with the ancestral sampler",
         "**drawn** generates images from salt-and-pepper noise alone by categorical draws of grey "
-        "levels, in 4 steps with η = 0.0",
+        "levels, in 4 steps with η = 0",
         "**mean** starts from salt-and-pepper noise alone and uses the naive sampler (algorithm 4)",
         "**blurred** restores validation images after blur, with the naive sampler (algorithm 4)",
     ]
