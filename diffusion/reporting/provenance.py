@@ -28,7 +28,7 @@ def trained_on(models: Iterable[ModelResults]) -> dict[str, list[str]]:
 def commit() -> str:
     """The last commit that changed code or parameters, and whether they have changed since.
 
-    In a shallow clone its oldest commit seems to have added every file, so it may not be the one.
+    In a shallow clone git takes the oldest commit for one that added every file: unknown.
     """
 
     def git(*arguments: str) -> str:

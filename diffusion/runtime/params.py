@@ -26,8 +26,8 @@ Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 TestImages = Annotated[int, pydantic.Field(ge=4, le=10_000)]  # of the 10,000 that MNIST has
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
 Precision = Literal["auto", "float32", "bfloat16"]
-DEEPEST = 64  # blocks in one another; the parser of YAML crashes at thousands
-MOST = 20_000  # scalars and blocks in a file; the parser takes seconds for more
+DEEPEST = 64  # levels of nesting; at thousands of them the YAML parser crashes
+MOST = 20_000  # scalars and blocks in a file; the YAML parser takes seconds for more
 FAULTS = 20  # in one message
 
 
@@ -85,15 +85,15 @@ def parse(text: str, name: str = "the value") -> Any:
 
 
 def _check_size(events: Iterable[Event], name: str) -> None:
-    """Raise UserError for more values than a configuration has, each alias counted as what it
-    stands for, or for more blocks in one another."""
+    """Raise UserError for more values or deeper nesting than a configuration has. An alias counts
+    as what it stands for."""
     sizes: dict[str, int] = {}  # anchor -> values
     blocks: list[tuple[str | None, int]] = [(None, 0)]  # anchor and values of each open block
     for event in events:
         if isinstance(event, CollectionStartEvent):
             blocks.append((event.anchor, 0))
             if len(blocks) > DEEPEST:
-                raise UserError(f"{name} has more than {DEEPEST} blocks in one another")
+                raise UserError(f"{name} is nested more than {DEEPEST} levels deep")
             continue
         anchor, size = None, 1
         if isinstance(event, CollectionEndEvent):

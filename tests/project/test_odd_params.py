@@ -15,7 +15,9 @@ from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import load, parse, validate
 
 NESTED = "&a [x, x, x, x, x, x, x, x, x]"
-LAUGHS = [f"&{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True)]
+REPEATED = [
+    f"&{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+]
 FILES: dict[str, bytes] = {
     "empty": b"",
     "null": b"~",
@@ -32,8 +34,8 @@ FILES: dict[str, bytes] = {
     "cycle": b"seed: &a [*a]",
     "cycle of blocks": b"&a\nseed: *a\nmodels: {x: *a}",
     "key that is a cycle": b"? &a {x: *a}\n: 1",
-    "many after expansion": "\n".join(
-        f"k{i}: {text}" for i, text in enumerate([NESTED, *LAUGHS, "*i"])
+    "many after aliases": "\n".join(
+        f"k{i}: {text}" for i, text in enumerate([NESTED, *REPEATED, "*i"])
     ).encode(),
     "many after merges": b"x: &x0 {a: 1}\n"
     + b"".join(
