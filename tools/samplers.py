@@ -48,6 +48,8 @@ def choose(
             raise UserError(f"--{key} must be absent: the sampler of {name} has no such setting")
     if steps == own.steps_of(T) and not fixed:
         return own, []
+    if kind is Categorical and "eta" in fixed:
+        fixed = {**fixed, "churn": 0.0}  # which is another way to set eta
     path = paths.STEP_STUDY / f"{name}.json"
     study = files.read_json(path) if path.exists() else []
     # Without a study, eta is 1, as of the ancestral sampler, or that of the model's own sampler.
@@ -85,8 +87,9 @@ def _nearest(study: list[Entry], steps: int, fixed: Mapping[str, Any]) -> Entry:
     near = min((entry["steps"] for entry in study), key=lambda k: abs(math.log(k / steps)))
     entries = [entry for entry in study if entry["steps"] == near]
     for key, value in fixed.items():
-        distance = min(abs(entry[key] - value) for entry in entries)
-        entries = [entry for entry in entries if abs(entry[key] - value) == distance]
+        distances = [abs(entry.get(key, 0.0) - value) for entry in entries]
+        near_by = zip(distances, entries, strict=True)
+        entries = [entry for distance, entry in near_by if distance == min(distances)]
     return min(entries, key=_fid)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -24,9 +25,9 @@ from diffusion.runtime.errors import UserError
 from diffusion.runtime.files import write_json
 from diffusion.runtime.rng import Stream
 from diffusion.sampling.draw import DrawOptions, draw
-from diffusion.sampling.params import DDIM, Cold
+from diffusion.sampling.params import DDIM, Categorical, Cold
 from stages import train
-from tools import describe, generate, pictures, restore
+from tools import describe, generate, pictures, restore, samplers
 
 Command = Callable[..., str]
 COLD = degradations.build({"kind": "impulse", "rho": [0.05, 0.25], "T": 5})
@@ -185,6 +186,21 @@ def test_churn_of_the_step_study_is_used_only_where_the_steps_allow_it(
         ("--steps 5 --eta 0", "sampling in 5 steps with eta 0.0 (step study: FID 9.0 in 6"),
     ):
         assert said in command(generate, "masked", *options.split(), "--images", "1")
+
+
+def test_eta_of_the_user_replaces_churn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = {"kind": "categorical", "steps": 50, "churn": 10.0}
+    (tmp_path / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
+    process = degradations.build({"kind": "impulse", "rho": [0.0, 0.5], "T": 60, "levels": 4})
+    model = DiffusionModel(lambda x, t: x, process, "categorical")
+    chosen, lines = samplers.choose("m", model, 20, {})
+    assert chosen == Categorical(steps=20, churn=10.0)
+    assert lines == ["sampling in 20 steps with churn 10.0 (m has no step study)"]
+    assert samplers.choose("m", model, 50, {})[0] == Categorical(steps=50, churn=10.0)
+    assert samplers.choose("m", model, 50, {"eta": 0.5})[0] == Categorical(steps=50, eta=0.5)
+    with pytest.raises(UserError, match="--clip must be absent: the sampler of m has no such"):
+        samplers.choose("m", model, 20, {"clip": True})
 
 
 def test_cold_model_without_anything_of_an_image_generates(command: Command, trained: Path) -> None:
