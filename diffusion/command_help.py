@@ -12,7 +12,7 @@ import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 SLOW = {
     *("diffusers", "dvc", "hydra", "matplotlib", "numpy", "optuna", "scipy"),
@@ -23,8 +23,6 @@ SLOW = {
 class Empty(type):
     """A class without content that can be a module, a base class and a decorator: every name in it
     is another one, and so is every result of a call."""
-
-    __path__: ClassVar[list[str]] = []
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
