@@ -24,7 +24,7 @@ Start = Callable[..., subprocess.Popen]
 BUDGET = {
     "precision": "float32",
     "training.validation_images": 1200,  # three batches
-    "sampling.images": 210,  # three chunks
+    "sampling.images": 110,  # two chunks
     "models": {"model4": TINY["models"]["model4"]},  # with dropout
 }
 
@@ -77,14 +77,13 @@ def history(folder: Path) -> list[dict[str, float]]:
 def test_number_of_ranks_changes_neither_losses_nor_images(folder: Path) -> None:
     run(folder, "train")
     single = history(folder)
-    for count in (2, 4):
-        printed = run(folder, "train", f"--nproc-per-node={count}")
-        assert printed.count("epoch 2 of 2") == 1  # one of the ranks prints
-        assert history(folder) == [pytest.approx(row, rel=1e-5) for row in single]
-        assert f'"processes": {count}' in (folder / paths.MODELS / "model4/run.json").read_text()
+    printed = run(folder, "train", "--nproc-per-node=2")
+    assert printed.count("epoch 2 of 2") == 1  # one of the ranks prints
+    assert history(folder) == [pytest.approx(row, rel=1e-5) for row in single]
+    assert '"processes": 2' in (folder / paths.MODELS / "model4/run.json").read_text()
     run(folder, "sample")
     images = {p.name: p.read_bytes() for p in (folder / paths.SAMPLES / "model4").iterdir()}
-    run(folder, "sample", "--nproc-per-node=4")  # one rank has none of the three chunks
+    run(folder, "sample", "--nproc-per-node=3")  # one rank has none of the two chunks
     again = {p.name: p.read_bytes() for p in (folder / paths.SAMPLES / "model4").iterdir()}
     assert again == images
     assert list((folder / paths.RESUME).iterdir()) == []

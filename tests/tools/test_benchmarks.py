@@ -6,6 +6,7 @@ import copy
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import torch
 from conftest import ROOT, prepare, write_params
 from torch import nn
 
+from diffusion.data import mnist
+from diffusion.data.params import DataParams
 from diffusion.models.cnn import Cnn, LayerNorm
 from diffusion.models.degradations import Gaussian
 from diffusion.models.fourier_conv import MIN_CHANNELS, FourierConv2d
@@ -185,6 +188,9 @@ def test_losses_are_printed_next_to_the_published_ones(
     write_params(tmp_path, models={"model3": model})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEVICE", "cpu")
+    few = mnist.split(60_000, read("data", DataParams, tmp_path / "params.yaml"))
+    few = replace(few, train=few.train[:2560], validation=few.validation[:256])
+    monkeypatch.setattr(mnist, "split", lambda *_: few)
     monkeypatch.setattr(sys, "argv", ["published_losses", "model3=1", "--precision", "float32"])
     published_losses.main()
     row = capsys.readouterr().out.splitlines()[-1].split(" | ")

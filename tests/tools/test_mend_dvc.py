@@ -10,7 +10,7 @@ from conftest import ROOT
 from diffusion.runtime.params import parse
 from tools.mend_dvc import is_lock, mend
 
-LOCK = (ROOT / "dvc.lock").read_text()
+LOCK = (ROOT / "dvc.lock").read_text().partition("  train@model5:\n")[0]
 
 
 def cut(folder: Path, size: int) -> Path:
@@ -26,7 +26,7 @@ def test_whole_or_missing_lock_is_not_touched(tmp_path: Path) -> None:
     assert path.read_text() == LOCK
 
 
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.35, 0.61, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.35, 0.61, 0.9, 0.999])
 def test_complete_stages_of_a_cut_lock_are_kept(tmp_path: Path, share: float) -> None:
     stages = parse(LOCK)["stages"]
     for offset in range(12):  # the end of a line, a key without a value, half of a name, ...
