@@ -1,4 +1,4 @@
-"""Numbers, durations and intervals as text."""
+"""Numbers and intervals as text."""
 
 from __future__ import annotations
 
@@ -41,14 +41,6 @@ def fixed_interval(scores: Scores, key: str) -> str:
     """A score with its 95 % interval, with the decimals of its column: 3.05 [2.56, 3.54]."""
     low, high = bounds(scores, key)
     return f"{fixed(scores[key], key)} [{fixed(low, key)}, {fixed(high, key)}]"
-
-
-def duration(seconds: float) -> str:
-    """A time in seconds, minutes or hours."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{number(seconds / size, 2)} {unit}"
-    return f"{number(seconds, 2)} s"
 
 
 def bounds(scores: Scores, key: str) -> tuple[float, float]:

@@ -30,7 +30,6 @@ SECTIONS = (  # of report/templates/sections, in their order
 FILTERS = {
     "number": formatting.number,
     "names": formatting.names,
-    "duration": formatting.duration,
     "markdown_table": tables.markdown_table,
 }
 FUNCTIONS = (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from diffusion.models.params import DesignParams
-from diffusion.reporting import findings, formatting
+from diffusion.reporting import findings
 from diffusion.reporting.results import ModelResults
 
 DEGRADATIONS = {
@@ -54,7 +54,7 @@ def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> M
     }
     network = {"kind": "unet", "channels": (8, 8, 8), "predicts": PREDICTS[kind]}
     design = DesignParams.model_validate({"degradation": DEGRADATIONS[kind], "network": network})
-    return ModelResults(name, design, {}, [], [], [checkpoint], predictions, [], [])
+    return ModelResults(name, design, {}, [], [checkpoint], predictions, [])
 
 
 @pytest.mark.parametrize(("a", "b"), [(10.0, 30.0), (30.0, 10.0)])
@@ -226,13 +226,6 @@ def test_memorisation_is_reported_only_of_models_that_may_have_memorised() -> No
     )
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(7.26, "7.3 s"), (119, "119 s"), (300, "5 min"), (9000, "2.5 h")]
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert formatting.duration(seconds) == words
-
-
 def test_all_findings_are_sentences() -> None:
     models = [model("a", 10.0), model("b", 20.0), model("c", 30.0, kind="impulse")]
     sentences = list(findings.findings(models, scored(2.0, 0.5)))
@@ -248,12 +241,11 @@ def studied(entries: dict[tuple[int, float, bool], float]) -> ModelResults:
         {"steps": steps, "eta": eta, "clip": clip, "images": 50} | scored(fid, 1.0)
         for (steps, eta, clip), fid in entries.items()
     ]
-    seconds = [10.0 * (k + 1) for k in range(len(entries))]
     own = model("m", 20.0, 2.0)
     for key in ("fid", "fid_below", "fid_above"):
         own.scores[f"validation_{key}"] = own.scores[key]
     own.scores["fid"] = 5.0  # against test images, which the study does not compare with
-    return replace(own, step_study=entries_and_scores, study_seconds=seconds)
+    return replace(own, step_study=entries_and_scores)
 
 
 def test_fewest_steps_are_those_within_the_interval_of_all_steps() -> None:
