@@ -13,7 +13,9 @@ from conftest import ROOT
 from PIL import Image
 from scipy.stats import binomtest
 
+from diffusion.models.degradations import build
 from diffusion.reporting import style
+from diffusion.reporting.figures import degradations
 from diffusion.reporting.intervals import wilson
 from diffusion.runtime import paths
 
@@ -117,3 +119,13 @@ def test_a_model_keeps_its_colour_when_another_is_added() -> None:
         few, many = style.colours(["a", "b"]), style.colours([*"abcdefghij"])
     assert {name: many[name] for name in few} == few
     assert len(many) == 10
+
+
+def test_states_have_numbers_of_one_form() -> None:
+    gaussian = build({"kind": "gaussian", "beta": (1.0e-4, 0.02), "T": 10})
+    values = (1.0, 0.97, 0.0005, 4.08e-5, 3.51e-8)
+    assert [degradations.caption(gaussian, value) for value in values] == [
+        *("1.000", "0.970", "0.001", "4.1·10⁻⁵", "3.5·10⁻⁸")
+    ]
+    blur = build({"kind": "blur", "std": 2.0, "T": 3})
+    assert degradations.caption(blur, 20.0) == "20"
