@@ -45,7 +45,7 @@ class ModelResults:
     predictions: one row for each scored image.
     step_study: scores by number of steps, eta and clip, against validation images; empty for a
     model that restores.
-    likelihood: in bits a pixel; empty for a model that is not categorical.
+    likelihood: in bits per pixel; empty for a model that is not categorical.
     """
 
     name: str
