@@ -68,3 +68,8 @@ def test_fences_within_fences_become_elements_within_elements() -> None:
     assert html.index('<figure id="figure-2">') < html.index("<figcaption>")
     assert html.index("</figcaption>") < html.index('<div class="sources" data-tables="loss">')
     assert html.rstrip().endswith("</figure>")
+
+
+def test_lines_do_not_break_before_a_unit_an_arrow_or_a_value() -> None:
+    text = "95 % of them at $t = 0$: FID ↓ with η = 1"
+    assert templates.UNBROKEN.sub("_", text) == "95_% of them at $t = 0$: FID_↓ with η_=_1"
