@@ -194,7 +194,7 @@ for (const box of document.querySelectorAll(".explorer")) {
   const rows = parse(tables.loss).map((row) => ({ ...row, x: +row.images }));
   const colours = Object.fromEntries(parse(tables.models).map((row) => [row.model, row.colour === "#444444" ? "currentColor" : row.colour]));
   const names = Object.keys(colours);
-  const short = (loss) => (loss ? String(+(+loss).toPrecision(4)) : "–");
+  const short = (loss) => (loss ? (+loss).toPrecision(4) : "–");
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("tabindex", 0);
   svg.setAttribute("role", "img");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -45,6 +46,14 @@ def test_an_equation_has_its_number_and_an_id() -> None:
     assert "<msqrt>" in html
     assert "tag" not in html.partition("Inline")[0].replace("equation", "")
     assert html.count("<math") == 2
+
+
+def test_a_line_does_not_break_between_a_formula_and_the_punctuation_after_it() -> None:
+    html = rendered("# A\n\nWith $x$ and $y$, all.\n")
+    (unbroken,) = re.findall(r'<span class="unbroken">(.*?</span>.)</span>', html)
+    assert "<mi>y</mi>" in unbroken
+    assert "<mi>x</mi>" not in unbroken
+    assert unbroken.endswith(",")
 
 
 def test_a_table_in_a_fence_has_a_caption_and_scopes() -> None:
