@@ -21,7 +21,7 @@ GALLERY = {  # the figures of one model in the gallery: the start of a name -> w
 
 
 def command(stage: str, models: Iterable[str] = ()) -> str:
-    """The command that makes a figure from the results of one stage, of these models."""
+    """The command that makes a figure from the results of one stage, of these models or of all."""
     stages = [f"{stage}@{model}" for model in models] or [stage]
     return f"dvc repro {' '.join(stages)}" + (" figures" if stages != ["figures"] else "")
 
