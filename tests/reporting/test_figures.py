@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import ROOT
+from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
 
@@ -111,6 +112,22 @@ def test_a_figure_of_lines_has_a_palette_and_looks_the_same() -> None:
     assert mode == "P"
     assert np.abs(pixels.astype(int) - drawn).max() <= 20
     assert np.array_equal(pixels[drawn.min(-1) == 255], drawn[drawn.min(-1) == 255])  # paper
+
+
+def test_every_colour_is_seen_on_a_dark_page() -> None:
+    page = luminance("#15181c")
+    with plt.style.context(ROOT / paths.STYLE):
+        shown = set(style.colours([*"abcdefghij"]).values()) - {"#444444"}  # there, it is light
+    for colour in shown:
+        assert (luminance(colour) + 0.05) / (page + 0.05) >= 3, colour
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of a colour, as WCAG 2 defines it."""
+    red, green, blue = (
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_a_model_keeps_its_colour_when_another_is_added() -> None:
