@@ -28,7 +28,7 @@ SECTIONS = (  # of report/templates/sections, in their order
     "glossary",
 )
 # A space at which the page must not break a line: as in 95 %, FID ↓ and η = 1.
-UNBROKEN = re.compile(r"(?<=\d) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)")
+UNBROKEN = re.compile(r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)")
 FILTERS = {
     "number": formatting.number,
     "count": formatting.count,
