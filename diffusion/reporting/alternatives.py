@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from diffusion.reporting.formatting import names, number
+from diffusion.reporting.formatting import fixed, names
 from diffusion.reporting.results import ModelResults, main_scores
+
+
+def loss(row: Mapping[str, float]) -> str:
+    """The validation loss of an epoch."""
+    return fixed(row["validation_loss"], "validation_loss")
 
 
 def losses(models: Sequence[ModelResults]) -> str:
@@ -16,8 +21,8 @@ def losses(models: Sequence[ModelResults]) -> str:
     for m in models:
         best = min(m.history, key=lambda row: row["validation_loss"])
         parts.append(
-            f"{m.name} falls from {number(m.history[0]['validation_loss'])} at epoch "
-            f"{m.history[0]['epoch']:.0f} to {number(best['validation_loss'])} at epoch "
+            f"{m.name} falls from {loss(m.history[0])} at epoch "
+            f"{m.history[0]['epoch']:.0f} to {loss(best)} at epoch "
             f"{best['epoch']:.0f}"
         )
     return (
@@ -29,7 +34,9 @@ def points(models: Sequence[ModelResults], key: str, label: str) -> str:
     """A score at every scored checkpoint."""
     parts = []
     for model in models:
-        values = [f"{number(main_scores(c)[key])} at epoch {c['epoch']}" for c in model.checkpoints]
+        values = [
+            f"{fixed(main_scores(c)[key], key)} at epoch {c['epoch']}" for c in model.checkpoints
+        ]
         parts.append(f"{model.name} {names(values)}")
     return f"Dot chart of {label} with intervals: {'; '.join(parts)}."
 
@@ -58,5 +65,8 @@ def progress(model: ModelResults, sampler: str) -> str:
 
 def compute(models: Sequence[ModelResults], spent: Mapping[str, float]) -> str:
     """FID and multiply-adds of the best checkpoints."""
-    parts = [f"{m.name} {number(m.scores['fid'])} after {spent[m.name]:.2g}" for m in models]
+    parts = [
+        f"{m.name} {fixed(m.scores['fid'], 'fid')} after {spent[m.name] / 1e15:.2f}·10¹⁵"
+        for m in models
+    ]
     return f"FID against multiply-adds of training, both on logarithmic axes: {'; '.join(parts)}."

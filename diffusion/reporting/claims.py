@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from diffusion.reporting.formatting import bounds, fixed, fixed_interval, names
+from diffusion.reporting.formatting import bounds, fixed, interval, names
 from diffusion.reporting.intervals import wilson
 from diffusion.reporting.published import Published
 from diffusion.reporting.results import ModelResults, main_scores
@@ -133,7 +133,7 @@ def order(entry: Entry, evidence: Evidence, lower: bool) -> tuple[str, str, str]
     key, compared = entry["score"], [entry["model"], *entry["than"]]
     own, *others = (bounds(evidence.models[name].scores, key) for name in compared)
     verdicts = [below(own, other) if lower else below(other, own) for other in others]
-    shown = [fixed_interval(evidence.models[name].scores, key) for name in compared]
+    shown = [interval(evidence.models[name].scores, key) for name in compared]
     there = [published_score(evidence.published, name, key) for name in compared]
     return against(there), against(shown), all_of(verdicts)
 
@@ -151,9 +151,7 @@ def against(values: Sequence[str]) -> str:
 def best_epoch(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     model, known = evidence.models[entry["model"]], evidence.published["models"][entry["model"]]
     last = next(c for c in model.checkpoints if "last" in c["roles"])
-    shown = [
-        f"{fixed_interval(main_scores(c), 'fid')} (epoch {c['epoch']})" for c in (model.best, last)
-    ]
+    shown = [f"{interval(main_scores(c), 'fid')} (epoch {c['epoch']})" for c in (model.best, last)]
     epochs = (known["best_epoch"], evidence.published["epochs"])
     there = [f"{known['fid'][epoch]} (epoch {epoch})" for epoch in epochs]
     verdict = below(bounds(model.scores, "fid"), bounds(main_scores(last), "fid"))

@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from diffusion.reporting.formatting import bounds, interval, names, number, overlap
+import numpy as np
+
+from diffusion.reporting.formatting import bounds, fixed, interval, names, number, overlap
 from diffusion.reporting.results import KINDS, SAMPLERS, ModelResults, Scores, main_scores
 from diffusion.reporting.settings import NONE, sees
 from diffusion.reporting.words import rate
@@ -34,28 +36,30 @@ def beyond(
     compute: Mapping[str, float],
     published: PublishedModels,
 ) -> Iterator[str]:
-    """The scores of generating models that are not in the published report, compared with those of
-    the best one that is; and the mean image compared with draws from predicted probabilities.
+    """The scores of generating models that are not in the published report, after those of the best
+    one that is; and the mean image compared with draws from predicted probabilities.
 
     compute: multiply-adds of training up to the best checkpoint, by model.
     """
     generating = [m for m in models if m.generates]
     known = [m for m in generating if m.name in published]
+    best = min(known, key=lambda m: m.scores["fid"], default=None)
+    if best:
+        yield (
+            f"Of the published models that generate, {best.name} has the lowest FID, "
+            f"{interval(best.scores, 'fid')}, and an IS of {interval(best.scores, 'is')}; real "
+            f"images at the same N have {interval(real, 'fid')} and {interval(real, 'is')}."
+        )
     for model in (m for m in generating if m.name not in published):
         sentence = (
-            f"{model.name} has an FID of {interval(model.scores, 'fid')}, "
-            f"{number(model.scores['fid'] - real['fid'])} more than real images at the same N, "
-            f"and an IS of {interval(model.scores, 'is')}"
+            f"{model.name} has an FID of {interval(model.scores, 'fid')} and an IS of "
+            f"{interval(model.scores, 'is')}"
         )
-        if known:
-            best = min(known, key=lambda m: m.scores["fid"])
+        if best:
             percent = number(100 * compute[model.name] / compute[best.name])
-            sentence += (
-                f", with {percent} % of the training multiply-adds of {best.name} "
-                f"(FID {interval(best.scores, 'fid')}, IS {interval(best.scores, 'is')})"
-            )
+            sentence += f", after {percent} % of the training multiply-adds of {best.name}"
         yield sentence + "."
-    drawing = [m for m in generating if m.predicts == "categorical"]
+    drawing = [m for m in generating if m.predicts == "categorical" and sees(m.design) == NONE]
     averaging = [m for m in generating if m.kind == "impulse" and m.predicts == "x_0"]
     for model in averaging:
         for other in drawing:
@@ -63,50 +67,57 @@ def beyond(
                 f"From the same salt-and-pepper noise, {model.name}, whose network predicts the "
                 f"mean image, reaches an FID of {interval(model.scores, 'fid')}; {other.name}, "
                 "which draws grey levels from the probabilities that its network predicts, "
-                f"reaches {interval(other.scores, 'fid')}. {collapse(model, model.best['main'])}"
+                f"reaches {interval(other.scores, 'fid')}."
             )
 
 
-def group_name(model: ModelResults) -> str:
+def group_name(model: ModelResults, noun: str = "model") -> str:
     """The group in which a model is ranked: all that generate, or those that restore images after
     the same degradation, with one sampler. A group has one best model by a score."""
     if model.generates:
-        return "generating model"
+        return f"generating {noun}"
     sampler = SAMPLERS[model.best["main"]]
-    return f"restoring model ({KINDS[model.kind]} degradation, {sampler} sampler)"
+    return f"restoring {noun} ({KINDS[model.kind]} degradation, {sampler} sampler)"
 
 
 def ranking(models: Iterable[ModelResults], key: str, name: str, sign: int) -> str:
-    """The best model by one score, and whether the number of images suffices to show it.
+    """The best model by one score, if the number of images suffices to show it, or else the model
+    with the best value, and those from which it cannot be told.
 
     sign: 1 if a lower score is better, else -1.
     """
     best, *others = sorted(models, key=lambda m: sign * m.scores[key])
     tied = [m.name for m in others if overlap(best.scores, m.scores, key)]
     second = others[0]
-    sentence = (
-        f"By {name}, {best.name} ({interval(best.scores, key)}) is the best {group_name(best)}, "
-        f"ahead of {second.name} ({interval(second.scores, key)}) by "
-        f"{number(abs(best.scores[key] - second.scores[key]))}"
-    )
+    label = ", which is given the digit to draw," if best.design.classes else ""
+    subject = f"By {name}, {best.name} ({interval(best.scores, key)}){label}"
+    follower = f"{second.name} ({interval(second.scores, key)})"
     if tied:
         that = "that" if len(tied) == 1 else "those"
-        return f"{sentence}; its interval overlaps {that} of {names(tied)}, so no lead is shown."
-    return f"{sentence}; the intervals do not overlap."
+        return (
+            f"{subject} has the best value of all {group_name(best, 'models')}, followed by "
+            f"{follower}; its interval overlaps {that} of {names(tied)}, so no best model is shown."
+        )
+    lead = fixed(abs(best.scores[key] - second.scores[key]), key)
+    return (
+        f"{subject} is the best {group_name(best)}, ahead of {follower} by {lead}; the intervals "
+        "do not overlap."
+    )
 
 
 def distance_from_real(best: ModelResults, real: Scores) -> str:
     """The FID of a model minus that of real images at the same N, and both at infinite N."""
+    sampler = "" if best.generates else f" with the {SAMPLERS[best.best['main']]} sampler"
     if overlap(best.scores, real, "fid"):
         return (
-            f"The FID of {best.name} cannot be distinguished from that of real images "
+            f"The FID of {best.name}{sampler} cannot be distinguished from that of real images "
             f"({interval(real, 'fid')})."
         )
     return (
-        f"The FID of {best.name} is {number(best.scores['fid'] - real['fid'])} more than that of "
-        f"real images at the same N ({interval(real, 'fid')}); extrapolated to infinite N it is "
-        f"{number(best.scores['fid_infinite'])}, that of real images "
-        f"{number(real['fid_infinite'])}."
+        f"The FID of {best.name}{sampler} exceeds that of real images at the same N "
+        f"({interval(real, 'fid')}) by {fixed(best.scores['fid'] - real['fid'], 'fid')}; "
+        f"extrapolated to infinite N, it is {fixed(best.scores['fid_infinite'], 'fid')}, and that "
+        f"of real images {fixed(real['fid_infinite'], 'fid')}."
     )
 
 
@@ -118,22 +129,13 @@ def choice_of_checkpoint(models: Iterable[ModelResults]) -> Iterator[str]:
         if last is model.best:
             same.append(model.name)
             continue
-        a, b = model.scores, main_scores(last)
-        cost = a["fid"] - b["fid"]
-        if overlap(a, b, "fid"):
-            effect = "does not change FID beyond the intervals"
-        else:
-            effect = f"{'raises' if cost > 0 else 'lowers'} FID by {number(abs(cost))}"
-        yield (
-            f"For {model.name}, the smallest validation loss (epoch {model.best['epoch']}, FID "
-            f"{interval(a, 'fid')}) instead of the last epoch ({last['epoch']}, FID "
-            f"{interval(b, 'fid')}) {effect}."
+        choice = (
+            f"choosing epoch {model.best['epoch']}, which has the smallest validation loss, "
+            f"instead of the last epoch, {last['epoch']},"
         )
+        yield f"For {model.name}, {change(choice, main_scores(last), model.scores)}."
     if same:
-        yield (
-            f"The smallest validation loss of {names(same)} is that of the last epoch, so the "
-            "choice between them changes nothing."
-        )
+        yield f"For {names(same)}, the epoch of the smallest validation loss is the last one."
 
 
 def over_training(model: ModelResults) -> str | None:
@@ -142,14 +144,21 @@ def over_training(model: ModelResults) -> str | None:
     if first is last:
         return None
     a, b = main_scores(first), main_scores(last)
+    values = f"from {interval(a, 'fid')} to {interval(b, 'fid')}"
     if overlap(a, b, "fid"):
-        verb = "does not change beyond its intervals"
+        course = f"does not change beyond the intervals ({values})"
     else:
-        verb = "falls" if b["fid"] < a["fid"] else "rises"
-    return (
-        f"From epoch {first['epoch']} to {last['epoch']}, the FID of {model.name} {verb} "
-        f"({interval(a, 'fid')} to {interval(b, 'fid')})."
-    )
+        course = f"{'falls' if b['fid'] < a['fid'] else 'rises'} {values}"
+    return f"From epoch {first['epoch']} to {last['epoch']}, the FID of {model.name} {course}."
+
+
+def change(cause: str, a: Scores, b: Scores) -> str:
+    """What something does to FID: that it lowers or raises it from a to b, or does not change it
+    beyond the intervals."""
+    values = f"from {interval(a, 'fid')} to {interval(b, 'fid')}"
+    if overlap(a, b, "fid"):
+        return f"{cause} does not change FID beyond the intervals ({values})"
+    return f"{cause} {'lowers' if b['fid'] < a['fid'] else 'raises'} FID {values}"
 
 
 def commonest(model: ModelResults, sampler: str) -> tuple[int, float]:
@@ -172,24 +181,24 @@ def samplers_compared(model: ModelResults) -> str:
     naive, improved = model.best["sets"]["naive"], model.best["sets"]["improved"]
     digit, share = commonest(model, "naive")
     other_digit, other_share = commonest(model, "improved")
-    if overlap(naive, improved, "fid"):
-        effect = "does not change FID beyond the intervals,"
+    shares = f"{100 * share:.0f} % of the images", f"{100 * other_share:.0f} %"
+    if digit == other_digit:
+        found = f"{digit} with the naive ({shares[0]}) and the improved sampler ({shares[1]})"
     else:
-        effect = f"{'lowers' if improved['fid'] < naive['fid'] else 'raises'} FID from"
+        found = (
+            f"{digit} with the naive sampler ({shares[0]}) and {other_digit} with the improved "
+            f"sampler ({shares[1]})"
+        )
     sentence = (
-        f"The most frequent predicted digit of {model.name} is {digit} with the naive sampler "
-        f"({100 * share:.0f} % of the images) and {other_digit} with the improved sampler "
-        f"({100 * other_share:.0f} %); the improved sampler {effect} "
-        f"{interval(naive, 'fid')} to {interval(improved, 'fid')},"
+        f"The most frequent predicted digit of {model.name} is {found}; "
+        f"{change('the improved sampler', naive, improved)}"
     )
-    if "psnr" in naive:
-        psnr = f"{number(naive['psnr'])} to {number(improved['psnr'])} dB"
-        sentence += f" and changes PSNR from {psnr},"
-    if "ssim" in naive:
-        degraded = number(model.best["sets"]["degraded"]["ssim"])
-        ssim = f"{number(naive['ssim'])} to {number(improved['ssim'])}"
-        sentence += f" and SSIM from {ssim} ({degraded} of the degraded images)"
-    return sentence.removesuffix(",") + "."
+    if not model.generates:  # else nothing of the original is left, to which it could be like
+        psnr = f"{fixed(naive['psnr'], 'psnr')} to {fixed(improved['psnr'], 'psnr')} dB"
+        ssim = f"{fixed(naive['ssim'], 'ssim')} to {fixed(improved['ssim'], 'ssim')}"
+        degraded = fixed(model.best["sets"]["degraded"]["ssim"], "ssim")
+        sentence += f", and PSNR changes from {psnr} and SSIM from {ssim} (degraded: {degraded})"
+    return f"{sentence}."
 
 
 def sampled_or_direct(model: ModelResults) -> str:
@@ -208,8 +217,9 @@ def sampled_or_direct(model: ModelResults) -> str:
     )
     return (
         f"{model.name}, from one step to the improved sampler: FID {interval(direct, 'fid')} to "
-        f"{interval(sampled, 'fid')}, SSIM {number(direct['ssim'])} to {number(sampled['ssim'])}, "
-        f"RMSE {number(direct['rmse'])} to {number(sampled['rmse'])}; {verdict}"
+        f"{interval(sampled, 'fid')}, SSIM {fixed(direct['ssim'], 'ssim')} to "
+        f"{fixed(sampled['ssim'], 'ssim')}, RMSE {fixed(direct['rmse'], 'rmse')} to "
+        f"{fixed(sampled['rmse'], 'rmse')}; {verdict}"
     )
 
 
@@ -232,27 +242,25 @@ def fewest_steps(model: ModelResults) -> str:
 
 def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
     """Every categorical model whose network sees the mask, compared with every one that does not:
-    FID and bits a pixel."""
+    FID and bits per pixel."""
     drawing = [m for m in models if m.predicts == "categorical"]
     for seeing, blind in itertools.product(drawing, drawing):
         if sees(seeing.design) == NONE or sees(blind.design) != NONE:
             continue
-        a, b = blind.scores, seeing.scores
-        if overlap(a, b, "fid"):
-            fid = "does not change FID beyond the intervals,"
-        else:
-            fid = f"{'lowers' if b['fid'] < a['fid'] else 'raises'} FID from"
+        network = (
+            f"a network that also sees which pixels are noise ({seeing.name}, compared with "
+            f"{blind.name})"
+        )
         bits = [m.likelihood for m in (blind, seeing)]
         apart = abs(bits[0]["bits"] - bits[1]["bits"])
         shown = apart > 2 * math.hypot(*(each["standard_error"] for each in bits))
         lower = "lowers" if bits[1]["bits"] < bits[0]["bits"] else "raises"
         verb = lower if shown else "does not change, beyond two standard errors,"
         yield (
-            f"A network that sees which pixels are noise ({seeing.name}) instead of none "
-            f"({blind.name}) {fid} {interval(a, 'fid')} to {interval(b, 'fid')} and {verb} the "
-            f"bits a pixel from {number(bits[0]['bits'])} to {number(bits[1]['bits'])}, with the "
-            f"same training; its own sampler takes {steps_of(seeing)} steps, that of {blind.name} "
-            f"{steps_of(blind)}."
+            f"With the same training, {change(network, blind.scores, seeing.scores)}, and {verb} "
+            f"the bits per pixel from {fixed(bits[0]['bits'], 'bits')} to "
+            f"{fixed(bits[1]['bits'], 'bits')}; its own sampler takes {steps_of(seeing)} steps, "
+            f"that of {blind.name} {steps_of(blind)}."
         )
 
 
@@ -261,11 +269,12 @@ def guidance(model: ModelResults, accuracy: float) -> str:
     study has the lowest FID against validation images. accuracy: of the classifier."""
     best = min(model.step_study, key=lambda entry: entry["fid"])
     return (
-        f"{model.name} draws the digit that was asked for in "
-        f"{100 * model.scores['label_accuracy']:.1f} % of {model.scores['images']:.0f} images, as "
-        f"the classifier sees them (of the test images it classifies {100 * accuracy:.1f} % "
-        f"as labelled). The lowest FID of the study, {interval(best, 'fid')}, is that of guidance "
-        f"{best.get('guidance', 1):g}."
+        f"The classifier, whose accuracy is {100 * accuracy:.2f} %, recognises the digit that was "
+        f"asked for in {100 * model.scores['label_accuracy']:.1f} % of "
+        f"{model.scores['images']:.0f} images of {model.name} with guidance "
+        f"{model.best['sampler'].get('guidance', 1):g}. Of the guidances that were studied, "
+        f"{best.get('guidance', 1):g} has the lowest FID against validation images, "
+        f"{interval(best, 'fid')}."
     )
 
 
@@ -275,13 +284,21 @@ def steps_of(model: ModelResults) -> int:
 
 
 def memorisation(models: Iterable[ModelResults], real: Scores) -> str:
-    """Whether images are nearer to the training images than validation images are."""
+    """Whether images are nearer to the training images than validation images are, by more than two
+    standard errors."""
     key = "nearest_training_distance"
-    nearer = [m.name for m in models if m.scores[key] < real[key]]
-    than_real = f"than validation images are ({number(real[key])})"
+    than_real = (
+        "nearer to the training images, by more than two standard errors, than validation images "
+        f"are ({fixed(real[key], key)})"
+    )
+    nearer = []
+    for model in models:
+        distances = np.array([float(row["distance"]) for row in model.best_predictions])
+        if real[key] - distances.mean() > 2 * distances.std() / math.sqrt(len(distances)):
+            nearer.append(model.name)
     if not nearer:
-        return f"On average, the images of no model are nearer to the training images {than_real}."
+        return f"On average, the images of no model are {than_real}."
     return (
-        f"On average, the images of {names(nearer)} are nearer to the training images {than_real}: "
-        "they are memorised, or simpler than real digits; the gallery shows the nearest pairs."
+        f"On average, the images of {names(nearer)} are {than_real}: they are memorised, or "
+        "simpler than real digits; the gallery shows the nearest pairs."
     )

@@ -1,7 +1,8 @@
-"""Numbers, durations and intervals as text."""
+"""Numbers and intervals as text."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from diffusion.reporting.results import Scores
@@ -30,6 +31,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
 
 
+def count(value: int) -> str:
+    """A whole number, with a comma in front of every three digits from 10,000 on."""
+    return f"{value:,}" if value >= 10_000 else str(value)
+
+
 def fixed(value: float | None, key: str) -> str:
     """A score with the decimals of its column; a dash for None or NaN."""
     if value is None or value != value:
@@ -37,29 +43,15 @@ def fixed(value: float | None, key: str) -> str:
     return f"{value:.{DECIMALS.get(key, 2)}f}".replace("-", "−")
 
 
-def fixed_interval(scores: Scores, key: str) -> str:
+def interval(scores: Scores, key: str) -> str:
     """A score with its 95 % interval, with the decimals of its column: 3.05 [2.56, 3.54]."""
     low, high = bounds(scores, key)
     return f"{fixed(scores[key], key)} [{fixed(low, key)}, {fixed(high, key)}]"
 
 
-def duration(seconds: float) -> str:
-    """A time in seconds, minutes or hours."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{number(seconds / size, 2)} {unit}"
-    return f"{number(seconds, 2)} s"
-
-
 def bounds(scores: Scores, key: str) -> tuple[float, float]:
     """The 95 % interval of a score."""
     return scores[key] - scores[f"{key}_below"], scores[key] + scores[f"{key}_above"]
-
-
-def interval(scores: Scores, key: str) -> str:
-    """A score with its 95 % interval: 3.05 [2.53, 3.75]."""
-    low, high = bounds(scores, key)
-    return f"{number(scores[key])} [{number(low)}, {number(high)}]"
 
 
 def overlap(a: Scores, b: Scores, key: str) -> bool:
@@ -69,5 +61,10 @@ def overlap(a: Scores, b: Scores, key: str) -> bool:
 
 
 def names(items: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
+    """'a', 'a and b', 'a, b and c'; 'model5 to model9' if more than two follow one another."""
+    numbered = re.fullmatch(r"(\D+)(\d+)", items[0])
+    if numbered and len(items) > 2:
+        stem, first = numbered[1], int(numbered[2])
+        if list(items) == [f"{stem}{first + i}" for i in range(len(items))]:
+            return f"{items[0]} to {items[-1]}"
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

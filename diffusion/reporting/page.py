@@ -28,6 +28,9 @@ CAPTION = {  # the tokens that a caption has instead of those of a paragraph
     "paragraph_open": [Token("caption_open", "caption", 1), Token("span_open", "span", 1)],
     "paragraph_close": [Token("span_close", "span", -1), Token("caption_close", "caption", -1)],
 }
+FORMULA = re.compile(
+    r'<span class="math inline">(?:(?!</span>).)*</span>[,.;:)]+'
+)  # with punctuation
 TAG = re.compile(r"\\tag\{(\w+)\}")
 CONTAINERS = {  # a fence of colons -> the start of an element, of which {} is the rest of its line
     "figure": '<figure id="{}">',
@@ -67,7 +70,8 @@ def render(
         if opening.type == "heading_open" and opening.tag == "h2" and inline.children
     ]
     title = next(token.content for token in tokens if token.type == "inline")
-    body = Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 (escaped above)
+    html = markdown.renderer.render(tokens, markdown.options, {})
+    body = Markup(FORMULA.sub(r'<span class="unbroken">\g<0></span>', html))  # noqa: S704 (escaped)
     return template.render(title=title, contents=contents, body=body, scores=scores, tables=tables)
 
 

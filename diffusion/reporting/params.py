@@ -10,13 +10,8 @@ from diffusion.runtime.params import Section
 
 
 class FiguresParams(Section):
-    """dpi: of the PNG files. loss_scale: of the y axis. examples_per_digit: in figure 15.
-
-    wall_clock: show the measured times of training; without them, the same results give the same
-    report, byte for byte.
-    """
+    """dpi: of the PNG files. loss_scale: of the y axis. examples_per_digit: in figure 15."""
 
     dpi: Annotated[int, pydantic.Field(ge=50, le=600)]
     loss_scale: Literal["linear", "log"]
     examples_per_digit: Annotated[int, pydantic.Field(ge=1, le=100)]
-    wall_clock: bool

@@ -20,7 +20,8 @@ def trained_on(models: Iterable[ModelResults]) -> dict[str, list[str]]:
         run = model.run
         ranks = f"{run['processes']} × " if run["processes"] > 1 else ""
         versions = f"Python {run['python']}, torch {run['torch']}"
-        words = f"{ranks}{run['device']}, {run['precision']}, {run['system']}, {versions}"
+        device = run["device"].replace("with 1 threads", "with 1 thread")
+        words = f"{ranks}{device}, {run['precision']}, {run['system']}, {versions}"
         groups.setdefault(words, []).append(model.name)
     return groups
 

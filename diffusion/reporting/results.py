@@ -41,24 +41,20 @@ class ModelResults:
 
     run: the device, precision and versions of its training.
     history: one row for each epoch.
-    seconds: from the start of training to the end of each epoch.
     checkpoints: those that are scored, by epoch.
     predictions: one row for each scored image.
     step_study: scores by number of steps, eta and clip, against validation images; empty for a
     model that restores.
-    study_seconds: of sampling the images of each entry of step_study.
-    likelihood: in bits a pixel; empty for a model that is not categorical.
+    likelihood: in bits per pixel; empty for a model that is not categorical.
     """
 
     name: str
     design: DesignParams
     run: dict[str, Any]
     history: list[dict[str, float]]
-    seconds: list[float]
     checkpoints: list[Checkpoint]
     predictions: list[dict[str, str]]
     step_study: list[Scores]
-    study_seconds: list[float]
     likelihood: Scores = field(default_factory=dict)
 
     @property
@@ -136,11 +132,9 @@ def _read_model(name: str, design: DesignParams) -> ModelResults:
         design=design,
         run=read_json(trained / "run.json"),
         history=[{key: float(value) for key, value in row.items()} for row in history],
-        seconds=read_json(paths.TIMES / f"{name}.json")["seconds"],
         checkpoints=read_json(scored / "scores.json"),
         predictions=read_csv(scored / "predictions.csv"),
         step_study=read_json(paths.STEP_STUDY / f"{name}.json"),
-        study_seconds=read_json(paths.STUDY_TIMES / f"{name}.json")["seconds"],
         likelihood=read_json(paths.LIKELIHOOD / f"{name}.json"),
     )
     # What every figure reads must be there.

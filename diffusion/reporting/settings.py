@@ -18,6 +18,7 @@ from diffusion.reporting.results import ModelResults
 
 Recipe = Mapping[str, Any]  # the block `training` of a model
 NONE = "–"
+SYMBOLS = {"eps": "ε", "x_0": "x₀"}  # of what a network predicts
 LABELS = {  # of the published tables
     "hidden": "hidden units",
     "schedule": "schedule",
@@ -75,7 +76,7 @@ def settings(design: DesignParams, recipe: Recipe) -> dict[str, str]:
         "dropout": dropout,
         "learning_rate": str(recipe["learning_rate"]),
         "plateau": f"{plateau['factor']}, {plateau['patience']}" if plateau else NONE,
-        "predicts": network.predicts,
+        "predicts": SYMBOLS.get(network.predicts, network.predicts),
         "ema": NONE if recipe["ema"] is None else str(recipe["ema"]),
         "warmup": NONE if recipe["warmup"] is None else str(recipe["warmup"]),
         "stratified_t": "yes" if recipe["stratified_t"] else NONE,

@@ -37,7 +37,7 @@ def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dic
 
     A model that restores also has <model>.restoration.<set>.<metric>: of each sampler, of one
     step, of the median filter, and of the degraded images themselves. A categorical model has
-    <model>.likelihood.<code>, in bits a pixel.
+    <model>.likelihood.<code>, in bits per pixel.
     """
     entries: dict[str, Any] = {
         "classifier": {"accuracy": accuracy},

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from diffusion.reporting.claims import Claim
-from diffusion.reporting.formatting import fixed, fixed_interval
+from diffusion.reporting.formatting import fixed, interval
 from diffusion.reporting.published import Published, published_fids
 from diffusion.reporting.results import ModelResults, Scores, main_scores
 
@@ -61,10 +61,10 @@ def score_rows(models: Sequence[ModelResults], real: Scores) -> Rows:
 def distances(scores: Scores) -> list[str]:
     """IS, FID, FID at infinite N and KID."""
     return [
-        fixed_interval(scores, "is"),
-        fixed_interval(scores, "fid"),
+        interval(scores, "is"),
+        interval(scores, "fid"),
         fixed(scores["fid_infinite"], "fid"),
-        fixed_interval(scores, "kid"),
+        interval(scores, "kid"),
     ]
 
 
@@ -115,7 +115,7 @@ def fid_rows(models: Sequence[ModelResults], real: Scores, published: Published)
 def checkpoint_fids(scores: Scores) -> list[str]:
     """FID against test images, against validation images, and in Inception features."""
     others = (fixed(scores.get(key), "fid") for key in ("validation_fid", "inception_fid"))
-    return [fixed_interval(scores, "fid"), *others]
+    return [interval(scores, "fid"), *others]
 
 
 def restoration_rows(models: Sequence[ModelResults]) -> Rows:
@@ -140,11 +140,11 @@ def interval_or_none(scores: Scores) -> Iterator[str]:
     """IS and FID with their intervals as far as a set has them."""
     for key in ("is", "fid"):
         has = f"{key}_below" in scores
-        yield fixed_interval(scores, key) if has else fixed(scores.get(key), key)
+        yield interval(scores, key) if has else fixed(scores.get(key), key)
 
 
 def likelihood_rows(models: Sequence[ModelResults]) -> Rows:
-    """Bits a pixel of each categorical model, and of simple codes of the same images."""
+    """Bits per pixel of each categorical model, and of simple codes of the same images."""
     rows = []
     for model in models:
         known: dict[str, Any] = model.likelihood

@@ -27,10 +27,12 @@ SECTIONS = (  # of report/templates/sections, in their order
     "provenance",
     "glossary",
 )
+# A space at which the page must not break a line: as in 95 %, FID ↓ and η = 1.
+UNBROKEN = re.compile(r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)")
 FILTERS = {
     "number": formatting.number,
+    "count": formatting.count,
     "names": formatting.names,
-    "duration": formatting.duration,
     "markdown_table": tables.markdown_table,
 }
 FUNCTIONS = (
@@ -59,6 +61,7 @@ FUNCTIONS = (
     words.same_settings,
     words.score_list,
     words.smallest_losses,
+    words.verdicts_counted,
     anchor,
 )
 GLOBALS = {
@@ -102,4 +105,4 @@ def markdown(
         text = template.render(context, page=page, labels=labels)
     text = re.sub(r" +$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\n{3,}", "\n\n", text)  # the templates leave empty lines
-    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text) if page else text
+    return UNBROKEN.sub("\N{NO-BREAK SPACE}", text) if page else text

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from diffusion.reporting.claims import kept_pixels
+from diffusion.reporting.claims import FAILS, HOLDS, OPEN, Claim, kept_pixels
 from diffusion.reporting.formatting import fixed, interval, names
 from diffusion.reporting.results import SAMPLERS, ModelResults
 from diffusion.reporting.settings import NONE, Recipe, sees, settings_table
@@ -20,7 +21,7 @@ GALLERY = {  # the figures of one model in the gallery: the start of a name -> w
 
 
 def command(stage: str, models: Iterable[str] = ()) -> str:
-    """The command that makes a figure from the results of one stage, of these models."""
+    """The command that makes a figure from the results of one stage, of these models or of all."""
     stages = [f"{stage}@{model}" for model in models] or [stage]
     return f"dvc repro {' '.join(stages)}" + (" figures" if stages != ["figures"] else "")
 
@@ -68,10 +69,23 @@ def smallest_losses(models: Sequence[ModelResults]) -> str:
 
 
 def score_list(models: Sequence[ModelResults], key: str) -> str:
-    """`model1 has an FID of 21.3 [20.4, 22.3] and model2 of 11.6 [10.9, 12.4]`."""
+    """`model1 has an FID of 21.32 [20.37, 22.26] and model2 of 11.65 [10.91, 12.38]`."""
     first, *others = ((m.name, interval(m.scores, key)) for m in models)
     rest = [f"{name} of {value}" for name, value in others]
     return names([f"{first[0]} has an {key.upper()} of {first[1]}", *rest])
+
+
+def verdicts_counted(claims: Sequence[Claim]) -> str:
+    """`10 hold, 3 do not hold and 6 cannot be told`."""
+    verbs = {HOLDS: ("holds", "hold"), FAILS: ("does not hold", "do not hold")}
+    counts = Counter(claim.verdict for claim in claims)
+    return names(
+        [
+            f"{counts[verdict]} {verbs.get(verdict, (verdict, verdict))[counts[verdict] != 1]}"
+            for verdict in (HOLDS, FAILS, OPEN)
+            if counts[verdict]
+        ]
+    )
 
 
 def ordered(models: Iterable[ModelResults], key: str) -> str:

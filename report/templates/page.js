@@ -194,7 +194,7 @@ for (const box of document.querySelectorAll(".explorer")) {
   const rows = parse(tables.loss).map((row) => ({ ...row, x: +row.images }));
   const colours = Object.fromEntries(parse(tables.models).map((row) => [row.model, row.colour === "#444444" ? "currentColor" : row.colour]));
   const names = Object.keys(colours);
-  const short = (loss) => (loss ? String(+(+loss).toPrecision(4)) : "–");
+  const short = (loss, source) => (!loss ? "–" : source === "published" ? loss : (+loss).toPrecision(4));
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("tabindex", 0);
   svg.setAttribute("role", "img");
@@ -274,7 +274,7 @@ for (const box of document.querySelectorAll(".explorer")) {
     for (const name of names.filter((_, i) => boxes[i].checked)) {
       for (const source of ["here", "published"]) {
         const row = rows.find((each) => each.model === name && each.source === source && each.x === places[index]);
-        if (row) items.push(make("li", {}, `${name}${source === "published" ? ", published" : ""}, epoch ${row.epoch}: training ${short(row.training_loss)}, validation ${short(row.validation_loss)}`));
+        if (row) items.push(make("li", {}, `${name}${source === "published" ? ", published" : ""}, epoch ${row.epoch}: training ${short(row.training_loss, source)}, validation ${short(row.validation_loss, source)}`));
       }
     }
     readout.replaceChildren(`${places[index].toLocaleString("en-GB")} training images seen`, make("ul", {}, ...items));

@@ -98,7 +98,7 @@ def test_findings_of_the_readme_have_the_scores_of_the_report() -> None:
     assert f"has an FID of {fid('model7')} with mean images (model7), and {fid('model6')}" in text
     bits = [number(SCORES[name]["likelihood"]["bits"]) for name in ("model8", "model6")]
     assert f"(model8) has {fid('model8')} instead of {fid('model6')}, and needs {bits[0]}" in text
-    assert f"instead of {bits[1]} bits a pixel" in text
+    assert f"instead of {bits[1]} bits per pixel" in text
     agrees = 100 * SCORES["model9"]["label_accuracy"]
     assert f"asked for in {agrees:.1f} % of 1000 images" in text
     assert f"at an FID of {fid('model9')}" in text
@@ -126,7 +126,7 @@ def test_page_of_the_models_has_the_scores_of_the_report() -> None:
         f"model6 {both['model6']}",
         f"{both['model2']} at the best of its 75, the {SCORES['model2']['best_epoch']}rd",
         f"model7 reaches {both['model7']}",
-        f"model8 reaches {both['model8']}, and needs at most {bits} bits a pixel",
+        f"model8 reaches {both['model8']}, and needs at most {bits} bits per pixel",
         f"With guidance 2, model9 reaches {both['model9']}",
         f"recall is {number(SCORES['model9']['recall'])}, that of model5",
         f"in 100 steps without churn, against validation images, model8 has an FID of {fewer[0]}, "
@@ -136,7 +136,7 @@ def test_page_of_the_models_has_the_scores_of_the_report() -> None:
         f"that of real digits {number(SCORES['real']['fid_infinite'], 2)}",
         f"{SCORES['model5']['zeros']:.0%}".replace("%", " %"),
         f"an image of model6 has {SCORES['model6']['components']:.1f} connected parts",
-        f"model6 needs at most {number(SCORES['model6']['likelihood']['bits'])} bits a pixel",
+        f"model6 needs at most {number(SCORES['model6']['likelihood']['bits'])} bits per pixel",
     ):
         assert phrase in text
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from test_findings import model
 
-from diffusion.reporting import claims
+from diffusion.reporting import claims, words
 from diffusion.reporting.claims import FAILS, HOLDS, OPEN
 from diffusion.reporting.results import ModelResults
 from diffusion.runtime import paths
@@ -222,3 +222,10 @@ def test_claims_about_models_that_were_not_run_are_left_out() -> None:
     evidence = claims.Evidence({}, REAL, classifier, PUBLISHED)
     (only,) = claims.decide(entries, evidence)
     assert "classifier" in only.text
+
+
+def test_verdicts_are_counted_in_words() -> None:
+    decided = [claims.Claim("", "", "", "", "", each) for each in (HOLDS, FAILS, FAILS)]
+    assert words.verdicts_counted(decided) == "1 holds and 2 do not hold"
+    decided += [claims.Claim("", "", "", "", "", each) for each in (HOLDS, OPEN)]
+    assert words.verdicts_counted(decided) == "2 hold, 2 do not hold and 1 cannot be told"

@@ -10,10 +10,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import ROOT
+from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
 
+from diffusion.models.degradations import build
 from diffusion.reporting import style
+from diffusion.reporting.figures import degradations
 from diffusion.reporting.intervals import wilson
 from diffusion.runtime import paths
 
@@ -111,9 +114,35 @@ def test_a_figure_of_lines_has_a_palette_and_looks_the_same() -> None:
     assert np.array_equal(pixels[drawn.min(-1) == 255], drawn[drawn.min(-1) == 255])  # paper
 
 
+def test_every_colour_is_seen_on_a_dark_page() -> None:
+    page = luminance("#15181c")
+    with plt.style.context(ROOT / paths.STYLE):
+        shown = set(style.colours([*"abcdefghij"]).values()) - {"#444444"}  # there, it is light
+    for colour in shown:
+        assert (luminance(colour) + 0.05) / (page + 0.05) >= 3, colour
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of a colour, as WCAG 2 defines it."""
+    red, green, blue = (
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 def test_a_model_keeps_its_colour_when_another_is_added() -> None:
     with plt.rc_context():
         style.use_style(ROOT / paths.STYLE)
         few, many = style.colours(["a", "b"]), style.colours([*"abcdefghij"])
     assert {name: many[name] for name in few} == few
     assert len(many) == 10
+
+
+def test_states_have_numbers_of_one_form() -> None:
+    gaussian = build({"kind": "gaussian", "beta": (1.0e-4, 0.02), "T": 10})
+    values = (1.0, 0.97, 0.0005, 4.08e-5, 3.51e-8)
+    assert [degradations.caption(gaussian, value) for value in values] == [
+        *("1.000", "0.970", "0.001", "4.1·10⁻⁵", "3.5·10⁻⁸")
+    ]
+    blur = build({"kind": "blur", "std": 2.0, "T": 3})
+    assert degradations.caption(blur, 20.0) == "20"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from diffusion.models.params import DesignParams
-from diffusion.reporting import findings, formatting
+from diffusion.reporting import findings
 from diffusion.reporting.results import ModelResults
 
 DEGRADATIONS = {
@@ -18,9 +18,10 @@ DEGRADATIONS = {
     "impulse": {"kind": "impulse", "rho": (0.05, 0.25), "T": 150},
     "salt": {"kind": "impulse", "rho": (0.0, 0.5), "T": 150},
     "levels": {"kind": "impulse", "rho": (0.0, 0.5), "T": 150, "levels": 16},
+    "mask": {"kind": "impulse", "rho": (0.0, 0.5), "T": 150, "levels": 16, "known_mask": True},
 }
-PREDICTS = {"gaussian": "eps", "impulse": "x_0", "salt": "x_0", "levels": "categorical"}
-MAIN = {"gaussian": "ancestral", "impulse": "naive", "salt": "naive", "levels": "categorical"}
+PREDICTS = {"gaussian": "eps", "impulse": "x_0", "salt": "x_0"}
+MAIN = {"gaussian": "ancestral", "impulse": "naive", "salt": "naive"}
 
 
 def scored(value: float, half: float) -> dict[str, float]:
@@ -35,11 +36,17 @@ def scored(value: float, half: float) -> dict[str, float]:
 
 
 def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> ModelResults:
-    main = MAIN[kind]
+    main = MAIN.get(kind, "categorical")
     sets: dict[str, dict[str, float]] = {main: scored(fid, half)}
-    predictions = []
+    predictions = [
+        {"epoch": "9", "set": main, "digit": "0", "distance": distance}
+        for distance in ("4.9", "5.0", "5.1")
+    ]
     if main == "naive":
-        sets["naive"]["psnr"], sets["improved"] = 10.0, scored(fid / 2, half) | {"psnr": 17.0}
+        predictions = []
+        sets["naive"] |= {"psnr": 10.0, "ssim": 0.3}
+        sets["improved"] = scored(fid / 2, half) | {"psnr": 17.0, "ssim": 0.8}
+        sets["degraded"] = {"ssim": 0.2}
         for sampler, digits in (("naive", "8881"), ("improved", "0123")):
             predictions += [{"epoch": "9", "set": sampler, "digit": d} for d in digits]
     sampler: dict[str, Any] = {"kind": "cold", "start": "validation"}
@@ -52,9 +59,9 @@ def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> M
         "sampler": sampler,
         "sets": sets,
     }
-    network = {"kind": "unet", "channels": (8, 8, 8), "predicts": PREDICTS[kind]}
+    network = {"kind": "unet", "channels": (8, 8, 8), "predicts": PREDICTS.get(kind, "categorical")}
     design = DesignParams.model_validate({"degradation": DEGRADATIONS[kind], "network": network})
-    return ModelResults(name, design, {}, [], [], [checkpoint], predictions, [], [])
+    return ModelResults(name, design, {}, [], [checkpoint], predictions, [])
 
 
 @pytest.mark.parametrize(("a", "b"), [(10.0, 30.0), (30.0, 10.0)])
@@ -62,8 +69,8 @@ def test_the_better_model_is_named(a: float, b: float) -> None:
     best, other = ("model1", "model2") if a < b else ("model2", "model1")
     sentence = findings.ranking([model("model1", a), model("model2", b)], "fid", "FID", 1)
     assert sentence == (
-        f"By FID, {best} (10 [9, 11]) is the best generating model, ahead of {other} (30 [29, 31]) "
-        "by 20; the intervals do not overlap."
+        f"By FID, {best} (10.00 [9.00, 11.00]) is the best generating model, ahead of {other} "
+        "(30.00 [29.00, 31.00]) by 20.00; the intervals do not overlap."
     )
     by_is = findings.ranking([model("model1", a), model("model2", b)], "is", "IS", -1)
     assert by_is.startswith(f"By IS, {best} ")
@@ -72,9 +79,13 @@ def test_the_better_model_is_named(a: float, b: float) -> None:
 def test_an_overlap_shows_no_lead() -> None:
     models = [model("a", 10.0), model("b", 11.5), model("c", 30.0)]
     sentence = findings.ranking(models, "fid", "FID", 1)
-    assert sentence.endswith("its interval overlaps that of b, so no lead is shown.")
+    assert sentence.startswith(
+        "By FID, a (10.00 [9.00, 11.00]) has the best value of all generating"
+    )
+    assert "is the best" not in sentence
+    assert sentence.endswith("its interval overlaps that of b, so no best model is shown.")
     sentence = findings.ranking([*models, model("d", 11.9)], "fid", "FID", 1)
-    assert sentence.endswith("its interval overlaps those of b and d, so no lead is shown.")
+    assert sentence.endswith("its interval overlaps those of b and d, so no best model is shown.")
 
 
 def test_no_two_sentences_name_different_best_models_of_one_group() -> None:
@@ -84,18 +95,21 @@ def test_no_two_sentences_name_different_best_models_of_one_group() -> None:
     sentences = list(findings.findings(models, scored(2.0, 0.5)))
     ranked = [s.partition(", ahead")[0] for s in sentences if s.startswith("By FID")]
     assert ranked == [
-        "By FID, a (10 [9, 11]) is the best restoring model (impulse degradation, naive sampler)",
-        "By FID, b (20 [19, 21]) is the best generating model",
+        "By FID, a (10.00 [9.00, 11.00]) is the best restoring model (impulse degradation, "
+        "naive sampler)",
+        "By FID, b (20.00 [19.00, 21.00]) is the best generating model",
     ]
 
 
 def test_distance_from_real_images() -> None:
     real = scored(2.0, 0.5)
     assert findings.distance_from_real(model("a", 20.0), real) == (
-        "The FID of a is 18 more than that of real images at the same N (2 [1.5, 2.5]); "
-        "extrapolated to infinite N it is 19.5, that of real images 1.5."
+        "The FID of a exceeds that of real images at the same N (2.00 [1.50, 2.50]) by 18.00; "
+        "extrapolated to infinite N, it is 19.50, and that of real images 1.50."
     )
     assert "cannot be distinguished from" in findings.distance_from_real(model("a", 3.0), real)
+    restoring = findings.distance_from_real(model("a", 20.0, kind="impulse"), real)
+    assert restoring.startswith("The FID of a with the naive sampler exceeds")
 
 
 @pytest.mark.parametrize(
@@ -114,9 +128,13 @@ def test_the_course_of_training(first: float, last: float, verb: str) -> None:
 @pytest.mark.parametrize(
     ("last", "words"),
     [
-        (10.0, "instead of the last epoch (12, FID 10 [9, 11]) raises FID by 20."),
-        (50.0, "instead of the last epoch (12, FID 50 [49, 51]) lowers FID by 20."),
-        (29.0, "does not change FID beyond the intervals."),
+        (10.0, "raises FID from 10.00 [9.00, 11.00] to 30.00 [29.00, 31.00]."),
+        (50.0, "lowers FID from 50.00 [49.00, 51.00] to 30.00 [29.00, 31.00]."),
+        (
+            29.0,
+            "does not change FID beyond the intervals (from 29.00 [28.00, 30.00] to 30.00 "
+            "[29.00, 31.00]).",
+        ),
     ],
 )
 def test_the_cost_of_the_smallest_validation_loss_is_stated(last: float, words: str) -> None:
@@ -126,9 +144,11 @@ def test_the_cost_of_the_smallest_validation_loss_is_stated(last: float, words: 
         chosen.best | {"epoch": 12, "roles": ["last"], "sets": {"ancestral": scored(last, 1.0)}}
     )
     first, second = findings.choice_of_checkpoint([chosen, other])
-    assert first.startswith("For a, the smallest validation loss (epoch 9, FID 30 [29, 31]) ")
-    assert first.endswith(words)
-    assert second.startswith("The smallest validation loss of b is that of the last epoch")
+    assert first == (
+        "For a, choosing epoch 9, which has the smallest validation loss, instead of the last "
+        f"epoch, 12, {words}"
+    )
+    assert second == "For b, the epoch of the smallest validation loss is the last one."
 
 
 def test_ssim_of_the_samplers_is_compared_with_the_degraded_images() -> None:
@@ -137,7 +157,7 @@ def test_ssim_of_the_samplers_is_compared_with_the_degraded_images() -> None:
         restoring.best["sets"][name]["ssim"] = ssim
     restoring.best["sets"]["degraded"] = {"ssim": 0.27}
     assert findings.samplers_compared(restoring).endswith(
-        "dB, and SSIM from 0.13 to 0.9 (0.27 of the degraded images)."
+        "and PSNR changes from 10.0 to 17.0 dB and SSIM from 0.130 to 0.900 (degraded: 0.270)."
     )
 
 
@@ -145,7 +165,8 @@ def test_the_share_of_the_most_frequent_digit_is_counted() -> None:
     assert findings.samplers_compared(model("model3", 80.0, kind="impulse")) == (
         "The most frequent predicted digit of model3 is 8 with the naive sampler (75 % of the "
         "images) and 0 with the improved sampler (25 %); the improved sampler lowers FID from "
-        "80 [79, 81] to 40 [39, 41], and changes PSNR from 10 to 17 dB."
+        "80.00 [79.00, 81.00] to 40.00 [39.00, 41.00], and PSNR changes from 10.0 to 17.0 dB and "
+        "SSIM from 0.300 to 0.800 (degraded: 0.200)."
     )
     assert findings.collapse(model("model3", 80.0, kind="impulse"), "naive") == (
         "At the best checkpoint, the most frequent predicted digit of model3 with the naive "
@@ -153,13 +174,25 @@ def test_the_share_of_the_most_frequent_digit_is_counted() -> None:
     )
 
 
+def test_images_from_noise_alone_are_not_compared_with_originals() -> None:
+    generating = model("m", 80.0, kind="salt")
+    generating.predictions[:] = [row | {"digit": "8"} for row in generating.predictions]
+    assert findings.samplers_compared(generating) == (
+        "The most frequent predicted digit of m is 8 with the naive (100 % of the images) and the "
+        "improved sampler (100 %); the improved sampler lowers FID from 80.00 [79.00, 81.00] to "
+        "40.00 [39.00, 41.00]."
+    )
+
+
 def test_a_sampler_that_raises_fid_is_reported_to_raise_it() -> None:
     worse = model("model3", 80.0, kind="impulse")
     worse.best["sets"]["improved"] |= {"fid": 90.0}
-    assert "raises FID from 80 [79, 81] to 90 [89, 91], and" in findings.samplers_compared(worse)
+    assert "raises FID from 80.00 [79.00, 81.00] to 90.00" in findings.samplers_compared(worse)
     worse.best["sets"]["improved"] |= {"fid": 81.0}
     sentence = findings.samplers_compared(worse)
-    assert "does not change FID beyond the intervals, 80 [79, 81] to 81 [80, 82], and" in sentence
+    assert (
+        "does not change FID beyond the intervals (from 80.00 [79.00, 81.00] to 81.00" in sentence
+    )
     assert "raises" not in sentence
 
 
@@ -186,8 +219,8 @@ def test_sampling_is_compared_with_the_pattern_of_bansal_et_al(
         "improved": scored(fid, 0.5) | {"ssim": ssim, "rmse": rmse},
     }
     sentence = findings.sampled_or_direct(restoring)
-    assert sentence.startswith("blur, from one step to the improved sampler: FID 6 [5.5, 6.5] to")
-    assert sentence.endswith(f"SSIM 0.75 to {ssim}, RMSE 0.14 to {rmse}; {verdict}")
+    assert sentence.startswith("blur, from one step to the improved sampler: FID 6.00 [5.50, 6.50]")
+    assert sentence.endswith(f"SSIM 0.750 to {ssim:.3f}, RMSE 0.140 to {rmse:.3f}; {verdict}")
 
 
 def test_models_that_are_not_published_are_compared_with_the_best_published_one() -> None:
@@ -196,12 +229,14 @@ def test_models_that_are_not_published_are_compared_with_the_best_published_one(
     compute = {"model1": 10.0, "model2": 200.0, "new": 25.0}
     published: dict[str, dict] = {"model1": {}, "model2": {}}
     assert list(findings.beyond(models, scored(2.0, 0.5), compute, published)) == [
-        "new has an FID of 4 [3, 5], 2 more than real images at the same N, and an IS of 9.8 "
-        "[8.8, 10.8], with 12.5 % of the training multiply-adds of model2 (FID 20 [19, 21], "
-        "IS 9 [8, 10])."
+        "Of the published models that generate, model2 has the lowest FID, 20.00 [19.00, 21.00], "
+        "and an IS of 9.00 [8.00, 10.00]; real images at the same N have 2.00 [1.50, 2.50] and "
+        "9.90 [9.40, 10.40].",
+        "new has an FID of 4.00 [3.00, 5.00] and an IS of 9.80 [8.80, 10.80], after 12.5 % of the "
+        "training multiply-adds of model2.",
     ]
     (alone,) = findings.beyond([model("new", 4.0)], scored(2.0, 0.5), compute, published)
-    assert alone.endswith("and an IS of 9.8 [8.8, 10.8].")
+    assert alone.endswith("and an IS of 9.80 [8.80, 10.80].")
 
 
 def test_the_mean_image_is_compared_with_draws_of_grey_levels() -> None:
@@ -209,9 +244,13 @@ def test_the_mean_image_is_compared_with_draws_of_grey_levels() -> None:
     *_, sentence = findings.beyond(models, scored(2.0, 0.5), {}, {})
     assert sentence == (
         "From the same salt-and-pepper noise, mean, whose network predicts the mean image, reaches "
-        "an FID of 50 [49, 51]; drawn, which draws grey levels from the probabilities that its "
-        "network predicts, reaches 10 [9, 11]. At the best checkpoint, the most frequent "
-        "predicted digit of mean with the naive sampler is 8 (75 % of the images)."
+        "an FID of 50.00 [49.00, 51.00]; drawn, which draws grey levels from the probabilities "
+        "that its network predicts, reaches 10.00 [9.00, 11.00]."
+    )
+    masked = model("masked", 5.0, kind="mask")  # starts from masked pixels, not from that noise
+    assert not any(
+        "salt-and-pepper" in each
+        for each in findings.beyond([models[0], masked], scored(2.0, 0.5), {}, {})
     )
 
 
@@ -220,17 +259,10 @@ def test_memorisation_is_reported_only_of_models_that_may_have_memorised() -> No
     assert "On average, the images of a and b are nearer" in findings.memorisation(
         [model("a", 1.0), model("b", 2.0)], near
     )
-    far = {"nearest_training_distance": 4.0}
-    assert "On average, the images of no model are nearer" in findings.memorisation(
-        [model("a", 1.0)], far
-    )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(7.26, "7.3 s"), (119, "119 s"), (300, "5 min"), (9000, "2.5 h")]
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert formatting.duration(seconds) == words
+    for real in (4.0, 5.05):  # farther, and nearer by less than two standard errors, 0.047 each
+        assert "On average, the images of no model are nearer" in findings.memorisation(
+            [model("a", 1.0)], {"nearest_training_distance": real}
+        )
 
 
 def test_all_findings_are_sentences() -> None:
@@ -248,12 +280,11 @@ def studied(entries: dict[tuple[int, float, bool], float]) -> ModelResults:
         {"steps": steps, "eta": eta, "clip": clip, "images": 50} | scored(fid, 1.0)
         for (steps, eta, clip), fid in entries.items()
     ]
-    seconds = [10.0 * (k + 1) for k in range(len(entries))]
     own = model("m", 20.0, 2.0)
     for key in ("fid", "fid_below", "fid_above"):
         own.scores[f"validation_{key}"] = own.scores[key]
     own.scores["fid"] = 5.0  # against test images, which the study does not compare with
-    return replace(own, step_study=entries_and_scores, study_seconds=seconds)
+    return replace(own, step_study=entries_and_scores)
 
 
 def test_fewest_steps_are_those_within_the_interval_of_all_steps() -> None:
@@ -267,7 +298,8 @@ def test_fewest_steps_are_those_within_the_interval_of_all_steps() -> None:
     sentence = findings.fewest_steps(studied(study))
     assert sentence == (
         "m: 25 steps with η = 1 and the clean image clipped are the fewest of the study whose FID, "
-        "21 [20, 22], is not above the interval of its own sampler in 1000 steps, 20 [18, 22]."
+        "21.00 [20.00, 22.00], is not above the interval of its own sampler in 1000 steps, 20.00 "
+        "[18.00, 22.00]."
     )
     better = findings.fewest_steps(studied({(5, 0.0, False): 1.0} | study))
     assert better.startswith("m: 5 steps with η = 0 are the fewest")
@@ -275,5 +307,6 @@ def test_fewest_steps_are_those_within_the_interval_of_all_steps() -> None:
 
 def test_a_study_that_does_not_reach_the_own_sampler_is_reported() -> None:
     assert findings.fewest_steps(studied({(10, 0.0, False): 22.1})) == (
-        "m: no setting of the study reaches the FID of its own sampler in 1000 steps, 20 [18, 22]."
+        "m: no setting of the study reaches the FID of its own sampler in 1000 steps, 20.00 "
+        "[18.00, 22.00]."
     )

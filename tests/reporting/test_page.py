@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -47,6 +48,14 @@ def test_an_equation_has_its_number_and_an_id() -> None:
     assert html.count("<math") == 2
 
 
+def test_a_line_does_not_break_between_a_formula_and_the_punctuation_after_it() -> None:
+    html = rendered("# A\n\nWith $x$ and $y$, all.\n")
+    (unbroken,) = re.findall(r'<span class="unbroken">(.*?</span>.)</span>', html)
+    assert "<mi>y</mi>" in unbroken
+    assert "<mi>x</mi>" not in unbroken
+    assert unbroken.endswith(",")
+
+
 def test_a_table_in_a_fence_has_a_caption_and_scopes() -> None:
     html = rendered(
         "# A\n\n::::: table table-1\nWhat *it* shows.\n\n"
@@ -68,3 +77,10 @@ def test_fences_within_fences_become_elements_within_elements() -> None:
     assert html.index('<figure id="figure-2">') < html.index("<figcaption>")
     assert html.index("</figcaption>") < html.index('<div class="sources" data-tables="loss">')
     assert html.rstrip().endswith("</figure>")
+
+
+def test_lines_do_not_break_before_a_unit_an_arrow_or_a_value() -> None:
+    text = "95 % [94, 96] % of them at $t = 0$: FID ↓ with η = 1"
+    assert (
+        templates.UNBROKEN.sub("_", text) == "95_% [94, 96]_% of them at $t = 0$: FID_↓ with η_=_1"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,3 +52,15 @@ def test_commit_is_the_last_one_that_changed_the_code(
         assert named(clone, monkeypatch) == expected
     (origin / "params.yaml").write_text("edited")
     assert named(origin, monkeypatch) == f"{last} with uncommitted changes"
+
+
+def test_one_thread_is_singular() -> None:
+    run = {"processes": 1, "precision": "float32", "system": "Linux", "python": "3", "torch": "2"}
+    models = [
+        SimpleNamespace(name=str(n), run=run | {"device": f"CPU with {n} threads"}) for n in (1, 11)
+    ]
+    words = list(provenance.trained_on(models))
+    assert [each.partition(",")[0] for each in words] == [
+        "CPU with 1 thread",
+        "CPU with 11 threads",
+    ]

@@ -52,7 +52,6 @@ BUDGET = {
     "step_study.clips": [False],
     "evaluation.reference": 500,
     "evaluation.bootstrap": 10,
-    "figures.wall_clock": False,
     "models": {
         "hot": {
             "degradation": {"kind": "gaussian", "beta": [0.001, 0.1], "T": 200},

@@ -60,10 +60,10 @@ def draw_fid(
     real: float,
 ) -> Figure:
     """Training at the left: one line for each model, with open markers if it restores, and that of
-    real images. Sampling at the right: the best checkpoints. The legend has the bits a pixel."""
+    real images. Sampling at the right: the best checkpoints. The legend has the bits per pixel."""
     figure, (axis, sampling) = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
     for model in models:
-        bits = f", {model.likelihood['bits']:.3f} bits a pixel" if model.likelihood else ""
+        bits = f", {model.likelihood['bits']:.3f} bits per pixel" if model.likelihood else ""
         style = {
             "ms": 5,
             "lw": 1.2,

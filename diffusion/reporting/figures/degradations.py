@@ -11,9 +11,10 @@ from torch import Tensor
 
 from diffusion.data import mnist
 from diffusion.models import degradations
+from diffusion.reporting.formatting import names
 from diffusion.reporting.published import Published
 from diffusion.reporting.results import ModelResults, by_kind, known_and_further
-from diffusion.reporting.style import Gallery, image_rows, panels
+from diffusion.reporting.style import Gallery, image_rows, panels, power_of_ten
 from diffusion.runtime.pixels import to_levels, to_pixels
 from diffusion.runtime.rng import generator
 
@@ -103,19 +104,32 @@ def degrade(
     states = torch.cat([process.degrade(x_0, noise, t) for t in steps])
     values = schedule(process)
     # At t = 0 the image is clean, although equation 17 gives rho_0 = rho_start.
-    captions = [f"{values[t]:.3g}" if gaussian or t else "clean" for t in steps]
+    captions = [caption(process, values[t]) if gaussian or t else "clean" for t in steps]
     return to_levels(states)[:, 0].numpy(), captions
+
+
+def caption(process: degradations.Process, value: float) -> str:
+    """A value of a schedule: a share with three decimals, or as a multiple of a power of ten if it
+    is smaller."""
+    if not isinstance(process, degradations.Gaussian | degradations.Impulse):
+        return f"{value:.3g}"
+    if value == 0 or value >= 5e-4:
+        return f"{value:.3f}"
+    factor, power = f"{value:.1e}".split("e")
+    return f"{factor}·{power_of_ten(float(f'1e{power}'), 0)}"
 
 
 def draw_schedules(
     by_kind: Mapping[str, Sequence[ModelResults]], colours: Mapping[str, str]
 ) -> Figure:
-    """The schedules over t, one panel for each kind, one line for each degradation."""
+    """The schedules over t, one panel for each kind, one line for each schedule."""
     figure, axes = panels(len(by_kind), 2, 2.4)
     for axis, (kind, models) in zip(axes, by_kind.items(), strict=True):
-        for group in same_degradation(models):
-            name = ", ".join(model.name for model in group)
-            axis.plot(schedule(process(group[0])), color=colours[group[0].name], label=name)
+        lines: dict[tuple[float, ...], list[str]] = {}
+        for model in models:
+            lines.setdefault(tuple(schedule(process(model))), []).append(model.name)
+        for values, group in lines.items():
+            axis.plot(values, color=colours[group[0]], label=names(group))
         axis.set(xlabel="step t", ylabel=QUANTITIES[kind])
         axis.legend()
     return figure

@@ -1,4 +1,4 @@
-"""Digits on demand: images of each class by guidance, and scores over guidance."""
+"""Digits by label: images of each class by guidance, and scores over guidance."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real
     fid.axhline(real, color=REAL, ls=":", label="real images")
     set_scale(fid, "log")
     fid.set(xlabel="guidance", ylabel="FID, classifier features")
-    agreement.set(xlabel="guidance", ylabel="images of the asked digit, %")
+    agreement.set(xlabel="guidance", ylabel="images of the digit asked for, %")
     fid.legend()
     return figure
