@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-GROUPS = 8  # of GroupNorm; every number of channels is a multiple of it
+GROUPS = 8  # of GroupNorm, at most
 WIDTH = 128  # of the time embedding
 HEADS = 4
 
@@ -34,6 +34,12 @@ class TimeEmbedding(nn.Module):
         return self.mlp(torch.cat([phase.sin(), phase.cos()], dim=1))
 
 
+def group_norm(channels: int) -> nn.GroupNorm:
+    """GroupNorm of (N, channels, H, W), with two channels or more in a group: in a group of one,
+    it would remove the time embedding, which is constant over H and W."""
+    return nn.GroupNorm(min(GROUPS, channels // 2), channels)
+
+
 class ResidualBlock(nn.Module):
     """(N, in_channels, H, W) and the time embedding -> (N, out_channels, H, W).
 
@@ -43,10 +49,10 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(GROUPS, in_channels)
+        self.norm1 = group_norm(in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
         self.time = nn.Linear(WIDTH, out_channels)
-        self.norm2 = nn.GroupNorm(GROUPS, out_channels)
+        self.norm2 = group_norm(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1)
         same = in_channels == out_channels
         self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
@@ -61,7 +67,7 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.norm = group_norm(channels)
         self.qkv = nn.Conv2d(channels, 3 * channels, kernel_size=1)
         self.proj = nn.Conv2d(channels, channels, kernel_size=1)
 
@@ -116,7 +122,7 @@ class UNet(nn.Module):
         self.up2 = ResidualBlock(middle, middle)
         self.upsample1 = Upsample(middle, fine)
         self.up1 = ResidualBlock(fine, fine)
-        self.norm = nn.GroupNorm(GROUPS, fine)
+        self.norm = group_norm(fine)
         self.conv_out = nn.Conv2d(fine, out_channels, kernel_size=3, padding=1)
         self.label = nn.Embedding(classes + 1, WIDTH) if classes else None
 

@@ -292,7 +292,7 @@ def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
     linked = set(re.findall(r"\]\(figures/(.+?)\)", text))
     assert linked == {p.name for p in (workspace.folder / "report/figures").glob("*.png")}
     assert "Small budget: no conclusions" in text
-    assert "Not requested: inception.use is 'off'" in text
+    assert "(not requested: inception.use is 'off')" in text
     assert "restores" in text
 
 
@@ -301,10 +301,11 @@ def test_a_stage_that_fails_deletes_nothing_that_git_holds(workspace: Workspace)
     files = [file for path in held for file in ([path] if path.is_file() else path.iterdir())]
     before = {file: file.read_bytes() for file in files}
     for stage in ("figures", "report"):
-        fail = ("def main() -> None:\n", "def main() -> None:\n    raise SystemExit(1)\n")
-        workspace.edit(*fail, f"stages/{stage}.py")
+        path = workspace.folder / f"stages/{stage}.py"
+        text = path.read_text()
+        path.write_text("raise SystemExit(1)\n")
         workspace.dvc("repro", "--single-item", stage, succeeds=False)
-        workspace.edit(*reversed(fail), f"stages/{stage}.py")
+        path.write_text(text)
     assert {file: file.read_bytes() for file in files} == before
     workspace.dvc("checkout")  # the other outputs of these stages
     assert changed_stages(workspace) == set()
@@ -327,6 +328,7 @@ def of_each(*stages: str) -> set[str]:
         ("bootstrap: 3", "bootstrap: 4", of_each("evaluate", "step_study") | {"evaluate_real"}),
         ("likelihood:\n  images: 6", "likelihood:\n  images: 7", of_each("likelihood")),
         ("loss_scale: log", "loss_scale: linear", {"figures"}),
+        ("learning_rate: 0.001", "learning_rate: 1e-02", {"train@model2", "figures"}),
         ("dropout: 0.15", "dropout: 0.2", {"train@model4", "figures"}),
         ("images: 512", "images: 513", {"train_classifier"}),
         ("use: 'off'", "use: auto", {"download_inception"}),
@@ -402,38 +404,30 @@ def test_the_same_seed_gives_the_same_bytes(workspace: Workspace) -> None:
     lock = workspace.folder / "dvc.lock"
     before = outputs(lock)
     shutil.rmtree(workspace.folder / paths.RESUME)  # where complete outputs stay for a week
-    stages = ("train@model4", "sample@model4")
-    ran = workspace.repro("--force", "--single-item", *stages)
-    assert ran == set(stages)
+    assert workspace.repro("--force", "--single-item", "train@model4") == {"train@model4"}
     assert outputs(lock) == before  # without the times of training
     assert "results/models/model4" in before
-    assert changed_stages(workspace) <= {"figures", "report"}  # by the times
+    assert changed_stages(workspace) == set()  # no other stage reads the times of training
 
 
-def test_a_change_runs_its_stages_alone_and_going_back_runs_none(workspace: Workspace) -> None:
+def test_a_block_in_params_is_a_new_model_and_removing_it_leaves_no_trace(
+    workspace: Workspace,
+) -> None:
+    """No stage of another model runs, neither then nor after the removal."""
     before = workspace.json("report/scores.json")
     path = workspace.folder / "params.yaml"
     text = path.read_text()
-    workspace.edit("learning_rate: 0.001", "learning_rate: 1e-02")  # as exp run writes it
-    workspace.edit("start: validation", "start: train")
-    shown = {"check_params", "figures", "report"}
-    model2 = {f"{stage}@model2" for stage in PER_MODEL}
-    assert workspace.repro() == shown | model2 | {"sample@model4", "evaluate@model4"}
-    after = workspace.json("report/scores.json")
-    assert after["model2"] != before["model2"]
-    assert after["model4"]["validation_loss"] == before["model4"]["validation_loss"]
-
-    # Back, with a new model: what was run before comes from the run cache.
     values = yaml.safe_load(text)
     values["models"]["model5"] = values["models"]["model2"] | {"training": {"learning_rate": 3e-3}}
     path.write_text(yaml.safe_dump(values, sort_keys=False))
+    shown = {"check_params", "figures", "report"}
     assert workspace.repro() == shown | {f"{stage}@model5" for stage in PER_MODEL}
     scores = workspace.json("report/scores.json")
-    assert {name: scores[name] for name in before} == before
-    assert set(scores) - set(before) == {"model5"}
+    assert scores.pop("model5") != before["model2"]
+    assert scores == before
     report = workspace.folder / "report"
     assert (report / "figures/progress_model5.png").exists()
-    assert (report / "media/film_model5_ancestral.png").exists()
+    assert list((report / "media").glob("film_model5_*.png"))
     assert "model5" in (report / "report.md").read_text()
 
     path.write_text(text)

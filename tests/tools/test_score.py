@@ -76,7 +76,7 @@ def test_table_has_a_row_for_each_score_with_its_interval() -> None:
     scores |= {"precision": 0.8, "precision_std": 0.02, "zeros": 0.81}
     assert score.table(scores, scores | {"fid": 1.0}).splitlines()[2:] == [
         "| images | 1000 | 1000 |",
-        "| fid | 3 [2.5, 3.5] | 1 [0.5, 1.5] |",
+        "| fid | 3.00 [2.50, 3.50] | 1.00 [0.50, 1.50] |",
         "| precision | 0.8 ± 0.02 | 0.8 ± 0.02 |",
         "| zeros | 0.81 | 0.81 |",
     ]

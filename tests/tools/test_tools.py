@@ -85,7 +85,7 @@ def test_ablation_removes_one_part_at_a_time_and_shows_the_scores() -> None:
     scores |= {"precision": 0.5, "recall": 0.25}
     best = {"main": "ddim", "sets": {"ddim": scores}}
     last = ablate.table({"independent t": best}).splitlines()[-1]
-    assert last == "| independent t | 1 [0, 2] | 1 [0, 2] | 0.5 | 0.25 |"
+    assert last == "| independent t | 1.00 [0.00, 2.00] | 1.00 [0.00, 2.00] | 0.5 | 0.25 |"
 
 
 def test_pre_commit_runs_the_pinned_ruff() -> None:
