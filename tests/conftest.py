@@ -87,9 +87,9 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 
 def write_fake_mnist(folder: Path) -> None:
-    """60,000 + 10,000 images in the format of MNIST: each label is a bar at its own height."""
+    """60,000 + 1000 images in the format of MNIST: each label is a bar at its own height."""
     random = np.random.default_rng(0)
-    for part, count in (("train", 60_000), ("test", 10_000)):
+    for part, count in (("train", 60_000), ("test", 1000)):
         labels = random.integers(0, 10, count, dtype=np.uint8)
         images = random.integers(0, 30, (count, 28, 28), dtype=np.uint8)
         rows = 4 + 2 * labels[:, None] + np.arange(2)
