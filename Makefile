@@ -19,10 +19,10 @@ repro: $(STAMP) ready  ## restore results, run what has changed (the default); J
 	$(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro --pull)
 	@echo "report: $(CURDIR)/report/report.html"
 
-quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick
+quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick; JOBS=2
 	python -m tools.copy_project scratch/quick --quick
 	root=$$PWD; for there in "$$root/data/mnist_idx" "$$root/data/mnist" ''; do [ ! -e "$$there" ] || break; done; \
-	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" dvc repro
+	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" $(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro)
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
 ready: $(STAMP)

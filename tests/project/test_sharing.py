@@ -1,4 +1,4 @@
-"""Results are shared through a remote, a folder or S3, and a clone computes nothing."""
+"""Results are shared through S3 or the committed remote, and a clone computes nothing."""
 
 from __future__ import annotations
 
@@ -68,22 +68,15 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture
 def remote(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[tuple[Callable[[Path], None], Callable[[], set[str]]]]:
     """A function that adds the remote to a project, and one that gives the MD5 of its content."""
 
     def named(path: str) -> str:
         return re.sub(r".*files/md5/(..)/", r"\1", path).removesuffix(".dir")
 
-    if request.param == "folder":
-        store = tmp_path / "store"
-        yield (
-            lambda project: print(dvc(project, "remote", "add", "--default", "store", str(store))),
-            lambda: {named(str(path)) for path in store.rglob("*") if path.is_file()},
-        )
-        return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "anybody")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -340,6 +340,7 @@ def test_a_run_without_published_models_has_no_reproduction(folder: Path, tmp_pa
     assert "No model of the published report is part of this run." in text
     assert "No published model of this run restores images." in text
     assert "model2" not in text[text.index("## Reproduction") : text.index("## References")]
+    assert not list((copy / "report").rglob("*model2*"))  # figures of the earlier run
 
 
 def test_the_same_results_give_the_same_bytes(folder: Path) -> None:
