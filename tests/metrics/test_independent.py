@@ -79,7 +79,8 @@ def test_every_number_of_a_row_is_the_same(scores: Scores, recomputed: list[floa
 
 def test_a_wrong_last_decimal_does_not_agree() -> None:
     assert agrees("3.05", 3.0456)
-    assert agrees("26", 25.6)
+    assert agrees("26", 25.46)
+    assert not agrees("26", 25.44)
     assert not agrees("3.05", 3.0561)
     assert not agrees("26", 26.6)
     assert agrees("−0.0045", -0.00452)

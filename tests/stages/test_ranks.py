@@ -16,9 +16,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, TINY, prepare, write_params
+from conftest import ROOT, TINY, prepare, run_stage, write_params
 
 from diffusion.runtime import checkpoints, paths
+from stages import sample, train
 
 Start = Callable[..., subprocess.Popen]
 BUDGET = {
@@ -75,13 +76,13 @@ def history(folder: Path) -> list[dict[str, float]]:
 
 
 def test_number_of_ranks_changes_neither_losses_nor_images(folder: Path) -> None:
-    run(folder, "train")
+    run_stage(folder, train, "model4", **BUDGET)
     single = history(folder)
     printed = run(folder, "train", "--nproc-per-node=2")
     assert printed.count("epoch 2 of 2") == 1  # one of the ranks prints
     assert history(folder) == [pytest.approx(row, rel=1e-5) for row in single]
     assert '"processes": 2' in (folder / paths.MODELS / "model4/run.json").read_text()
-    run(folder, "sample")
+    run_stage(folder, sample, "model4", **BUDGET)
     images = {p.name: p.read_bytes() for p in (folder / paths.SAMPLES / "model4").iterdir()}
     run(folder, "sample", "--nproc-per-node=3")  # one rank has none of the two chunks
     again = {p.name: p.read_bytes() for p in (folder / paths.SAMPLES / "model4").iterdir()}

@@ -33,6 +33,7 @@ from stages import (
 MODELS = copy.deepcopy(TINY["models"])
 MODELS["model2"]["sampler"] = {"kind": "ddim", "steps": 3, "eta": 0.5}
 MODELS["model4"]["sampler"] = {"kind": "cold", "start": "noise"}
+MODELS["model4"]["training"]["epochs"] = 1  # of its five sets, each has features of Inception
 UNET = {"kind": "unet", "channels": [8, 8, 8]}
 BEYOND = {  # the kinds of model that TINY does not have
     "labelled": {
