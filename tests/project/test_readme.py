@@ -163,7 +163,13 @@ def shell(tmp_path: Path) -> Shell:
         "training": {"learning_rate": 2e-4},
         "sampler": {"kind": "ddim", "steps": 3, "eta": 1.0},
     }
-    models = {"model1": model1, "model3": TINY["models"]["model4"]}
+    model9 = {
+        "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 3},
+        "network": {"kind": "unet", "channels": [8, 8, 8], "classes": 10, "predicts": "v"},
+        "training": {"learning_rate": 2e-3, "epochs": 1},
+        "sampler": {"kind": "ddim", "steps": 2, "guidance": 2.0},
+    }
+    models = {"model1": model1, "model3": TINY["models"]["model4"], "model9": model9}
     copy_project(tmp_path / "hub", TINY | {"models": models})
     (tmp_path / "hub/.dvc/config.local").unlink()
     for name, code in SLURM.items():
@@ -252,6 +258,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     shell.run("git add -A && git commit -q -m results")
     left[0] = left[0].replace("model5", "model1")
     assert "64 images of model1" in run("python -m tools.generate model1")
+    assert "images of model9" in run("python -m tools.generate model9 --digit 7 --guidance 2")
     assert "restored.png: degraded, one step, naive, improved" in run("python -m tools.restore")
     shipped = np.asarray(Image.open(ROOT / "docs/images/digit.png"))
     assert (mnist.images("test", shell.folder / "data/mnist_idx")[4, 0].numpy() == shipped).all()
