@@ -23,7 +23,7 @@ from diffusion.data.mnist import FILES
 from diffusion.reporting.labels import BIBLIOGRAPHY
 from diffusion.runtime import paths
 from diffusion.runtime.params import load
-from stages import check_params
+from stages import check_params, evaluate, likelihood, sample, step_study, train
 from tools.copy_project import set_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,3 +147,10 @@ def run_stage(folder: Path, module: ModuleType, *arguments: str, **overrides: An
         patch.setenv("DEVICE", "cpu")
         patch.setattr(sys, "argv", [module.__name__, *arguments])
         module.main()
+
+
+def run_models(folder: Path, **overrides: Any) -> None:
+    """Run the stages of every model in this process, without the imports of a process for each."""
+    for name in overrides.get("models", TINY["models"]):
+        for stage in (train, sample, evaluate, step_study, likelihood):
+            run_stage(folder, stage, name, **overrides)

@@ -41,6 +41,14 @@ addEventListener("scroll", () => requestAnimationFrame(mark), { passive: true })
 mark();
 document.getElementById("save").append(saver("scores.json", "scores.json", text(scores, "application/json")));
 
+// What scrolls sideways fades out at the edge behind which it goes on.
+const fade = (box) => box.classList.toggle("cut", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+const resized = new ResizeObserver((entries) => { for (const entry of entries) fade(entry.target); });
+for (const box of document.querySelectorAll(".wide, figure > p, .equation, .algorithm")) {
+  box.addEventListener("scroll", () => fade(box), { passive: true });
+  resized.observe(box);
+}
+
 // A click on a column head sorts the table by it: by the first number in each cell, or by its text.
 function value(row, column) {
   const content = row.cells[column].textContent.trim();

@@ -16,22 +16,11 @@ from pathlib import Path
 import networkx
 import pytest
 import yaml
-from conftest import ROOT, TINY, run_stage, write_fake_mnist
+from conftest import ROOT, TINY, run_models, run_stage, write_fake_mnist
 from dvc.repo import Repo
 
 from diffusion.runtime import paths
-from stages import (
-    download_inception,
-    evaluate,
-    evaluate_real,
-    figures,
-    likelihood,
-    report,
-    sample,
-    step_study,
-    train,
-    train_classifier,
-)
+from stages import download_inception, evaluate_real, figures, report, train_classifier
 from tools.checks.compare_locks import outputs
 from tools.copy_project import copy_project, project_files
 from tools.mend_dvc import mend
@@ -231,9 +220,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     write_fake_mnist(folder / paths.MNIST)
     for stage in (download_inception, train_classifier, evaluate_real):
         run_stage(folder, stage)
-    for model in TINY["models"]:
-        for stage in (train, sample, evaluate, step_study, likelihood):
-            run_stage(folder, stage, model)
+    run_models(folder)
     for stage in (figures, report):
         run_stage(folder, stage)
     (folder / paths.PARAMS).write_text(params)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, TINY, prepare, run_stage
+from conftest import ROOT, TINY, prepare, run_models, run_stage
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
@@ -21,17 +21,7 @@ from diffusion.reporting.page import slug, svg_size
 from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import load
-from stages import (
-    evaluate,
-    evaluate_real,
-    figures,
-    likelihood,
-    report,
-    sample,
-    step_study,
-    train,
-    train_classifier,
-)
+from stages import evaluate_real, figures, report, train_classifier
 from tools.copy_project import copy_project
 
 SALT = {"kind": "impulse", "rho": [0.0, 0.5], "T": 4}
@@ -75,9 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare(folder)
     for stage in (train_classifier, evaluate_real):
         run_stage(folder, stage, **OVERRIDES)
-    for name in MODELS:
-        for stage in (train, sample, evaluate, step_study, likelihood):
-            run_stage(folder, stage, name, **OVERRIDES)
+    run_models(folder, **OVERRIDES)
     shutil.rmtree(folder / paths.TIMES)  # the report shows none
     for stage in (figures, report):
         run_stage(folder, stage, **OVERRIDES)
@@ -586,6 +574,19 @@ def test_the_numbers_of_a_figure_can_be_saved(opened: Any) -> None:
 def test_a_phone_scrolls_the_page_in_one_direction(opened: Any) -> None:
     assert opened.execute_script("return document.documentElement.clientWidth") == 390
     assert opened.execute_script("return document.documentElement.scrollWidth") == 390
+
+
+def test_what_scrolls_sideways_fades_at_the_edge_behind_which_it_goes_on(opened: Any) -> None:
+    faded = """
+        const [end, done] = arguments;
+        const boxes = [...document.querySelectorAll(".wide, figure > p")];
+        for (const box of boxes) box.scrollLeft = end ? box.scrollWidth : 0;
+        const state = (box) => [box.scrollWidth > box.clientWidth + 1, box.matches(".cut")];
+        setTimeout(() => done(boxes.filter((box) => box.clientWidth).map(state)), 500);
+    """
+    at_start = opened.execute_async_script(faded, False)
+    assert {(True, True), (False, False)} == {tuple(state) for state in at_start}
+    assert not any(cut for _, cut in opened.execute_async_script(faded, True))
 
 
 def test_a_click_on_a_column_head_sorts_the_table(opened: Any) -> None:

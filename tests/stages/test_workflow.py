@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, TINY, prepare, run_stage, write_random_inception
+from conftest import ROOT, TINY, prepare, run_models, run_stage, write_random_inception
 
 from diffusion import image_sets
 from diffusion.classifier.network import Classifier
@@ -18,17 +18,7 @@ from diffusion.data.params import DataParams
 from diffusion.runtime import checkpoints, files, paths
 from diffusion.runtime.params import read
 from diffusion.runtime.pixels import to_pixels
-from stages import (
-    evaluate,
-    evaluate_real,
-    figures,
-    likelihood,
-    report,
-    sample,
-    step_study,
-    train,
-    train_classifier,
-)
+from stages import evaluate_real, figures, report, train_classifier
 
 MODELS = copy.deepcopy(TINY["models"])
 MODELS["model2"]["sampler"] = {"kind": "ddim", "steps": 3, "eta": 0.5}
@@ -86,9 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert checkpoints.load(folder / paths.REAL_INCEPTION)[0] == {}
     write_random_inception(folder / paths.INCEPTION_WEIGHTS)
     run_stage(folder, evaluate_real, **SETTINGS)
-    for name in MODELS:
-        for stage in (train, sample, evaluate, step_study, likelihood):
-            run_stage(folder, stage, name, **SETTINGS)
+    run_models(folder, **SETTINGS)
     for stage in (figures, report):
         run_stage(folder, stage, **SETTINGS)
     return folder
