@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from diffusion.params import Params
-from diffusion.reporting import claims, findings, measured, page, provenance, summary, templates
+from diffusion.reporting import claims, findings, page, provenance, summary, templates
 from diffusion.reporting.budget import Budget
 from diffusion.reporting.labels import BIBLIOGRAPHY
+from diffusion.reporting.measured import NOISE_AXIS, SEEDS
 from diffusion.reporting.published import read_claims, read_published
 from diffusion.reporting.results import by_kind, known_and_further, read_model
 from diffusion.runtime import checkpoints, cli, files, paths
@@ -33,6 +34,7 @@ def main() -> None:
 
 def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     """The scores of scores.json, and the variables of the templates, from results and figures."""
+    settings = load()
     models = [read_model(name, block) for name, block in params.models.items()]
     real = files.read_json(paths.REAL_SCORES)
     frequencies = checkpoints.load(paths.REAL_FEATURES)[0]["frequencies"].numpy()
@@ -66,7 +68,8 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "cured_by_sampler": ("regularisation", claims.FAILS)
         in {(claim.kind, claim.verdict) for claim in decided},
         "findings": list(findings.findings(models, real)) if budget.conclusive else [],
-        "noise_axis": measured.noise_axis(),
+        "noise_axis": NOISE_AXIS.rows(settings),
+        "trained_again": [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed],
         "beyond": list(findings.beyond(models, real, compute, published["models"])),
         "compute": compute,
         "inception_note": files.read_text(paths.INCEPTION_NOTE).strip(),

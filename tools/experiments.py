@@ -24,8 +24,12 @@ from dvc.repo.experiments.serialize import ExpState
 from dvc.stage import Stage
 from pygit2 import GitError
 
+from diffusion.reporting import provenance
+from diffusion.reporting.measured import Table
+from diffusion.reporting.results import main_scores
 from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
+from diffusion.runtime.params import load as load_params
 
 CHECK = "check_params"  # its output never changes, so it makes no other stage outdated
 DONE = ("", "success")
@@ -181,6 +185,22 @@ def best_checkpoint(name: str, model: str) -> dict[str, Any]:
     """The entry of scores.json of the best checkpoint of a model, in an experiment."""
     text = dvc.api.read(str(paths.SCORES / model / "scores.json"), rev=name)
     return next(entry for entry in json.loads(text) if "best" in entry["roles"])
+
+
+def measure(table: Table, model: str, value: str, key: str) -> None:
+    """Train and score one model with another value of a setting, as an experiment, and write its
+    row of a table in report/measured.
+
+    key: of the setting in params.yaml. Raises UserError if the experiment fails.
+    """
+    commit, settings = provenance.commit(), table.settings(load_params(), model)
+    name = f"{model}-{table.varied}-{value}"
+    run_alone(name, ["-S", f"{key}={value}"], f"evaluate@{model}")
+    best = best_checkpoint(name, model)
+    row = {"model": model, table.varied: value, "epoch": best["epoch"], "commit": commit}
+    row |= {"settings": settings} | {k: f"{v:.6g}" for k, v in main_scores(best).items()}
+    table.add(row)
+    print(f"{name}: FID {row['fid']}, in {table.path}", flush=True)
 
 
 def finished(experiments: Iterable[Experiment]) -> list[Experiment]:

@@ -3,8 +3,7 @@
 python -m tools.noise_axis MODEL 0 0.01 0.02 0.05 0.1 0.2
 
 Every size is a DVC experiment of one model at the budget of params.yaml; results of earlier runs
-come from the cache. report/measured/noise_axis.csv has a row for each size, which replaces an
-earlier row of the same size; the figures show it.
+come from the cache. report/measured/noise_axis.csv has a row for each size, which the figures show.
 """
 
 from __future__ import annotations
@@ -12,12 +11,10 @@ from __future__ import annotations
 import argparse
 
 from diffusion.models.params import DissipationParams, read_design
-from diffusion.reporting import provenance
-from diffusion.reporting.measured import NOISE_AXIS, NOISE_COLUMNS, noise_axis
-from diffusion.reporting.results import main_scores
-from diffusion.runtime import cli, files
+from diffusion.reporting.measured import NOISE_AXIS
+from diffusion.runtime import cli
 from diffusion.runtime.errors import UserError, run
-from tools.experiments import best_checkpoint, run_alone
+from tools.experiments import measure
 
 
 def size(text: str) -> float:
@@ -40,18 +37,8 @@ def main() -> None:
     kind = read_design(name).degradation
     if not isinstance(kind, DissipationParams):
         raise UserError(f"{name} has {kind.kind} degradation, must have dissipation")
-    commit = provenance.commit()
     for noise in arguments.sizes:
-        experiment = f"{name}-noise-{noise:g}"
-        option = f"models.{name}.degradation.noise={noise:g}"
-        run_alone(experiment, ["-S", option], f"evaluate@{name}")
-        best = best_checkpoint(experiment, name)
-        row = {"model": name, "noise": noise, "epoch": best["epoch"], "commit": commit}
-        row |= {key: f"{value:.6g}" for key, value in main_scores(best).items()}
-        rows = {**noise_axis(), noise: row}
-        table = [[rows[key][column] for column in NOISE_COLUMNS] for key in sorted(rows)]
-        files.write_csv(NOISE_AXIS, NOISE_COLUMNS, table)
-        print(f"{experiment}: FID {row['fid']}, in {NOISE_AXIS}", flush=True)
+        measure(NOISE_AXIS, name, f"{noise:g}", f"models.{name}.degradation.noise")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 python -m tools.over_seeds [METRIC ...]
 
-Reads DVC's records of the experiments. `make seeds` runs the experiments.
+Reads DVC's records of the experiments, such as those of make sweep SET="seed=1,2,3".
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
     shown = tuple(parser.parse_args().metrics) or SHOWN
     groups = over_seeds(records.load())
     if not groups:
-        raise UserError("there are no finished experiments: run make seeds SEEDS=1,2,3")
+        raise UserError('there are no finished experiments: run make sweep SET="seed=1,2,3"')
     for setting, values in groups.items():
         print(f"\n{', '.join(setting) or 'all settings but the seed are equal'}\n")
         print("\n".join(table(values, shown)))

@@ -1,29 +1,74 @@
 """Tables of more than one run, which a command of `tools` writes and the report shows.
 
-The commands take hours, so git holds the tables, with the commit at which each row was computed.
+The commands take hours, so git holds the tables. A row names the commit at which it was computed,
+and has a hash of the settings, so that the report leaves out a row that was computed with others.
 """
 
 from __future__ import annotations
 
-from diffusion.runtime import paths
-from diffusion.runtime.files import read_csv
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-FOLDER = paths.REPORT / "measured"
-NOISE_AXIS = FOLDER / "noise_axis.csv"  # of python -m tools.noise_axis
-NOISE_COLUMNS = (
-    "model",
-    "noise",
-    "epoch",
-    "commit",
+from diffusion.runtime import paths
+from diffusion.runtime.files import read_csv, write_csv
+
+SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
+SCORES = (
     *(f"{score}{side}" for score in ("fid", "is") for side in ("", "_below", "_above")),
     *(f"{score}{side}" for score in ("precision", "recall") for side in ("", "_std")),
 )
 
+Row = Mapping[str, Any]
 
-def noise_axis() -> dict[float, dict[str, str]]:
-    """size of the noise -> its row, in increasing order; none if there is no table, or one with
-    other columns."""
-    if not NOISE_AXIS.exists():
-        return {}
-    rows = [row for row in read_csv(NOISE_AXIS) if tuple(row) == NOISE_COLUMNS]
-    return {float(row["noise"]): row for row in sorted(rows, key=lambda row: float(row["noise"]))}
+
+@dataclass(frozen=True)
+class Table:
+    """varied: the setting that differs between the rows of a model, `seed` or a key of its
+    degradation."""
+
+    path: Path
+    varied: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("model", self.varied, "epoch", "commit", "settings", *SCORES)
+
+    def read(self) -> list[Row]:
+        """Every row; none if there is no table, or one with other columns."""
+        rows = read_csv(self.path) if self.path.exists() else []
+        return [row for row in rows if tuple(row) == self.columns]
+
+    def add(self, row: Row) -> None:
+        """Write a row, in place of an earlier one of the same model, value and settings."""
+        rows = {self._key(each): each for each in [*self.read(), row]}
+        table = [[rows[key][column] for column in self.columns] for key in sorted(rows)]
+        write_csv(self.path, self.columns, table)
+
+    def rows(self, params: Mapping[str, Any]) -> list[Row]:
+        """The rows with the settings of params.yaml, by increasing values of the varied one."""
+        rows = [
+            row
+            for row in self.read()
+            if row["model"] in params["models"]
+            and row["settings"] == self.settings(params, row["model"])
+        ]
+        return sorted(rows, key=self._key)
+
+    def settings(self, params: Mapping[str, Any], model: str) -> str:
+        """A hash of the settings on which the scores of a model depend, but the varied one."""
+        block = params["models"][model]
+        degradation = {k: v for k, v in block["degradation"].items() if k != self.varied}
+        kept = {key: params.get(key) for key in SETTINGS if key != self.varied}
+        kept["model"] = block | {"degradation": degradation}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:10]
+
+    def _key(self, row: Row) -> tuple[str, float, str]:
+        return row["model"], float(row[self.varied]), row["settings"]
+
+
+NOISE_AXIS = Table(paths.REPORT / "measured/noise_axis.csv", "noise")  # of tools.noise_axis
+SEEDS = Table(paths.REPORT / "measured/seeds.csv", "seed")  # of tools.retrain

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from scipy.stats import chi2, norm
+
 from diffusion.reporting.claims import Claim
 from diffusion.reporting.formatting import fixed, interval
+from diffusion.reporting.measured import Row
 from diffusion.reporting.published import Published, published_fids
 from diffusion.reporting.results import ModelResults, Scores, main_scores
 
@@ -151,4 +155,30 @@ def likelihood_rows(models: Sequence[ModelResults]) -> Rows:
         bits = f"{fixed(known['bits'], 'bits')} ± {fixed(known['standard_error'], 'bits')}"
         codes = [fixed(known[key], "bits") for key in ("independent_pixels", "lzma")]
         rows.append([model.name, str(known["images"]), str(known["levels"]), bits, *codes])
+    return rows
+
+
+def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> Rows:
+    """FID and IS of every training of a model that was trained from several seeds, their standard
+    deviation with its 95 % interval for normal scores, and that of the images of one network.
+
+    trained_again: the scores of the further trainings.
+    """
+    rows = []
+    for model in models:
+        trainings = [model.scores, *(row for row in trained_again if row["model"] == model.name)]
+        free = len(trainings) - 1
+        for key, label in (("fid", "FID ↓"), ("is", "IS ↑")) if free else ():
+            values = [float(each[key]) for each in trainings]
+            spread = statistics.stdev(values)
+            low, high = (spread * (free / chi2.ppf(p, free)) ** 0.5 for p in (0.975, 0.025))
+            width = statistics.mean(
+                float(each[f"{key}_{side}"]) for each in trainings for side in ("below", "above")
+            )
+            deviations = [
+                f"{fixed(spread, key)} [{fixed(low, key)}, {fixed(high, key)}]",
+                fixed(width / norm.ppf(0.975), key),
+            ]
+            listed = ", ".join(fixed(value, key) for value in values)
+            rows.append([model.name, label, listed, *deviations])
     return rows

@@ -54,6 +54,7 @@ FUNCTIONS = (
     tables.quality_rows,
     tables.restoration_rows,
     tables.score_rows,
+    tables.seed_rows,
     words.command,
     words.described,
     words.gallery_words,

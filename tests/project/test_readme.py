@@ -46,9 +46,11 @@ IN_TEXT = {
 }
 ELSEWHERE = {  # command -> (a file, and what there runs it)
     "python -m tools.noise_axis <model> 0 0.05 0.1": (
-        "tests/tools/test_noise_axis.py",
+        "tests/tools/test_measured.py",
         "noise_axis.main()",
     ),
+    "python -m tools.over_seeds": ("tests/tools/test_experiments.py", "over_seeds("),
+    'make sweep SET="seed=1,2,3"': ("tests/project/test_makefile.py", 'printed("sweep"'),
     "make quick": (".ci/run", "make quick"),
     "make test": (".ci/run", "make test"),
     "make bench": ("tests/tools/test_benchmarks.py", "variants.sampling("),
@@ -334,9 +336,9 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     run("dvc exp apply", one_experiment=one)
     assert "up to date" in shell.run("dvc status")
     shell.run("git checkout -q . && dvc checkout -q")
-    assert left[0].endswith("SEEDS=1,2,3")
-    left[0] = left[0].replace("1,2,3", "1")
-    assert "standard deviation" in run("make seeds")
+    left[0] = left[0].replace('"model5 model6 model8" SEEDS=1,2', "model3 SEEDS=1")
+    assert "model3, seed 1: FID " in run("make seeds")
+    assert "| model3 | FID" in (shell.folder / "report/report.md").read_text()
 
     # The commands that the DVC extension of VS Code runs.
     for query in ("exp show --json", "params diff --json", "plots diff --json --split -o p"):

@@ -16,8 +16,11 @@ from conftest import ROOT, TINY, prepare, run_models, run_stage
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
+from diffusion.models.params import read_design
 from diffusion.reporting import budget
+from diffusion.reporting.measured import SEEDS
 from diffusion.reporting.page import slug, svg_size
+from diffusion.reporting.results import read_model
 from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import load
@@ -316,6 +319,34 @@ def test_a_large_budget_gives_verdicts_and_conclusions(
     assert "is the best generating model" in conclusion
     assert "no conclusions" not in text
     assert "Part of the published budget" in text
+
+
+def test_further_seeds_are_compared_with_the_intervals(
+    folder: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "`make seeds` measures it" in text
+    assert "### Training again" not in text
+    monkeypatch.chdir(folder)
+    scores = read_model("model2", read_design("model2")).scores
+    try:
+        for seed, change in ((42, 9.0), (1, 1.0), (2, 2.0)):
+            row = {"model": "model2", "seed": seed, "epoch": 2, "commit": "none"}
+            row |= {"settings": SEEDS.settings(load(), "model2")} | scores
+            SEEDS.add(row | {"fid": scores["fid"] + change})
+        again = report_with(folder)
+        other = report_with(folder, **{"training.batch_size": 8})
+    finally:
+        SEEDS.path.unlink()
+    assert "### Training again" not in other
+    table = again.partition("### Training again")[2].partition("### ")[0]
+    (row,) = re.findall(r"^\| model2 \| FID ↓ \| (.*) \|$", table, re.MULTILINE)
+    values, between, images = row.split(" | ")
+    fid = scores["fid"]
+    assert values == f"{fid:.2f}, {fid + 1:.2f}, {fid + 2:.2f}"  # not the row of its own seed
+    assert between == "1.00 [0.52, 6.28]"  # chi squared with 2 degrees of freedom
+    width = (scores["fid_below"] + scores["fid_above"]) / 2
+    assert float(images) == pytest.approx(width / 1.96, abs=0.006)
+    assert re.search(r"\[table S\d+\]\(#table-s\d+\) has it for some models", again)
 
 
 def test_a_run_without_published_models_has_no_reproduction(folder: Path, tmp_path: Path) -> None:

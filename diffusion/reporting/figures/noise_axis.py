@@ -10,24 +10,26 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from diffusion.reporting.measured import NOISE_COLUMNS, noise_axis
+from diffusion.reporting.measured import NOISE_AXIS, SCORES, Row
 from diffusion.reporting.results import ModelResults, with_interval
 from diffusion.reporting.style import REAL, WIDTH, Gallery, add_legend, set_scale
 
-Row = Mapping[str, str]
 
-
-def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, float]) -> None:
-    """Both axes, if the size of the noise was varied. real: the scores of real images."""
-    rows = noise_axis()
-    if not rows:
-        return
-    gallery.add("noise_axis", draw_axes(rows, models, gallery.colours, real["fid"]))
-    gallery.add_table("noise_axis", NOISE_COLUMNS, [list(row.values()) for row in rows.values()])
+def draw(
+    gallery: Gallery,
+    rows: Sequence[Row],
+    models: Sequence[ModelResults],
+    real: Mapping[str, float],
+) -> None:
+    """Both axes, if the size of the noise was varied. rows: of the sizes. real: the scores of real
+    images."""
+    if rows:
+        gallery.add("noise_axis", draw_axes(rows, models, gallery.colours, real["fid"]))
+        gallery.add_table("noise_axis", NOISE_AXIS.columns, [list(row.values()) for row in rows])
 
 
 def draw_axes(
-    rows: Mapping[float, Row],
+    rows: Sequence[Row],
     models: Sequence[ModelResults],
     colours: Mapping[str, str],
     real: float,
@@ -35,12 +37,9 @@ def draw_axes(
     """FID, and precision and recall, over the size of the noise of a blur; FID over the share of
     impulse noise that is drawn anew."""
     figure, (fid, quality, impulse) = plt.subplots(1, 3, figsize=(WIDTH, 3.2))
-    name = next(iter(rows.values()))["model"]
+    name = rows[0]["model"]
     x = np.arange(len(rows))  # evenly spaced, because 0 has no place on a logarithmic axis
-    parsed = [
-        {k: float(v) for k, v in row.items() if k not in ("model", "commit")}
-        for row in rows.values()
-    ]
+    parsed = [{key: float(row[key]) for key in ("noise", *SCORES)} for row in rows]
     values, sides = with_interval(parsed, "fid")
     colour = colours.get(name, REAL)
     fid.errorbar(x, values, sides, fmt="o-", ms=4, lw=1, color=colour, label=f"{name}, blur")
@@ -50,7 +49,7 @@ def draw_axes(
             x, mean, spread, fmt=f"{marker}--", ms=4, lw=1, color=colour, label=f"{name}, {key}"
         )
     for axis in (fid, quality):
-        axis.set_xticks(x, [f"{noise:g}" for noise in rows])
+        axis.set_xticks(x, [f"{row['noise']:g}" for row in parsed])
         axis.set_xlabel("size δ of the noise")
     draw_shares(impulse, models, colours)
     for axis in (fid, impulse):
