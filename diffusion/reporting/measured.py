@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diffusion.reporting.results import whole
 from diffusion.runtime import paths
 from diffusion.runtime.files import read_csv, write_csv
 
@@ -38,9 +39,18 @@ class Table:
         return ("model", self.varied, "epoch", "commit", "settings", *SCORES)
 
     def read(self) -> list[Row]:
-        """Every row; none if there is no table, or one with other columns."""
-        rows = read_csv(self.path) if self.path.exists() else []
-        return [row for row in rows if tuple(row) == self.columns]
+        """Every row; none if there is no table. Raises UserError if the table is damaged."""
+        if not self.path.exists():
+            return []
+        command = f"git checkout {self.path}"
+        with whole(f"the rows of {self.path}", command):
+            rows = read_csv(self.path, command)
+            for row in rows:
+                if tuple(row) != self.columns:
+                    raise ValueError(f"its columns must be {', '.join(self.columns)}")
+                for key in (self.varied, "epoch", *SCORES):
+                    float(row[key])
+        return list(rows)
 
     def add(self, row: Row) -> None:
         """Write a row, in place of an earlier one of the same model, value and settings."""

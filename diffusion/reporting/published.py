@@ -12,6 +12,7 @@ from diffusion.runtime import paths
 from diffusion.runtime.files import read_csv
 from diffusion.runtime.params import load
 
+RESTORE = f"git checkout {paths.PUBLISHED}"
 Published = dict[str, Any]
 Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, validation loss
 
@@ -19,7 +20,7 @@ Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, vali
 def read_published() -> Published:
     """All of scores.yaml. Raises UserError if the file is missing or damaged."""
     published = load(paths.PUBLISHED / "scores.yaml")
-    with whole(f"the tables in {paths.PUBLISHED}", f"git checkout {paths.PUBLISHED}"):
+    with whole(f"the tables in {paths.PUBLISHED}", RESTORE):
         published_losses(published)
         for model in published["models"]:
             published_fids(published, model, ("early", "best", "last"))
@@ -61,6 +62,6 @@ def published_losses(published: Published) -> dict[str, Losses]:
         if points:
             training, validation = np.array(list(points.values())).T
             known[name] = (np.array(list(points)), training, validation)
-    rows = read_csv(paths.PUBLISHED / "losses_model3.csv")
+    rows = read_csv(paths.PUBLISHED / "losses_model3.csv", RESTORE)
     epoch, training, validation = np.array([[float(v) for v in row.values()] for row in rows]).T
     return known | {"model3": (epoch, training, validation)}

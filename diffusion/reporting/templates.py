@@ -58,6 +58,8 @@ FUNCTIONS = (
     words.command,
     words.described,
     words.gallery_words,
+    words.losses_compared,
+    words.lowered_rates,
     words.ordered,
     words.same_settings,
     words.score_list,

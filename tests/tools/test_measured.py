@@ -14,7 +14,6 @@ from conftest import TINY, write_params
 from diffusion.reporting.figures.noise_axis import draw_axes
 from diffusion.reporting.measured import NOISE_AXIS, SCORES, SEEDS
 from diffusion.runtime.errors import UserError
-from diffusion.runtime.files import write_csv
 from diffusion.runtime.params import load
 from tools import experiments, noise_axis, retrain
 from tools.copy_project import set_key
@@ -134,11 +133,14 @@ def test_sizes_out_of_range_are_refused(
     assert not runs
 
 
-def test_a_table_with_other_columns_counts_as_none(
-    runs: Runs,
-) -> None:
-    write_csv(NOISE_AXIS.path, ("noise", "fid"), [(0.1, 3.0)])
-    assert NOISE_AXIS.read() == []
+@pytest.mark.parametrize("damage", ["", "{}", "model,noise\nheat,0.1\n", "<<<<<<< HEAD\n"])
+def test_a_damaged_table_is_named(damage: str, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "heat", "0.1")
+    whole = NOISE_AXIS.path.read_text()
+    for content in (damage, whole + damage + "x", whole.replace(",11,", ",much,")):
+        NOISE_AXIS.path.write_text(content)
+        with pytest.raises(UserError, match=f"{NOISE_AXIS.path}.*git checkout"):
+            NOISE_AXIS.rows(load())
 
 
 def retrained(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
