@@ -23,7 +23,7 @@ SCORES = (
     *(f"{score}{side}" for score in ("precision", "recall") for side in ("", "_std")),
 )
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,23 @@ class Table:
 
     def add(self, row: Row) -> None:
         """Write a row, in place of an earlier one of the same model, value and settings."""
-        rows = {self._key(each): each for each in [*self.read(), row]}
-        table = [[rows[key][column] for column in self.columns] for key in sorted(rows)]
+        keys = ("model", self.varied, "settings")
+        rows = {tuple(str(each[key]) for key in keys): each for each in [*self.read(), row]}
+        table = [
+            [each[key] for key in self.columns] for each in sorted(rows.values(), key=self._order)
+        ]
         write_csv(self.path, self.columns, table)
 
     def rows(self, params: Mapping[str, Any]) -> list[Row]:
-        """The rows with the settings of params.yaml, by increasing values of the varied one."""
+        """The rows with the settings of params.yaml, by increasing values of the varied one; scores
+        as numbers."""
         rows = [
-            row
+            {**row} | {key: float(row[key]) for key in SCORES}
             for row in self.read()
             if row["model"] in params["models"]
             and row["settings"] == self.settings(params, row["model"])
         ]
-        return sorted(rows, key=self._key)
+        return sorted(rows, key=self._order)
 
     def settings(self, params: Mapping[str, Any], model: str) -> str:
         """A hash of the settings on which the scores of a model depend, but the varied one."""
@@ -76,8 +80,8 @@ class Table:
         kept["model"] = block | {"degradation": degradation}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:10]
 
-    def _key(self, row: Row) -> tuple[str, float, str]:
-        return row["model"], float(row[self.varied]), row["settings"]
+    def _order(self, row: Row) -> tuple[str, float]:
+        return row["model"], float(row[self.varied])
 
 
 NOISE_AXIS = Table(paths.REPORT / "measured/noise_axis.csv", "noise")  # of tools.noise_axis

@@ -169,11 +169,11 @@ def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> R
         trainings = [model.scores, *(row for row in trained_again if row["model"] == model.name)]
         free = len(trainings) - 1
         for key, label in (("fid", "FID ↓"), ("is", "IS ↑")) if free else ():
-            values = [float(each[key]) for each in trainings]
+            values = [each[key] for each in trainings]
             spread = statistics.stdev(values)
             low, high = (spread * (free / chi2.ppf(p, free)) ** 0.5 for p in (0.975, 0.025))
             width = statistics.mean(
-                float(each[f"{key}_{side}"]) for each in trainings for side in ("below", "above")
+                each[f"{key}_{side}"] for each in trainings for side in ("below", "above")
             )
             deviations = [
                 f"{fixed(spread, key)} [{fixed(low, key)}, {fixed(high, key)}]",

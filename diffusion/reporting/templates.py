@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from diffusion.reporting import alternatives, findings, formatting, tables, words
+from diffusion.reporting import alternatives, axis, findings, formatting, tables, words
 from diffusion.reporting.labels import Labels, anchor
 from diffusion.reporting.results import SAMPLERS
 from diffusion.reporting.settings import settings_table
@@ -36,6 +36,7 @@ FILTERS = {
     "markdown_table": tables.markdown_table,
 }
 FUNCTIONS = (
+    axis.between_cold_and_hot,
     formatting.interval,
     findings.choice_of_checkpoint,
     findings.collapse,

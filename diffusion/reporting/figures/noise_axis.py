@@ -4,13 +4,13 @@ drawn anew in each step."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from diffusion.reporting.measured import NOISE_AXIS, SCORES, Row
+from diffusion.reporting.measured import NOISE_AXIS, Row
 from diffusion.reporting.results import ModelResults, with_interval
 from diffusion.reporting.style import REAL, WIDTH, Gallery, add_legend, set_scale
 
@@ -37,19 +37,19 @@ def draw_axes(
     """FID, and precision and recall, over the size of the noise of a blur; FID over the share of
     impulse noise that is drawn anew."""
     figure, (fid, quality, impulse) = plt.subplots(1, 3, figsize=(WIDTH, 3.2))
-    name = rows[0]["model"]
-    x = np.arange(len(rows))  # evenly spaced, because 0 has no place on a logarithmic axis
-    parsed = [{key: float(row[key]) for key in ("noise", *SCORES)} for row in rows]
-    values, sides = with_interval(parsed, "fid")
-    colour = colours.get(name, REAL)
-    fid.errorbar(x, values, sides, fmt="o-", ms=4, lw=1, color=colour, label=f"{name}, blur")
-    for key, marker in (("precision", "s"), ("recall", "^")):
-        mean, spread = ([row[f"{key}{side}"] for row in parsed] for side in ("", "_std"))
-        quality.errorbar(
-            x, mean, spread, fmt=f"{marker}--", ms=4, lw=1, color=colour, label=f"{name}, {key}"
-        )
+    sizes = sorted({float(row["noise"]) for row in rows})
+    for name in dict.fromkeys(row["model"] for row in rows):
+        own = [row for row in rows if row["model"] == name]
+        # Evenly spaced, because 0 has no place on a logarithmic axis.
+        x = [sizes.index(float(row["noise"])) for row in own]
+        style: dict[str, Any] = {"ms": 4, "lw": 1, "color": colours.get(name, REAL)}
+        values, sides = with_interval(own, "fid")
+        fid.errorbar(x, values, sides, fmt="o-", label=f"{name}, blur", **style)
+        for key, marker in (("precision", "s"), ("recall", "^")):
+            mean, spread = ([row[f"{key}{side}"] for row in own] for side in ("", "_std"))
+            quality.errorbar(x, mean, spread, fmt=f"{marker}--", label=f"{name}, {key}", **style)
     for axis in (fid, quality):
-        axis.set_xticks(x, [f"{row['noise']:g}" for row in parsed])
+        axis.set_xticks(range(len(sizes)), [f"{size:g}" for size in sizes])
         axis.set_xlabel("size δ of the noise")
     draw_shares(impulse, models, colours)
     for axis in (fid, impulse):

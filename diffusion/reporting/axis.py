@@ -1,0 +1,33 @@
+"""Sentences on the axis between cold and hot: how scores depend on the noise of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from diffusion.reporting.formatting import fixed, interval, names, overlap
+from diffusion.reporting.measured import Row
+
+
+def between_cold_and_hot(rows: Sequence[Row]) -> Iterator[str]:
+    """For each model, FID without noise, with the best size and with the largest one, and what the
+    intervals say of them; precision and recall at the same sizes. rows: by increasing size."""
+    for model in dict.fromkeys(row["model"] for row in rows):
+        own = [row for row in rows if row["model"] == model]
+        best = min(own, key=lambda row: row["fid"])
+        shown = [row for row in own if row in (own[0], best, own[-1])]
+        fids = names([f"{interval(row, 'fid')} at δ = {row['noise']}" for row in shown])
+        yield f"The FID of {model} is {fids}."
+        less = [row for row in own if float(row["noise"]) < float(best["noise"])]
+        more = [row for row in own if float(row["noise"]) > float(best["noise"])]
+        tied = [row["noise"] for row in own if row is not best and overlap(row, best, "fid")]
+        if tied:
+            yield (
+                f"The best size of these, δ = {best['noise']}, cannot be told from "
+                f"{names([f'δ = {noise}' for noise in tied])}."
+            )
+        worse = [side[end]["noise"] not in tied for side, end in ((less, 0), (more, -1)) if side]
+        if len(worse) == 2 and all(worse):
+            yield "Its FID is lowest inside the axis, and rises towards both ends."
+        for key in ("precision", "recall"):
+            values = names([f"{fixed(row[key], key)} at δ = {row['noise']}" for row in shown])
+            yield f"Its {key} is {values}."

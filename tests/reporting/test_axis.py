@@ -1,0 +1,50 @@
+"""Sentences on the axis between cold and hot are true of its rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffusion.reporting.axis import between_cold_and_hot
+
+
+def rows(model: str, **fids: float) -> list[dict[str, Any]]:
+    """Rows whose intervals reach 1 to both sides; fids: d0, d1, ... of sizes 0, 0.1, ..."""
+    return [
+        {
+            "model": model,
+            "noise": f"{int(size[1:]) / 10:g}",
+            "fid": fid,
+            "fid_below": 1.0,
+            "fid_above": 1.0,
+            "precision": fid / 100,
+            "recall": 1 - fid / 100,
+        }
+        for size, fid in fids.items()
+    ]
+
+
+def test_an_optimum_inside_the_axis_is_one_that_the_intervals_show_on_both_sides() -> None:
+    assert list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=21, d4=30))) == [
+        "The FID of heat is 50.00 [49.00, 51.00] at δ = 0, 20.00 [19.00, 21.00] at δ = 0.1 and "
+        "30.00 [29.00, 31.00] at δ = 0.4.",
+        "The best size of these, δ = 0.1, cannot be told from δ = 0.2.",
+        "Its FID is lowest inside the axis, and rises towards both ends.",
+        "Its precision is 0.500 at δ = 0, 0.200 at δ = 0.1 and 0.300 at δ = 0.4.",
+        "Its recall is 0.500 at δ = 0, 0.800 at δ = 0.1 and 0.700 at δ = 0.4.",
+    ]
+
+
+def test_no_optimum_is_claimed_at_an_end_or_within_the_intervals() -> None:
+    for found in (rows("heat", d0=50, d1=20), rows("heat", d0=50, d1=20, d2=21)):
+        assert not any("inside the axis" in text for text in between_cold_and_hot(found))
+    first, *_ = between_cold_and_hot(rows("heat", d0=50, d1=20))
+    assert (
+        first
+        == "The FID of heat is 50.00 [49.00, 51.00] at δ = 0 and 20.00 [19.00, 21.00] at δ = 0.1."
+    )
+
+
+def test_every_model_has_its_own_sentences() -> None:
+    found = list(between_cold_and_hot([*rows("one", d0=50, d1=20), *rows("two", d0=5)]))
+    assert found[3] == "The FID of two is 5.00 [4.00, 6.00] at δ = 0."
+    assert list(between_cold_and_hot([])) == []
