@@ -3,7 +3,7 @@
 python -m tools.copy_project FOLDER [--quick] [KEY=VALUE ...]
 
 Uncommitted changes are copied too. The copy has a separate params.yaml, dvc.lock, cache and report,
-and no git.
+and no git. FOLDER must be new or empty, or an earlier copy, which is replaced.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/scores.
 RESULT_FOLDERS = ("report/figures", "report/media", "report/plots")
 IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
 IGNORED = {"__pycache__", "cache", "tmp"}
+COPY = Path(".dvc/copy.txt")  # marks a copy
 
 
 class _Dumper(yaml.SafeDumper):
@@ -85,8 +86,8 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
     """Set a dotted key that a mapping already has. Raises KeyError."""
     *parents, last = key.split(".")
     for part in parents:
-        values = values.get(part, {})
-    if last not in values:
+        values = values[part] if isinstance(values, dict) else {}
+    if not isinstance(values, dict) or last not in values:
         raise KeyError(key)
     values[last] = value
 
@@ -97,7 +98,13 @@ def write_params(path: Path, values: dict[str, Any]) -> None:
 
 
 def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
-    """A fresh copy in `folder`, which is emptied first, with other parameters."""
+    """A fresh copy in `folder`, in place of an earlier one, with other parameters.
+
+    Raises KeyError for a key that params.yaml does not have, and UserError for a folder with other
+    content.
+    """
+    params = changed(overrides)
+    check_folder(folder)
     shutil.rmtree(folder, ignore_errors=True)
     for name in project_files():
         if name.startswith("data/pretrained/"):  # the results of other parameters
@@ -109,14 +116,33 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
         (folder / name).unlink(missing_ok=True)
     for name in RESULT_FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
-    params = load(folder / "params.yaml")
+    (folder / COPY).write_text("Written by tools.copy_project, which may replace this folder.\n")
+    (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+    write_params(folder / "params.yaml", params)
+
+
+def changed(overrides: dict[str, Any]) -> dict[str, Any]:
+    """The content of params.yaml with other values. Raises KeyError for a key that it lacks."""
+    params = load(ROOT / "params.yaml")
     for key, value in overrides.items():
         set_key(params, key, value)
-    if "training.epochs" in overrides:  # of all models
-        for block in params["models"].values():
-            block["training"].pop("epochs", None)
-    write_params(folder / "params.yaml", params)
+    models = params["models"]
+    if "training.epochs" in overrides and isinstance(models, dict):  # of all models
+        for block in models.values():
+            if isinstance(block, dict) and isinstance(block.get("training"), dict):
+                block["training"].pop("epochs", None)
+    return params
+
+
+def check_folder(folder: Path, marker: Path = COPY) -> None:
+    """Raise UserError for a folder that contains this project, or anything but an earlier copy,
+    which has the file `marker`."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file, must be a folder")
+    if ROOT.is_relative_to(folder.resolve()):
+        raise UserError(f"{folder} contains this project: choose another folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / marker).is_file():
+        raise UserError(f"{folder} is not an earlier copy: delete it, or choose another folder")
 
 
 def override(argument: str) -> tuple[str, Any]:
@@ -129,7 +155,7 @@ def override(argument: str) -> tuple[str, Any]:
 
 def main() -> None:
     parser = cli.parser("tools.copy_project", __doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="is emptied first")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="new, empty or an earlier copy")
     parser.add_argument("--quick", action="store_true", help="the smallest budget")
     parser.add_argument(
         "overrides", nargs="*", type=override, metavar="KEY=VALUE", help="of params.yaml"

@@ -3,34 +3,78 @@
 A .dvc/tmp/rwlock or dvc.lock that is empty or cut off makes every later dvc refuse to run. DVC
 takes a temporary file in its run cache for a record of a run, and `dvc checkout` does not replace
 the history of an unfinished training. These files are deleted, but of dvc.lock the complete stages
-are kept: `dvc repro` gets the others from DVC's run cache, without work. No dvc may be running in
-this repository.
+are kept, and the others are those of the last commit: where they do not fit, `dvc repro` looks into
+DVC's run cache. The old dvc.lock is moved to scratch/removed. No dvc may be running in this
+repository.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import run
+from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.files import write
+from tools.leftovers import REMOVED
+
+LOCK = "dvc.lock"
+STAGE = re.compile(r"^(?=  \S+:$)", re.MULTILINE)
+CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+HEAD = "schema: '2.0'\nstages:\n"
 
 
 def mend_lock(path: Path) -> bool:
-    """Keep the complete stages of a dvc.lock that is cut off; whether it was."""
-    if not path.exists() or is_lock(path.read_text(encoding="utf-8", errors="replace")):
+    """Mend a dvc.lock that is cut off; whether it was.
+
+    Raises UserError if it is damaged in another way, as by a conflict of git.
+    """
+    if not path.exists():
         return False
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    starts = [n for n, line in enumerate(lines) if re.match(r"  \S+:$", line)]
-    parts = ("".join(lines[:start]) for start in reversed(starts))
-    kept = next((part for part in parts if is_lock(part)), "")
-    if kept:
-        write(path, kept.encode())
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if is_whole(text):
+        return False
+    found = stages(text)
+    complete = text.removesuffix(list(found.values())[-1]) if len(found) > 1 else ""
+    is_cut = HEAD.startswith(text[: len(HEAD)]) and (not complete or is_lock(complete))
+    if not is_cut or CONFLICT.search(text):
+        raise UserError(
+            f"{path} is damaged, and not cut off: correct it, or run git checkout {path}"
+        )
+    others = stages(last_commit(path))
+    for name in stages(complete):
+        others.pop(name, None)
+    mended = (complete or HEAD) + "".join(others.values())
+    kept = path.parent / REMOVED / LOCK
+    write(kept, path.read_bytes())
+    if is_lock(mended):
+        write(path, mended.encode())
     else:
-        path.unlink()
+        path.unlink()  # not one stage is known
     return True
+
+
+def stages(text: str) -> dict[str, str]:
+    """The lines of each stage of a dvc.lock, by its name."""
+    return {part.partition(":")[0].strip(): part for part in STAGE.split(text)[1:]}
+
+
+def last_commit(path: Path) -> str:
+    """A dvc.lock as the last commit has it; empty if there is none, or no git."""
+    command = ["git", "show", f"HEAD:./{path.name}"]
+    try:
+        done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout if done.returncode == 0 and is_lock(done.stdout) else ""
+
+
+def is_whole(text: str) -> bool:
+    """Whether DVC accepts a text as dvc.lock, and it ends as DVC writes it, after some output."""
+    last = list(stages(text).values())[-1:]
+    return is_lock(text) and text.endswith("\n") and all("    outs:\n" in stage for stage in last)
 
 
 def is_lock(text: str) -> bool:
@@ -40,7 +84,7 @@ def is_lock(text: str) -> bool:
     from voluptuous import Invalid
 
     try:
-        COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, "dvc.lock"))
+        COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, LOCK))
     except (ParseError, Invalid):
         return False
     return True
@@ -56,21 +100,23 @@ def is_json(path: Path) -> bool:
 
 
 def mend(folder: Path) -> list[Path]:
-    """Mend what an interrupted dvc left in a repository; the files."""
+    """Mend what an interrupted dvc left in a repository; the files. Raises UserError for a dvc.lock
+    that is damaged in another way."""
     broken = list((folder / ".dvc/cache/runs").rglob(".*.tmp"))
     broken += [p for p in (folder / ".dvc/tmp").glob("rwlock") if not is_json(p)]
     histories = (folder / paths.HISTORY).glob("*.csv")
     broken += [p for p in histories if not (folder / paths.MODELS / p.stem).exists()]
     for path in broken:
         path.unlink()
-    lock = folder / "dvc.lock"
+    lock = folder / LOCK
     return broken + [lock] * mend_lock(lock)
 
 
 def main() -> None:
     cli.parser("tools.mend_dvc", __doc__).parse_args()
     for path in mend(Path()):
-        print(f"mended {path}, which an interrupted dvc left half written")
+        old = f"; the old file is {REMOVED / LOCK}" * (path.name == LOCK)
+        print(f"mended {path}, which an interrupted dvc left half written{old}")
 
 
 if __name__ == "__main__":

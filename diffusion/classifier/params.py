@@ -5,7 +5,7 @@ A module of its own, so that a check of params.yaml does not import PyTorch.
 
 from __future__ import annotations
 
-from diffusion.runtime.params import Count, Rate, Section, Seed
+from diffusion.runtime.params import Count, LearningRate, Section, Seed
 
 
 class ClassifierParams(Section):
@@ -18,4 +18,4 @@ class ClassifierParams(Section):
     images: Count
     epochs: Count
     batch_size: Count
-    learning_rate: Rate
+    learning_rate: LearningRate

@@ -34,9 +34,11 @@ def _check_name(name: str) -> str:
 
 Name = Annotated[str, pydantic.AfterValidator(_check_name)]
 Steps = Annotated[int, pydantic.Field(ge=2, le=10_000)]
+LEAST_DENSITY = 0.001
 Density = Annotated[float, pydantic.Field(ge=0, le=0.5)]
 Width = Annotated[int, pydantic.Field(ge=1, le=1024)]
-Spread = Annotated[float, pydantic.Field(gt=0, le=28)]  # in pixels
+Spread = Annotated[float, pydantic.Field(ge=0.5, le=28)]  # in pixels; less is hardly visible
+FirstSpread = Annotated[float, pydantic.Field(ge=0.1, le=28)]
 Channels = Annotated[int, pydantic.Field(ge=8, le=1024, multiple_of=8)]
 # Absent from dumps unless it is true, so that a description without it stays as it is.
 Flag = Annotated[bool, pydantic.Field(exclude_if=lambda value: not value)]
@@ -97,9 +99,10 @@ class ImpulseParams(Section):
     @pydantic.field_validator("rho")
     @classmethod
     def _rises(cls, rho: tuple[float, float]) -> tuple[float, float]:
-        if rho[0] > rho[1] or rho[1] == 0:
+        if rho[0] > rho[1] or rho[1] < LEAST_DENSITY:
             raise ValueError(
-                f"is {list(rho)}, must be [rho_start, rho_end] with rho_start <= rho_end, not 0"
+                f"is {list(rho)}, must be [rho_start, rho_end] with rho_start <= rho_end, and "
+                f"rho_end at least {LEAST_DENSITY}: less is not one pixel of an image"
             )
         return rho
 
@@ -137,7 +140,7 @@ class DissipationParams(Section):
     same at every step. Pixels are in [-0.5, 0.5]."""
 
     kind: Literal["dissipation"]
-    std: tuple[Spread, Spread]
+    std: tuple[FirstSpread, Spread]
     noise: Annotated[float, pydantic.Field(ge=0, le=1)]
     T: Steps
 

@@ -10,7 +10,11 @@ from collections.abc import Callable
 
 from diffusion.runtime.startup import end_at_signals
 
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+DISK = {  # no space, no right, no such file, or something else in its place
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EBUSY),
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENOTEMPTY, errno.ELOOP),
+    *(errno.ENODEV, errno.ENXIO, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.EIO),
+}
 # PyTorch on a GPU, on a CPU, and the C++ library; Python and NumPy raise MemoryError
 MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
 UNUSABLE = (

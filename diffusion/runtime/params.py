@@ -22,6 +22,7 @@ from diffusion.runtime.errors import LONGEST, UserError, bounded, shown
 
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, pydantic.Field(gt=0, lt=1)]
+LearningRate = Annotated[float, pydantic.Field(ge=1e-7, lt=1)]  # a smaller one changes no weight
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 TestImages = Annotated[int, pydantic.Field(ge=4, le=10_000)]  # of the 10,000 that MNIST has
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**63)]

@@ -31,7 +31,7 @@ from diffusion.runtime.startup import is_orphaned, is_run_by_dvc
 
 PROJECT = ("diffusion.", "stages.", "__main__.")  # the stage itself is the main module
 ROOT = Path(__file__).resolve().parents[2]
-FINISHED = "finished"  # a file that marks complete outputs
+FINISHED = "finished"  # a file that marks complete outputs, and has their digests
 KEPT = 7 * 24 * 3600  # seconds for which complete outputs are kept
 DIGEST = "sha256"
 
@@ -63,6 +63,23 @@ def digest(tensors: dict[str, Tensor], description: dict[str, Any]) -> str:
             tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
         )
     return found.hexdigest()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file in a folder, by its path in it."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in found
+    }
+
+
+def is_intact(marker: Path, outputs: Path) -> bool:
+    """Whether complete outputs are those whose digests their marker has."""
+    try:
+        return files.read_json(marker) == digests(outputs)
+    except UserError:  # the marker is damaged
+        return False
 
 
 class ResumableRun:
@@ -116,15 +133,25 @@ class ResumableRun:
         self.lock.release()
 
     def is_finished(self) -> bool:
-        """Whether an earlier run with this key completed the outputs, on every rank; prints it."""
-        finished = distributed.broadcast((self.folder / FINISHED).exists())
-        if finished and distributed.is_rank_zero():
-            print(
-                f"{self.label}: takes the outputs of a finished run, from {self.folder}; "
-                "delete that folder to compute them again",
-                flush=True,
-            )
-        return finished
+        """Whether an earlier run with this key completed the outputs, on every rank; prints it.
+
+        Outputs that have changed since are deleted.
+        """
+        marker = self.folder / FINISHED
+        finished = False
+        if marker.exists() and distributed.is_rank_zero():
+            finished = is_intact(marker, self.outputs)
+            if finished:
+                text = (
+                    "takes the outputs of a finished run, from {}; delete that folder to compute "
+                )
+                text += "them again"
+            else:
+                shutil.rmtree(self.folder)
+                self.outputs.mkdir(parents=True)
+                text = "the outputs of a finished run in {} were damaged, and are computed again"
+            print(f"{self.label}: {text.format(self.folder)}", flush=True)
+        return distributed.broadcast(finished)
 
     def save(self, part: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
         """Save tensors, and what JSON can hold, under a name; replaces an earlier part."""
@@ -177,7 +204,7 @@ class ResumableRun:
         has ended: another run may have written its own outputs since.
         """
         if distributed.is_rank_zero():
-            files.write(self.folder / FINISHED, b"")
+            files.write_json(self.folder / FINISHED, digests(self.outputs))
         if is_orphaned():
             raise UserError(
                 f"{self.label} is finished, but the dvc that started it has ended: "

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from diffusion.runtime.params import Count, Rate, Section
+from diffusion.runtime.params import Count, LearningRate, Rate, Section
 
 
 class TrainingParams(Section):
@@ -58,7 +58,7 @@ class RecipeParams(Section):
     learns to predict without a label (Ho and Salimans 2022, Algorithm 1).
     """
 
-    learning_rate: Rate
+    learning_rate: LearningRate
     epochs: Count | None = None
     plateau: PlateauParams | None = None
     ema: Rate | None = None

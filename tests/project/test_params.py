@@ -72,6 +72,7 @@ NAN, INFINITY = float("nan"), float("inf")
 ONE_MORE = "input should be greater than or equal to 1"
 INTEGER, NUMBER = "input should be a valid integer", "input should be a valid number"
 BETWEEN = "input should be greater than 0"
+LEAST = "input should be greater than or equal to 0.0000001"
 NAME = "is not a valid name of a model, must be a letter, then up to 63 letters, digits, _ or -"
 BAD = [  # key, value, and what the sentence contains after the key's path and the value
     ("seed", REMOVE, "is missing"),
@@ -91,7 +92,7 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
     ("classifier.epochs", 0, ONE_MORE),
     ("classifier.images", 60_000, "must not exceed 60000 - data.held_out, 50000"),
     ("classifier.batch_size", 60_000, "must not exceed classifier.images, 50000"),
-    ("classifier.learning_rate", 0.0, BETWEEN),
+    ("classifier.learning_rate", 0.0, LEAST),
     ("classifier.learning_rate", 1.0, "input should be less than 1"),
     ("training", [], "input should be a valid dictionary"),
     ("training.weights", "bfloat16", "input should be 'float16' or 'float32'"),
@@ -117,8 +118,14 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
     ("models.model1.training.learning_rate", REMOVE, "is missing"),
     ("models.model1.training.learning_rate", NAN, "input should be a finite number"),
     ("models.model1.training.learning_rate", INFINITY, "input should be a finite number"),
-    ("models.model1.training.learning_rate", 0, BETWEEN),
-    ("models.model1.training.learning_rate", -1e-3, BETWEEN),
+    ("models.model1.training.learning_rate", 0, LEAST),
+    ("models.model1.training.learning_rate", -1e-3, LEAST),
+    ("models.model1.training.learning_rate", 1e-8, LEAST),
+    (
+        "models.model3.degradation.rho",
+        (1e-30, 1e-30),
+        "must be [rho_start, rho_end] with rho_start <= rho_end, and rho_end at least 0.001",
+    ),
     ("models.model1.training.learning_rate", "fast", NUMBER),
     ("models.model1.training.learningrate", 1e-3, "not a known key (did you mean 'learning_rate'"),
     ("models.model1.training.epochs", 0, ONE_MORE),
@@ -254,7 +261,17 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
         {"degradation": BLUR, "network.predicts": "v"},
         "network.predicts is 'v', must be 'x_0' for blur",
     ),
-    ("model1", {"degradation": BLUR | {"std": 0.0}}, "degradation.std is 0.0: input should be gre"),
+    ("model1", {"degradation": BLUR | {"std": 0.4}}, "degradation.std is 0.4: input should be gre"),
+    (
+        "model1",
+        {"degradation": {"kind": "fading", "width": 5e-324, "T": 9}},
+        "degradation.width is 5e-324: input should be greater than or equal to 0.5",
+    ),
+    (
+        "model1",
+        {"degradation": DISSIPATION | {"std": (0.01, 0.02)}},
+        "degradation.std.0 is 0.01: input should be greater than or equal to 0.1",
+    ),
     ("model1", {"degradation": SIDES}, "degradation.sides is [2, 3], must be two or more of 2, 4"),
     ("model6", {"sampler.churn": 51.0}, "sampler.churn is 51.0, must not exceed steps, 50"),
     (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
+from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import parse
-from tools.mend_dvc import is_lock, mend
+from tools.mend_dvc import is_lock, is_whole, mend
 
 LOCK = (ROOT / "dvc.lock").read_text().partition("  train@model5:\n")[0]
 
@@ -32,7 +35,7 @@ def test_complete_stages_of_a_cut_lock_are_kept(tmp_path: Path, share: float) ->
     for offset in range(12):  # the end of a line, a key without a value, half of a name, ...
         path = cut(tmp_path, int(share * len(LOCK)) + offset)
         mended = mend(tmp_path)
-        assert mended == ([] if is_lock(LOCK[: int(share * len(LOCK)) + offset]) else [path])
+        assert mended == ([] if is_whole(LOCK[: int(share * len(LOCK)) + offset]) else [path])
         if not path.exists():  # not one stage was complete
             assert share < 0.05
             continue
@@ -59,3 +62,45 @@ def test_lock_of_dvc_that_is_half_of_a_json_is_deleted(tmp_path: Path) -> None:
     path.write_text('{"/a/file": {"wri')
     assert mend(tmp_path) == [path]
     assert not path.exists()
+
+
+def test_stages_that_are_cut_off_are_those_of_the_last_commit(tmp_path: Path) -> None:
+    path = cut(tmp_path, len(LOCK))
+    for command in (("init", "-q"), ("add", "dvc.lock"), ("commit", "-q", "-m", "all")):
+        author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *author, *command], cwd=tmp_path, check=True)
+    other = LOCK.replace("size: ", "size: 1")  # of another run
+    for size in (0, 40, len(other) // 2, other.rindex("    outs:") + 9, len(other) - 1):
+        changed = other[:size]
+        path.write_text(changed)
+        assert mend(tmp_path) == [path]
+        assert (tmp_path / "scratch/removed/dvc.lock").read_text() == changed
+        mended, before = parse(path.read_text())["stages"], parse(LOCK)["stages"]
+        assert mended.keys() == before.keys()
+        new = [name for name in mended if mended[name] != before[name]]
+        assert len(new) >= changed.count("    outs:\n") - 2
+        last = list(before)[-1]
+        assert mended[last] == before[last]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace("2.0", "3.0"),
+        lambda text: text[:9000] + "\0garbage: [" * 90 + text[9000:],
+        lambda text: "<<<<<<< HEAD\n" + text + "=======\n" + text + ">>>>>>> other\n",
+        lambda text: text[:-40] + "<<<<<<< HEAD\n" + text[-40:] + "=======\n>>>>>>> other\n",
+        lambda text: text.encode("utf-16").decode("latin-1"),
+    ],
+)
+def test_lock_that_is_damaged_otherwise_is_named_and_kept(
+    tmp_path: Path, damage: Callable[[str], str]
+) -> None:
+    path = cut(tmp_path, len(LOCK))
+    path.write_text(damage(LOCK))
+    before = path.read_bytes()
+    with pytest.raises(
+        UserError, match=r"dvc\.lock is damaged, and not cut off: correct it, or run git"
+    ):
+        mend(tmp_path)
+    assert path.read_bytes() == before

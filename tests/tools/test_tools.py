@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 from ruamel.yaml import YAML
 
 from diffusion.params import ModelParams, Params
+from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import load, parse, validate
 from tools import ablate
 from tools.copy_project import copy_project, override, set_key, write_params
@@ -28,6 +30,42 @@ def test_copy_has_separate_params_and_no_results(tmp_path: Path) -> None:
     assert (tmp_path / "copy/stages/train.py").exists()
     for absent in ("dvc.lock", "report/report.md", "report/figures", "results", ".venv", ".git"):
         assert not (tmp_path / "copy" / absent).exists()
+
+
+def test_copy_replaces_an_earlier_copy_and_nothing_else(tmp_path: Path) -> None:
+    copy_project(tmp_path / "copy", {})
+    (tmp_path / "copy/results").mkdir()
+    copy_project(tmp_path / "copy", {})
+    assert not (tmp_path / "copy/results").exists()
+    mine = tmp_path / "mine/thesis.tex"
+    mine.parent.mkdir()
+    mine.write_text("text")
+    for folder in (mine, mine.parent, tmp_path, ROOT, ROOT / "stages", ROOT.parent):
+        with pytest.raises(UserError, match=re.escape(str(folder))):
+            copy_project(folder, {})
+    (tmp_path / "empty").mkdir()
+    copy_project(tmp_path / "empty", {})
+    assert mine.read_text() == "text"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [{"no.such.key": 3}, {"seed.x": 3}, {"training": 3, "training.epochs": 2}, {"models.x.y": 1}],
+)
+def test_unknown_keys_are_refused_before_anything_is_deleted(
+    tmp_path: Path, overrides: dict[str, Any]
+) -> None:
+    copy_project(tmp_path / "copy", {})
+    (tmp_path / "copy/kept").touch()
+    with pytest.raises(KeyError):
+        copy_project(tmp_path / "copy", overrides)
+    assert (tmp_path / "copy/kept").exists()
+
+
+def test_epochs_of_models_are_dropped_from_any_content_of_params(tmp_path: Path) -> None:
+    for models in (3, {"model1": None}, {"model1": {"training": 3}}):
+        copy_project(tmp_path / "copy", {"models": models, "training.epochs": 1})
+        assert load(tmp_path / "copy/params.yaml")["models"] == models
 
 
 def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_every_reader(

@@ -2,13 +2,13 @@
 
 python -m tools.checks.stress_resume FOLDER --mnist data/mnist_idx [--kills 36] [--seed 0]
 
-FOLDER is emptied. The MNIST files are served over the loopback address, slowly, so that the
-download can be killed in the middle of a file. The moments are between the start of a stage, or of
-dvc, and the end of dvc, which also moves the outputs to its cache and writes dvc.lock. Every kill
-is one of SIGINT, SIGTERM and SIGKILL, sent to the stage, to dvc, or to the process group as Ctrl-C
-in a terminal is. Then `dvc repro` runs to its end, and the outputs in dvc.lock must be those of an
-uninterrupted run, the times of training aside. Exits with code 1 if anything differs, or if more
-than the unfinished epoch or batch was computed again.
+FOLDER must be new, empty or that of an earlier run. The MNIST files are served over the loopback
+address, slowly, so that the download can be killed in the middle of a file. The moments are between
+the start of a stage, or of dvc, and the end of dvc, which also moves the outputs to its cache and
+writes dvc.lock. Every kill is one of SIGINT, SIGTERM and SIGKILL, sent to the stage, to dvc, or to
+the process group as Ctrl-C in a terminal is. Then `dvc repro` runs to its end, and the outputs in
+dvc.lock must be those of an uninterrupted run, the times of training aside. Exits with code 1 if
+anything differs, or if more than the unfinished epoch or batch was computed again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from diffusion.runtime import checkpoints, cli, devices, paths
 from diffusion.runtime.errors import UserError, run
 from tools.checks.compare_locks import stage_outputs
 from tools.checks.slow_server import served
-from tools.copy_project import copy_project
+from tools.copy_project import COPY, check_folder, copy_project
 from tools.mend_dvc import mend
 
 BUDGET = {
@@ -271,6 +271,7 @@ def main() -> None:
     arguments = parser.parse_args()
     random.seed(arguments.seed)
     folder = arguments.folder.resolve()
+    check_folder(folder, "uninterrupted" / COPY)
     shutil.rmtree(folder, ignore_errors=True)
 
     with served(arguments.mnist.resolve()) as mirror:
