@@ -127,7 +127,8 @@ class Index:
 
 def load() -> list[Experiment]:
     """The workspace, the last commit, and its experiments. Raises UserError without a git
-    repository of this user."""
+    repository of this user, or in a folder without params.yaml."""
+    load_params()
     try:
         with Repo() as repo:
             return list(_all(repo, repo.experiments.show()))

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import run
+from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import load
 
 PIPELINE = Path("dvc.yaml")
@@ -61,7 +61,7 @@ def put_away(path: Path) -> Path:
 
 def forget(known: Iterable[str]) -> list[str]:
     """Remove the records of other stages from dvc.lock; the names of these stages."""
-    text = LOCK.read_text(encoding="utf-8") if LOCK.exists() else ""
+    text = LOCK.read_text(encoding="utf-8", errors="replace") if LOCK.exists() else ""
     gone = sorted(set(re.findall(r"^  (\S+):$", text, re.MULTILINE)) - set(known))
     if gone:
         from dvc.utils.serialize import modify_yaml  # keeps the format of the file
@@ -75,12 +75,15 @@ def forget(known: Iterable[str]) -> list[str]:
 def main() -> None:
     cli.parser("tools.leftovers", __doc__).parse_args()
     models = load()["models"]
-    known = outputs(models)
+    try:
+        known = outputs(models)
+    except (AttributeError, KeyError, TypeError, StopIteration):
+        raise UserError(f"{PIPELINE} is damaged: dvc status says where") from None
     for path in strays(known):
         print(f"{path} is not of a model in {paths.PARAMS}: moved to {put_away(path)}")
     for name in forget(known):
         print(f"{LOCK}: removed the record of {name}")
-    for name in sorted(set(load(PIPELINE).get("artifacts", {})) - set(models)):
+    for name in sorted(set(load(PIPELINE).get("artifacts") or ()) - set(models)):
         print(f"{PIPELINE}: the artifact {name} is not of a model: delete its line")
 
 

@@ -114,6 +114,8 @@ def mend(folder: Path) -> list[Path]:
 
 def main() -> None:
     cli.parser("tools.mend_dvc", __doc__).parse_args()
+    if not Path("dvc.yaml").exists():
+        raise UserError("dvc.yaml is not in this folder: run the command in that of the repository")
     for path in mend(Path()):
         old = f"; the old file is {REMOVED / LOCK}" * (path.name == LOCK)
         print(f"mended {path}, which an interrupted dvc left half written{old}")

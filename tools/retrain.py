@@ -14,7 +14,7 @@ import argparse
 from diffusion.models.params import read_design
 from diffusion.reporting.measured import SEEDS
 from diffusion.runtime import cli
-from diffusion.runtime.errors import UserError, run
+from diffusion.runtime.errors import UserError, bounded, run
 from diffusion.runtime.params import Seed, read
 from tools.experiments import measure
 
@@ -22,8 +22,8 @@ from tools.experiments import measure
 def numbers(text: str) -> list[int]:
     """Seeds, separated by commas. Raises argparse.ArgumentTypeError for anything else."""
     parts = text.split(",")
-    if not all(part.isdecimal() and int(part) < 2**63 for part in parts):
-        raise argparse.ArgumentTypeError(f"{text} must be whole numbers from 0, such as 1,2")
+    if not all(part.isdecimal() and len(part) < 20 and int(part) < 2**63 for part in parts):
+        raise argparse.ArgumentTypeError(f"{bounded(text)} must be whole numbers, such as 1,2")
     return [int(part) for part in parts]
 
 

@@ -269,7 +269,7 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
     ),
     (
         "model1",
-        {"degradation": DISSIPATION | {"std": (0.01, 0.02)}},
+        {"degradation": DISSIPATION | {"std": (0.01, 2.0)}},
         "degradation.std.0 is 0.01: input should be greater than or equal to 0.1",
     ),
     ("model1", {"degradation": SIDES}, "degradation.sides is [2, 3], must be two or more of 2, 4"),

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from diffusion.runtime.errors import UserError
 from tools.checks import compare_locks
 
 
@@ -50,3 +51,10 @@ def test_times_of_training_are_not_compared(
     compare_locks.main()
     expected = "all 1 outputs have the same bytes; results/times is not compared\n"
     assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize("content", ["", "seed: 1", "stages: 3", "stages: {a: {outs: [1]}}", "\t{"])
+def test_file_that_is_no_lock_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dvc.lock").write_text(content)
+    with pytest.raises(UserError, match=r"dvc\.lock is not a dvc\.lock"):
+        compare_locks.outputs(tmp_path / "dvc.lock")

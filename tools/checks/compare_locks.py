@@ -27,9 +27,15 @@ def stage_outputs(stage: dict[str, Any]) -> dict[str, str]:
 
 
 def outputs(lock: Path) -> dict[str, str]:
-    """path -> md5 for the outputs of all stages in a dvc.lock, without the times of training."""
-    stages = yaml.safe_load(lock.read_text())["stages"]
-    return {path: md5 for stage in stages.values() for path, md5 in stage_outputs(stage).items()}
+    """path -> md5 for the outputs of all stages in a dvc.lock, without the times of training.
+
+    Raises UserError for a file that is no dvc.lock.
+    """
+    try:
+        stages = yaml.safe_load(lock.read_text())["stages"].values()
+        return {path: md5 for stage in stages for path, md5 in stage_outputs(stage).items()}
+    except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        raise UserError(f"{lock} is not a dvc.lock") from None
 
 
 def main() -> None:
