@@ -112,6 +112,8 @@ def _check_size(events: Iterable[Event], name: str) -> None:
 
 def load(path: Path = paths.PARAMS) -> dict[str, Any]:
     """The file as plain dicts, tuples, numbers and strings; not validated."""
+    if path.is_fifo():  # it would be waited for
+        raise UserError(f"{path} is a pipe, must be a file")
     try:
         values = parse(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
@@ -220,6 +222,8 @@ def _sentence(fault: Any, value: Any, prefix: tuple[str, ...], schema: Any) -> s
         if not isinstance(fault["input"], dict):
             return f"{where} {message}"
         return ".".join([*location, message])
+    if fault["loc"][-1:] == ("[key]",):
+        where = f"a key of {where}"
     return f"{where} is {shown(fault['input'])}: {message[0].lower()}{message[1:]}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from conftest import ROOT
 from dvc.utils.serialize import load_yaml
 
 from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load, read
+from diffusion.runtime.params import load, read, validate
 from diffusion.training.params import RecipeParams, TrainingParams
 
 
@@ -101,3 +102,16 @@ def test_file_that_is_not_a_mapping_of_sections_is_refused(
         load(path)
     with pytest.raises(UserError, match="run from the repository's root"):
         load(tmp_path / "nowhere.yaml")
+
+
+def test_pipe_in_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match="is a pipe, must be a file"):
+        load(tmp_path / "params.yaml")
+
+
+def test_key_of_another_type_is_named_as_a_key() -> None:
+    with pytest.raises(
+        UserError, match=r"params\.yaml: a key of the file is None: input should be"
+    ):
+        validate({None: 1}, dict[str, int])
