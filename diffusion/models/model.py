@@ -15,6 +15,7 @@ from diffusion.models.cnn import Cnn
 from diffusion.models.degradations import Gaussian, GreyImpulse, Process, per_image
 from diffusion.models.unet import UNet
 from diffusion.runtime import checkpoints
+from diffusion.runtime.errors import UserError, bounded
 
 # (x_t, t / T), and the label if the network has classes -> its prediction
 Network = Callable[..., Tensor]
@@ -56,11 +57,22 @@ class DiffusionModel:
     def load(cls, path: Path | str, device: torch.device | str = "cpu") -> DiffusionModel:
         """A model from a file that `save` wrote, in evaluation mode.
 
-        Raises UserError if the file is missing, damaged or of another architecture.
+        Raises UserError if the file is missing, damaged, no model or of another architecture.
         """
         path = Path(path)
         weights, description = checkpoints.load(path)
-        model = cls.build(description)
+        try:
+            model = cls.build(description)
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            reason = f"{type(error).__name__}: {bounded(error)}"
+            raise UserError(f"{path} is not a model of this project ({reason})") from None
         checkpoints.load_weights(model.module, weights, path).to(device)
         return model
 
