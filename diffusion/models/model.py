@@ -19,6 +19,8 @@ from diffusion.runtime.errors import UserError, bounded
 
 # (x_t, t / T), and the label if the network has classes -> its prediction
 Network = Callable[..., Tensor]
+# What `DiffusionModel.build` raises for a description of something else
+FOREIGN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass
@@ -63,16 +65,11 @@ class DiffusionModel:
         weights, description = checkpoints.load(path)
         try:
             model = cls.build(description)
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
-            reason = f"{type(error).__name__}: {bounded(error)}"
-            raise UserError(f"{path} is not a model of this project ({reason})") from None
+        except FOREIGN as error:
+            raise UserError(
+                f"{path} is not a model of this project: its network or its degradation is missing "
+                f"or wrong ({bounded(error)})"
+            ) from None
         checkpoints.load_weights(model.module, weights, path).to(device)
         return model
 

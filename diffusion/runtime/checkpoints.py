@@ -14,6 +14,9 @@ from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError, bounded
 from diffusion.runtime.files import write
 
+# What safetensors and json raise for a file that is damaged anywhere
+DAMAGE = (LookupError, MemoryError, RecursionError, SafetensorError, TypeError, ValueError)
+
 
 def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
     """Write tensors and a JSON description atomically.
@@ -27,11 +30,12 @@ def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) ->
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors (on the CPU) and the description of a file that `save` wrote.
 
-    Raises UserError if the file is missing or damaged, or of another program.
+    Raises UserError, with the command that restores a result, if the file is missing or damaged, or
+    of another program.
     """
     if path.exists() and not path.is_file():
         raise UserError(f"{path} is not a file, must be one of weights")
-    output = path.resolve().is_relative_to(paths.RESULTS.resolve())
+    result = path.absolute().is_relative_to(paths.RESULTS.absolute())
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -40,16 +44,9 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             description = dict(json.loads(metadata["json"]))
             return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
     except FileNotFoundError:
-        raise UserError(f"{path} is missing" + ": run dvc repro" * output) from None
-    except (
-        SafetensorError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-        MemoryError,
-    ) as error:
-        advice = ": delete it and run dvc repro" * output
+        raise UserError(f"{path} is missing" + ": run dvc repro" * result) from None
+    except DAMAGE as error:
+        advice = ": delete it and run dvc repro" * result
         raise UserError(f"{path} is damaged ({bounded(error)}){advice}") from None
 
 
