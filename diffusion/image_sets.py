@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,17 +23,20 @@ from diffusion.runtime.errors import UserError, bounded
 from diffusion.runtime.files import write
 
 DESCRIPTION = "description"
-DAMAGE = (  # what NumPy and zipfile raise for a file that is damaged anywhere
+DAMAGE = (  # what NumPy and zipfile raise for content, in memory, that is damaged anywhere
     ArithmeticError,
     AttributeError,
     EOFError,
     LookupError,
     MemoryError,
+    OSError,  # of bz2
     RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,
+    lzma.LZMAError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -51,7 +51,9 @@ def table(results: Mapping[str, dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = cli.parser("tools.ablate", __doc__)
-    parser.add_argument("model", metavar="MODEL", help="with all parts of the recipe: model5")
+    parser.add_argument(
+        "model", metavar="MODEL", type=cli.known_model, help="with all parts of the recipe: model5"
+    )
     parser.add_argument("budget", nargs="*", metavar="KEY=VALUE", help="overrides for all runs")
     arguments = parser.parse_args()
     model = arguments.model

@@ -24,7 +24,7 @@ from diffusion.runtime.pixels import SIDE
 from diffusion.runtime.progress import Progress
 from diffusion.runtime.rng import Stream
 from diffusion.sampling.draw import DrawOptions, draw
-from tools import pictures, samplers
+from tools import outputs, pictures, samplers
 
 MOST = 10_000  # images in one picture
 
@@ -53,7 +53,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, help="for reproducible images (random)")
     arguments = parser.parse_args()
-    pictures.check_output(arguments.output)
+    outputs.check(arguments.output, arguments.checkpoint)
     if not 1 <= arguments.images <= MOST:
         raise UserError(f"--images is {arguments.images}, must be in 1..{MOST}")
     if arguments.eta is not None and not 0 <= arguments.eta <= 1:
@@ -97,8 +97,8 @@ def main() -> None:
     pictures.save(arguments.output, tile(images, math.ceil(math.sqrt(count))))
     steps = getattr(sampler, "steps", T)
     print(
-        f"{arguments.output}: {count} images of {arguments.model}, "
-        f"epoch {model.description['epoch']}, {sampler.main_set}, {steps} steps; "
+        f"{arguments.output}: {count} images of {pictures.source(arguments, model)}, "
+        f"{sampler.main_set}, {steps} steps; "
         f"the same images again: --seed {seed}"
     )
 

@@ -16,6 +16,7 @@ from diffusion.models.model import DiffusionModel
 from diffusion.runtime import cli, paths
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.pixels import SIDE, to_pixels
+from tools import outputs
 
 MODES = {"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"}  # of Pillow, with 8 bits
 DEEP = {"I;16", "I;16B", "I;16L", "I;16N"}  # with 16 bits
@@ -44,17 +45,14 @@ def load(arguments: argparse.Namespace, device: torch.device) -> DiffusionModel:
     return DiffusionModel.load(arguments.checkpoint or paths.weights(arguments.model), device)
 
 
-def check_output(path: Path) -> None:
-    """Raises UserError, before any work, if no picture can be written to this path."""
-    if path.suffix.lower() != ".png":
-        raise UserError(f"--output is {path}, must end in .png")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"--output is {path}: there is no folder {path.parent}")
+def source(arguments: argparse.Namespace, model: DiffusionModel) -> str:
+    """Which weights made the picture, in words."""
+    return f"{arguments.model}, epoch {model.description.get('epoch', 'unknown')}"
 
 
 def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:
-    """Write an enlarged picture; canvas: (H, W) uint8. The labels, if there are any, stand above
-    columns of equal width."""
+    """Write an enlarged picture atomically; canvas: (H, W) uint8. The labels, if there are any,
+    stand above columns of equal width."""
     enlarged = Image.fromarray(canvas.repeat(SCALE, 0).repeat(SCALE, 1))
     if labels:
         enlarged = ImageOps.expand(enlarged, (0, LABEL, 0, 0), fill=255)
@@ -62,7 +60,7 @@ def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:
         for k, label in enumerate(labels):
             centre = (k + 0.5) * enlarged.width / len(labels)
             draw.text((centre, LABEL / 2), label, fill=0, font=font, anchor="mm")
-    enlarged.save(path)
+    outputs.write(path, enlarged.save)
 
 
 def _levels(path: Path, picture: Image.Image, background: int | None) -> np.ndarray:

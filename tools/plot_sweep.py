@@ -19,6 +19,7 @@ from diffusion.runtime import cli, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import nearest
 from tools import experiments as records
+from tools import outputs
 from tools.experiments import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +60,7 @@ def draw(lines: Lines, parameter: str, metric: str, path: Path) -> None:
     axis.set_ylabel(metric)
     if any(lines):
         axis.legend()
-    figure.savefig(path, dpi=150)
+    outputs.write(path, figure.savefig, dpi=150)
 
 
 def main() -> None:
@@ -72,6 +73,7 @@ def main() -> None:
         "--output", type=Path, default=Path("sweep.png"), metavar="PNG", help="(sweep.png)"
     )
     arguments = parser.parse_args()
+    outputs.check(arguments.output)
     parameter, metric = arguments.parameter, arguments.metric
     found = records.finished(records.load())
     if not found:

@@ -24,7 +24,7 @@ from diffusion.runtime.params import Precision, read
 from diffusion.runtime.pixels import HIGH, to_levels
 from diffusion.runtime.rng import ChunkedNoise, generator
 from diffusion.sampling.samplers import sample_cold_improved, sample_cold_naive
-from tools import pictures
+from tools import outputs, pictures
 
 COLUMNS = ("degraded", "one step", "naive", "improved")
 
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--invert", action="store_true", help="the picture is dark on light")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
     arguments = parser.parse_args()
-    pictures.check_output(arguments.output)
+    outputs.check(arguments.output, arguments.picture, arguments.checkpoint)
     picture = pictures.read(arguments.picture, arguments.invert, resize=arguments.add_noise)
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
@@ -95,10 +95,7 @@ def main() -> None:
         ]
     levels = to_levels(torch.cat(panels)).squeeze(1).cpu().numpy()
     pictures.save(arguments.output, tile(levels, len(COLUMNS)), COLUMNS)
-    print(
-        f"{arguments.output}: {', '.join(COLUMNS)}, by {arguments.model}, "
-        f"epoch {model.description['epoch']}"
-    )
+    print(f"{arguments.output}: {', '.join(COLUMNS)}, by {pictures.source(arguments, model)}")
 
 
 if __name__ == "__main__":

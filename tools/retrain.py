@@ -29,7 +29,9 @@ def numbers(text: str) -> list[int]:
 
 def main() -> None:
     parser = cli.parser("tools.retrain", __doc__)
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="such as model5")
+    parser.add_argument(
+        "models", nargs="+", type=cli.known_model, metavar="MODEL", help="such as model5"
+    )
     parser.add_argument("--seeds", type=numbers, default=[1, 2], help="(1,2)")
     arguments = parser.parse_args()
     for name in arguments.models:

@@ -10,8 +10,9 @@ are 95 % intervals. The row of real images is the floor: what a perfect model wo
 from __future__ import annotations
 
 import argparse
+import io
 import json
-import zipfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,12 @@ from diffusion.metrics.generation import nearest
 from diffusion.metrics.scorer import Scorer, Scores
 from diffusion.reporting.formatting import interval, number
 from diffusion.runtime import cli, devices
-from diffusion.runtime.errors import UserError, run
+from diffusion.runtime.errors import UserError, bounded, run
 from diffusion.runtime.params import read
 from diffusion.runtime.pixels import SIDE
 from tools import pictures
 
+NUMPY_FILES = (np.lib.format.MAGIC_PREFIX, b"PK\x03\x04", b"PK\x05\x06")  # .npy; .npz, also empty
 WHITE = 192  # the mean level from which images count as dark on light; MNIST's inverse has 222
 
 
@@ -40,34 +42,60 @@ def load(path: Path, name: str | None) -> Tensor:
     """
     if path.is_dir():
         return read_folder(path)
-    if path.suffix not in (".npz", ".npy"):
+    if not path.exists():
+        raise UserError(f"{path} does not exist")
+    if path.suffix.lower() not in (".npz", ".npy"):
         raise UserError(f"{path} must be a folder of .png pictures, or end in .npz or .npy")
+    return check(path, read_array(path, name))
+
+
+def read_array(path: Path, name: str | None) -> np.ndarray:
+    """The array of a file, or of this name in an archive.
+
+    Raises UserError if there is none, or if the file is damaged or has Python objects.
+    """
+    content = path.read_bytes()
+    if not content.startswith(NUMPY_FILES):
+        raise UserError(f"{path} is not a file of NumPy, must be one of numpy.save or numpy.savez")
     try:
-        content = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a NumPy file without objects ({error})") from None
-    array = content if isinstance(content, np.ndarray) else choose(path, content, name)
-    return check(path, array)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damage ends in an error, or does not matter
+            loaded = np.load(io.BytesIO(content), allow_pickle=False)
+            return loaded if isinstance(loaded, np.ndarray) else choose(path, loaded, name)
+    except image_sets.DAMAGE as error:
+        if "allow_pickle" in str(error):
+            raise UserError(f"{path} has Python objects, must have numbers") from None
+        reason = bounded(error) or type(error).__name__
+        raise UserError(f"{path} is damaged, or too large for the memory ({reason})") from None
 
 
 def choose(path: Path, archive: np.lib.npyio.NpzFile, name: str | None) -> np.ndarray:
     """The array of an archive with this name; by default its only one, or the main set of a file of
     results/samples."""
     names = [each for each in archive.files if each != image_sets.DESCRIPTION]
-    if name is None and image_sets.DESCRIPTION in archive.files:
-        name = json.loads(str(archive[image_sets.DESCRIPTION])).get("main")
-    if name is None and len(names) == 1:
-        name = names[0]
+    if not names:
+        raise UserError(f"{path} has no array of images")
+    if name is None:
+        name = names[0] if len(names) == 1 else main_set(archive)
     if name not in names:
-        raise UserError(f"{path} has the arrays {', '.join(names)}: choose one with --set")
-    return archive[name]
+        raise UserError(f"{path} has the arrays {bounded(', '.join(names))}: choose one with --set")
+    array = archive[name]
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path} has other content than an array in {bounded(name)}")
+    return array
+
+
+def main_set(archive: np.lib.npyio.NpzFile) -> str | None:
+    """What the description of a file of results/samples names; None in an archive of others."""
+    try:
+        return json.loads(str(archive[image_sets.DESCRIPTION]))["main"]
+    except (LookupError, RecursionError, TypeError, ValueError):
+        return None
 
 
 def read_folder(folder: Path) -> Tensor:
     """All pictures of a folder, in the order of their names."""
-    files = sorted(folder.glob("*.png"))
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".png")
     if not files:
         raise UserError(f"{folder} has no .png pictures")
     return check(folder, np.stack([pictures.levels(path) for path in files]))

@@ -15,9 +15,12 @@ from diffusion.models.cnn import Cnn
 from diffusion.models.degradations import Gaussian, GreyImpulse, Process, per_image
 from diffusion.models.unet import UNet
 from diffusion.runtime import checkpoints
+from diffusion.runtime.errors import UserError, bounded
 
 # (x_t, t / T), and the label if the network has classes -> its prediction
 Network = Callable[..., Tensor]
+# What `DiffusionModel.build` raises for a description of something else
+FOREIGN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass
@@ -56,11 +59,17 @@ class DiffusionModel:
     def load(cls, path: Path | str, device: torch.device | str = "cpu") -> DiffusionModel:
         """A model from a file that `save` wrote, in evaluation mode.
 
-        Raises UserError if the file is missing, damaged or of another architecture.
+        Raises UserError if the file is missing, damaged, no model or of another architecture.
         """
         path = Path(path)
         weights, description = checkpoints.load(path)
-        model = cls.build(description)
+        try:
+            model = cls.build(description)
+        except FOREIGN as error:
+            raise UserError(
+                f"{path} is not a model of this project: its network or its degradation is missing "
+                f"or wrong ({bounded(error)})"
+            ) from None
         checkpoints.load_weights(model.module, weights, path).to(device)
         return model
 

@@ -10,8 +10,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
+from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError, bounded
 from diffusion.runtime.files import write
+
+# What safetensors and json raise for a file that is damaged anywhere
+DAMAGE = (LookupError, MemoryError, RecursionError, SafetensorError, TypeError, ValueError)
 
 
 def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
@@ -26,18 +30,24 @@ def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) ->
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors (on the CPU) and the description of a file that `save` wrote.
 
-    Raises UserError if the file is missing or damaged.
+    Raises UserError, with the command that restores a result, if the file is missing or damaged, or
+    of another program.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is not a file, must be one of weights")
+    result = path.absolute().is_relative_to(paths.RESULTS.absolute())
     try:
         with safe_open(path, framework="pt") as file:
-            description = json.loads(file.metadata()["json"])
+            metadata = file.metadata() or {}
+            if "json" not in metadata:
+                raise ValueError("it has no description")
+            description = dict(json.loads(metadata["json"]))
             return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run dvc repro") from None
-    except (SafetensorError, LookupError, TypeError, ValueError, MemoryError) as error:
-        raise UserError(
-            f"{path} is damaged ({bounded(error)}): delete it and run dvc repro"
-        ) from None
+        raise UserError(f"{path} is missing" + ": run dvc repro" * result) from None
+    except DAMAGE as error:
+        advice = ": delete it and run dvc repro" * result
+        raise UserError(f"{path} is damaged ({bounded(error)}){advice}") from None
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], path: Path) -> nn.Module:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from diffusion.runtime import paths
+from diffusion.runtime.params import load, member
+
 EPILOG = """\
 All settings come from params.yaml. `dvc repro {stage}` runs this stage, and the stages that it
 depends on, where one of their dependencies has changed. DEVICE=cpu|cuda|mps selects the device.
@@ -20,10 +23,21 @@ def parser(module: str, doc: str | None, epilog: str | None = None) -> argparse.
     )
 
 
+def known_model(name: str) -> str:
+    """The type of an argument MODEL: a key of `models` in params.yaml, or a model whose folder of
+    weights is kept. Raises UserError for another name."""
+    if name not in {folder.name for folder in paths.MODELS.glob("*") if folder.is_dir()}:
+        member(load().get("models"), name, f"models.{name or repr(name)}")
+    return name
+
+
 def add_model(options: argparse.ArgumentParser) -> None:
     """Add the positional argument MODEL."""
     options.add_argument(
-        "model", metavar="MODEL", help="a key of `models` in params.yaml, such as model1"
+        "model",
+        type=known_model,
+        metavar="MODEL",
+        help="a key of `models` in params.yaml, such as model1",
     )
 
 

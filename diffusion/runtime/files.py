@@ -25,6 +25,18 @@ def check_output(path: Path) -> None:
         raise UserError(f"{path} is not written, because the dvc that started this has ended")
 
 
+def partial_of(path: Path) -> Path:
+    """The file beside it that has the new content until that is complete."""
+    return path.with_name(path.name + ".partial")
+
+
+def check_writable(path: Path) -> None:
+    """Raises OSError if `write` cannot create a file in the folder of this path."""
+    partial = partial_of(path)
+    partial.touch()
+    partial.unlink()
+
+
 def write(path: Path, content: bytes) -> None:
     """Replace a file atomically: a reader sees either the new content or the old.
 
@@ -33,7 +45,7 @@ def write(path: Path, content: bytes) -> None:
     """
     check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = partial_of(path)
     try:
         with partial.open("wb") as file:
             file.write(content)

@@ -125,6 +125,17 @@ def load(path: Path = paths.PARAMS) -> dict[str, Any]:
     return values
 
 
+def member(block: Any, key: str, name: str, path: Path = paths.PARAMS) -> Any:
+    """The value of a key in a block of the file; name: the complete key.
+
+    Raises UserError, with the most similar key, if there is none.
+    """
+    if not isinstance(block, dict) or key not in block:
+        hint = nearest(key, block) if isinstance(block, dict) else ""
+        raise UserError(f"{path}: {bounded(name)} is missing{hint}")
+    return block[key]
+
+
 @overload
 def read(key: str, schema: type[Schema], path: Path = paths.PARAMS) -> Schema: ...
 @overload
@@ -136,11 +147,7 @@ def read(key: str, schema: Any, path: Path = paths.PARAMS) -> Any:
     """
     value: Any = load(path)
     for depth, part in enumerate(key.split("."), start=1):
-        if not isinstance(value, dict) or part not in value:
-            where = ".".join(key.split(".")[:depth])
-            hint = nearest(part, value) if isinstance(value, dict) else ""
-            raise UserError(f"{path}: {where} is missing{hint}")
-        value = value[part]
+        value = member(value, part, ".".join(key.split(".")[:depth]), path)
     return validate(value, schema, path, prefix=tuple(key.split(".")))
 
 

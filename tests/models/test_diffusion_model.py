@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from diffusion.models.degradations import Gaussian, GreyImpulse, Impulse
 from diffusion.models.model import DiffusionModel
 from diffusion.models.schedules import cosine_alpha_bar, cosine_density, linear_alpha_bar
+from diffusion.runtime import checkpoints
 from diffusion.runtime.errors import UserError
 from diffusion.training.loss import loss
 
@@ -120,6 +121,25 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     model.description["network"] = model.description["network"] | {"hidden": [2, 4]}
     model.save(path, torch.float32)
     with pytest.raises(UserError, match=r"model\.safetensors is of another architecture"):
+        DiffusionModel.load(path)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        {},
+        {"accuracy": 0.99},
+        {**BLOCKS["eps"], "network": []},
+        {**BLOCKS["eps"], "network": {"kind": "cnn", "hidden": 5, "predicts": "eps"}},
+        {**BLOCKS["eps"], "network": {"kind": "cnn", "hidden": [-1], "predicts": "eps"}},
+        {**BLOCKS["eps"], "degradation": {"kind": "other"}},
+        {**BLOCKS["eps"], "degradation": None},
+    ],
+)
+def test_weights_of_something_else_are_no_model(tmp_path: Path, description: dict) -> None:
+    path = tmp_path / "model.safetensors"
+    checkpoints.save(path, {"x": torch.ones(2)}, description)
+    with pytest.raises(UserError, match=r"model\.safetensors is not a model of this project: its"):
         DiffusionModel.load(path)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
-from diffusion.runtime import checkpoints
+from diffusion.runtime import checkpoints, paths
 from diffusion.runtime.errors import UserError
 
 
@@ -29,14 +31,36 @@ def test_equal_tensors_give_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_missing_damaged_and_foreign_weights_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "w.safetensors"
-    with pytest.raises(UserError, match=r"w\.safetensors is missing: run dvc repro"):
+@pytest.mark.parametrize("folder", [paths.MODELS, Path("own")])
+def test_missing_damaged_and_foreign_weights_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """With the command that restores them if they are results."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / folder / "w.safetensors"
+    result = folder == paths.MODELS
+    with pytest.raises(UserError) as error:
         checkpoints.load(path)
+    assert str(error.value) == f"{path} is missing" + ": run dvc repro" * result
     checkpoints.save(path, nn.Linear(3, 2).state_dict(), {})
     weights, _ = checkpoints.load(path)
     with pytest.raises(UserError, match="of another architecture"):
         checkpoints.load_weights(nn.Linear(4, 2), weights, path)
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(UserError, match=r"w\.safetensors is damaged"):
+    with pytest.raises(UserError, match=r"w\.safetensors is damaged \(.*\)") as error:
+        checkpoints.load(path)
+    assert str(error.value).endswith("): delete it and run dvc repro" if result else ")")
+
+
+@pytest.mark.parametrize("path", [Path(), Path("/dev/null")])
+def test_what_is_no_file_is_refused(path: Path) -> None:
+    with pytest.raises(UserError, match=re.escape(f"{path} is not a file, must be one of weights")):
+        checkpoints.load(path)
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"json": "5"}, {"json": "[" * 10**5}])
+def test_tensors_of_another_program_are_refused(tmp_path: Path, metadata: dict | None) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({"x": torch.ones(2)}, path, metadata)
+    with pytest.raises(UserError, match=r"w\.safetensors is damaged \(.*\)$"):
         checkpoints.load(path)

@@ -65,7 +65,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in TINY["models"]:
         run_stage(folder, train, name)
     further = {"model7": NOISE, "asked": LABELLED, "masked": MASKED}
-    write_params(folder, models=TINY["models"] | further)
+    write_params(folder, models=TINY["models"] | further | {"new": NOISE})
     for name, block in further.items():
         model = DiffusionModel.build(block)
         model.save(folder / paths.weights(name), torch.float32, epoch=1, validation_loss=0.1)
@@ -278,7 +278,15 @@ def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) ->
         ((generate, "model7", "--steps", "3"), "--steps is 3, must be absent: model7 uses all"),
         ((generate, "model2", "--output", "x.jpg"), "--output is x.jpg, must end in .png"),
         ((generate, "model2", "--output", "no/x.png"), "there is no folder no"),
-        ((generate, "model9"), "results/models/model9/best.safetensors is missing"),
+        ((generate, "model2", "--output", "folder.png"), "folder.png, which is a folder, must be"),
+        ((generate, "new"), "results/models/new/best.safetensors is missing: run dvc repro"),
+        ((generate, "model9"), "params.yaml: models.model9 is missing (did you mean 'model"),
+        ((generate, "model2", "--checkpoint", "."), ". is not a file, must be one of weights"),
+        ((generate, "model2", "--checkpoint", "own.safetensors"), "own.safetensors is missing"),
+        ((restore, "", "picture.png"), "params.yaml: models.'' is missing"),
+        ((restore, "../../etc", "picture.png"), "params.yaml: models.../../etc is missing"),
+        ((restore, "model4", "picture.png", "--output", "picture.png"), "is read, must be another"),
+        ((restore, "model4", "picture.png", "--output", "link.png"), "is read, must be another"),
         ((generate, "model4"), "model4 restores images"),
         ((restore, "model2", "picture.png"), "model2 generates images"),
         ((restore, "model4", "nothing.png"), "nothing.png does not exist"),
@@ -292,8 +300,25 @@ def test_wrong_command_line_is_refused_in_one_sentence(
 ) -> None:
     Image.fromarray(np.zeros((28, 28), np.uint8)).save(trained / "picture.png")
     Image.fromarray(np.zeros((28, 30), np.uint8)).save(trained / "large.png")
+    (trained / "folder.png").mkdir(exist_ok=True)
+    (trained / "link.png").unlink(missing_ok=True)
+    (trained / "link.png").symlink_to("picture.png")
     with pytest.raises(UserError, match=re.escape(sentence)):
         command(*arguments)
+
+
+def test_weights_are_used_under_the_name_of_their_folder_or_from_any_file(
+    command: Command, trained: Path
+) -> None:
+    """Without a block in params.yaml, and without an epoch."""
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(trained / "picture.png")
+    model = DiffusionModel.load(trained / paths.weights("model4"))
+    model.description.pop("epoch")
+    model.save(trained / paths.weights("kept"), torch.float32)
+    model.save(trained / "own.safetensors", torch.float32)
+    assert "by kept, epoch unknown" in command(restore, "kept", "picture.png")
+    options = ("--checkpoint", "own.safetensors")
+    assert "by model4, epoch unknown" in command(restore, "model4", "picture.png", *options)
 
 
 def test_describe_prints_counts_that_follow_from_the_layers(command: Command) -> None:

@@ -90,7 +90,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "output", type=Path, nargs="?", default=Path("scratch/bench"), help="(scratch/bench)"
     )
-    parser.add_argument("--models", nargs="+", default=["model1", "model2"], metavar="MODEL")
+    parser.add_argument(
+        "--models", nargs="+", type=cli.known_model, default=["model1", "model2"], metavar="MODEL"
+    )
     parser.add_argument("--steps", type=int, default=5, help="in one repetition (5)")
     parser.add_argument("--repetitions", type=int, default=5, help="of each variant (5)")
     parser.add_argument("--precision", default="auto", choices=["auto", *devices.DTYPES])

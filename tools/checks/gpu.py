@@ -170,7 +170,9 @@ def checks(name: str, setting: Setting) -> Iterator[Row]:
 
 def main() -> None:
     parser = cli.parser("tools.checks.gpu", __doc__)
-    parser.add_argument("models", metavar="MODEL", nargs="*", help="of params.yaml (all)")
+    parser.add_argument(
+        "models", metavar="MODEL", type=cli.known_model, nargs="*", help="of params.yaml (all)"
+    )
     parser.add_argument("--steps", type=int, default=50, help="of each training (50)")
     arguments = parser.parse_args()
     device = devices.device()

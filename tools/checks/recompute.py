@@ -125,7 +125,7 @@ def agrees(text: str, value: float) -> bool:
 
 def main() -> None:
     parser = cli.parser("tools.checks.recompute", __doc__)
-    parser.add_argument("models", metavar="MODEL", nargs="*")
+    parser.add_argument("models", metavar="MODEL", type=cli.known_model, nargs="*")
     names = parser.parse_args().models
     params = validate(load(), Params)
     for name in names:

@@ -61,7 +61,7 @@ def redraw(name: str, checkpoint: str, key: str | None, count: int) -> tuple[str
 def parse() -> argparse.Namespace:
     """The command line. Raises UserError for a number of images below 1."""
     parser = cli.parser("tools.checks.resample", __doc__)
-    parser.add_argument("models", metavar="MODEL", nargs="+")
+    parser.add_argument("models", metavar="MODEL", type=cli.known_model, nargs="+")
     parser.add_argument("--images", type=int, default=CHUNK, help=f"of each model ({CHUNK})")
     parser.add_argument("--set", metavar="SET", help="ancestral, ddim, naive, one_step, ...")
     parser.add_argument(

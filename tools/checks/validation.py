@@ -45,7 +45,7 @@ def kept(name: str, checkpoints: list[str]) -> list[Path]:
 
 def main() -> None:
     parser = cli.parser("tools.checks.validation", __doc__)
-    parser.add_argument("models", metavar="MODEL", nargs="+")
+    parser.add_argument("models", metavar="MODEL", type=cli.known_model, nargs="+")
     parser.add_argument(
         "--checkpoints", nargs="+", default=[], metavar="NAME", help="best, last, epoch_NNN (all)"
     )

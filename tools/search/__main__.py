@@ -28,6 +28,7 @@ from optuna.trial import TrialState
 from diffusion.runtime import cli
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import nearest
+from tools import outputs
 from tools.experiments import flat
 from tools.search import picture, space, target, trials
 
@@ -160,8 +161,6 @@ def parse() -> argparse.Namespace:
         raise UserError(f"--trials is {arguments.trials}, must be 1 or more")
     if arguments.seed < 0:
         raise UserError(f"--seed is {arguments.seed}, must be 0 or more")
-    if arguments.output.suffix != ".png":
-        raise UserError(f"--output is {arguments.output}, must end in .png")
     return arguments
 
 
@@ -194,6 +193,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(FOLDER / f".{arguments.study}.lock", timeout=0):
+            outputs.check(arguments.output)
             search = open_search(arguments)
             search.run(arguments.trials, arguments.output)
             search.draw(arguments.output)

@@ -17,6 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial
 
 from diffusion.runtime import paths
+from tools import outputs
 from tools.search import trials
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,8 +59,7 @@ def draw(study: optuna.Study, metric: str, keys: Sequence[str], path: Path) -> N
         axis.set_visible(False)
     for row in grid:
         row[0].set_ylabel(metric)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    outputs.write(path, figure.savefig, dpi=150)
     plt.close(figure)
 
 

@@ -1,0 +1,40 @@
+"""The picture that a tool writes: its path is checked before any work, and it is written whole."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from diffusion.runtime import files
+from diffusion.runtime.errors import UserError
+
+
+def check(path: Path, *inputs: Path | None) -> None:
+    """Raises UserError, before any work, if no picture can be written to this path, or if it is one
+    of the files that are read."""
+    if path.suffix.lower() != ".png":
+        raise UserError(f"--output is {path}, must end in .png")
+    try:
+        if not path.absolute().parent.is_dir():
+            raise UserError(f"--output is {path}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise UserError(f"--output is {path}, which is a folder, must be a file")
+        files.check_writable(path)
+        if path.exists() and any(each and each.exists() and each.samefile(path) for each in inputs):
+            raise UserError(f"--output is {path}, which is read, must be another file")
+    except OSError as error:
+        raise UserError(
+            f"--output is {path}, where no file can be written: {error.strerror}"
+        ) from None
+
+
+def write(path: Path, save: Callable[..., object], **options: Any) -> None:
+    """Write a picture atomically; save: the method of an image or a figure, with its options.
+
+    Raises OSError, with the path, if it cannot be written; an earlier file then remains.
+    """
+    content = io.BytesIO()
+    save(content, format="png", **options)
+    files.write(path, content.getvalue())
