@@ -21,14 +21,14 @@ from diffusion.reporting.figures import (
     scores,
     step_study,
 )
-from diffusion.reporting.measured import NOISE_AXIS
+from diffusion.reporting.measured import NOISE_AXIS, read_settings
 from diffusion.reporting.params import FiguresParams
 from diffusion.reporting.published import read_published
 from diffusion.reporting.results import read_model
 from diffusion.reporting.style import MEDIA, Gallery, use_style
 from diffusion.runtime import checkpoints, cli, files, paths
 from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Seed, load, read
+from diffusion.runtime.params import Seed, read
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def main() -> None:
         scores.draw(gallery, models, real, published)
         step_study.draw(gallery, models)
         guidance.draw(gallery, models, real)
-        noise_axis.draw(gallery, NOISE_AXIS.rows(load()), models, real)
+        noise_axis.draw(gallery, NOISE_AXIS.rows(read_settings()), models, real)
         compute.draw(gallery, models, real["fid"])
         images.draw_real(gallery)
         for model in models:

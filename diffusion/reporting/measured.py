@@ -16,6 +16,7 @@ from typing import Any
 from diffusion.reporting.results import whole
 from diffusion.runtime import paths
 from diffusion.runtime.files import read_csv, write_csv
+from diffusion.runtime.params import load
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
 SCORES = (
@@ -24,6 +25,12 @@ SCORES = (
 )
 
 Row = dict[str, Any]
+
+
+def read_settings() -> dict[str, Any]:
+    """The part of params.yaml on which scores depend."""
+    params = load()
+    return {key: params.get(key) for key in (*SETTINGS, "models")}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import yaml
 from conftest import ROOT, TINY, run_models, run_stage, write_fake_mnist
 from dvc.repo import Repo
 
+from diffusion.reporting.measured import SETTINGS
 from diffusion.runtime import paths
 from stages import download_inception, evaluate_real, figures, report, train_classifier
 from tools.checks.compare_locks import outputs
@@ -89,6 +90,8 @@ def read_keys(path: Path) -> set[str]:
             keys |= {f"models.{MODEL}.degradation", f"models.{MODEL}.network"}
         elif node.func.id == "read_designs":
             keys.add("models")
+        elif node.func.id == "read_settings":
+            keys |= {*SETTINGS, "models"}
         elif node.func.id == "load":
             keys.add("params.yaml")
     return keys
@@ -326,21 +329,26 @@ def of_each(*stages: str) -> set[str]:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("bootstrap: 3", "bootstrap: 4", of_each("evaluate", "step_study") | {"evaluate_real"}),
+        (
+            "bootstrap: 3",
+            "bootstrap: 4",
+            of_each("evaluate", "step_study") | {"evaluate_real", "figures"},
+        ),
         ("likelihood:\n  images: 6", "likelihood:\n  images: 7", of_each("likelihood")),
         ("loss_scale: log", "loss_scale: linear", {"figures"}),
         ("learning_rate: 0.001", "learning_rate: 1e-02", {"train@model2", "figures"}),
         ("dropout: 0.15", "dropout: 0.2", {"train@model4", "figures"}),
-        ("images: 512", "images: 513", {"train_classifier"}),
+        ("images: 512", "images: 513", {"train_classifier", "figures"}),
         ("use: 'off'", "use: auto", {"download_inception"}),
         ("  weights: null", "  weights: a.pth", {"download_inception"}),
         ("reference: 500", "reference: 400", {"evaluate_real"}),
         (
             "precision: auto",
             "precision: float32",
-            of_each("train", "sample", "step_study", "likelihood") | {"train_classifier"},
+            of_each("train", "sample", "step_study", "likelihood")
+            | {"train_classifier", "figures"},
         ),
-        ("epochs: 2", "epochs: 3", of_each("train")),
+        ("epochs: 2", "epochs: 3", of_each("train") | {"figures"}),
         ("kind: ancestral", "kind: ddim\n      steps: 2", {"sample@model2", "figures"}),
         ("start: validation", "start: train", {"sample@model4", "figures"}),
         ("factor: 0.5", "factor: 0.4", {"train@model4", "figures"}),

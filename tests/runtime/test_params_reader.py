@@ -111,7 +111,5 @@ def test_pipe_in_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_key_of_another_type_is_named_as_a_key() -> None:
-    with pytest.raises(
-        UserError, match=r"params\.yaml: a key of the file is None: input"
-    ):
+    with pytest.raises(UserError, match=r"params\.yaml: a key of the file is None: input"):
         validate({None: 1}, dict[str, int])
