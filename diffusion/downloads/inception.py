@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 import diffusion.runtime.torchvision_ops  # noqa: F401  (before torch_fidelity)
-from diffusion.downloads.fetch import FetchError, fetch, sha256
+from diffusion.downloads.fetch import FetchError, fetch, read, sha256
 from diffusion.runtime import paths
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -28,10 +28,11 @@ def get_weights(path: str | None) -> bytes:
 
     cached = Path(torch.hub.get_dir()) / "checkpoints" / NAME
     source = Path(path) if path else cached
-    if path and not source.is_file():
+    content, origin = read(source, SIZE), str(source)
+    if path and content is None:
         raise FetchError(f"inception.weights: there is no file {path}")
-    content = source.read_bytes() if source.is_file() else fetch(URL_INCEPTION_V3, SIZE)
+    if content is None:
+        content, origin = fetch(URL_INCEPTION_V3, SIZE), "the download"
     if sha256(content) != SHA256:
-        origin = source if source.is_file() else "the download"
         raise FetchError(f"{origin} does not have the SHA-256 of the genuine file")
     return content

