@@ -16,13 +16,8 @@ Digit = Annotated[int, Field(ge=0, le=9)]
 Text = Annotated[str, Field(min_length=1)]
 INPUTS = ("degraded", "median_filter")  # sets that have no score of generated images
 RESTORED = ("naive", "improved", "one_step", "degraded")
-SIGNED = (
-    "kid",
-    "psnr",
-    "ssim",
-    "fid_infinite",
-    "validation_fid_infinite",
-)  # scores that may be negative
+# Scores that may be negative.
+SIGNED = ("kid", "psnr", "ssim", "fid_infinite", "validation_fid_infinite")
 SCORES = (  # of every set of images, by metrics.scorer.Scorer
     *(f"{score}{side}" for score in ("is", "fid", "kid") for side in ("", "_below", "_above")),
     *(

@@ -52,7 +52,8 @@ def checking(path: Path) -> Iterator[None]:
         first = str(error).splitlines()[0]
         raise damaged(path, first.removeprefix(str(path)).removeprefix(":").strip()) from None
     except FAULTS as error:
-        raise damaged(path, f"{type(error).__name__}: {error}") from None
+        name = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise damaged(path, f"{name}{error}") from None
 
 
 def read_text(path: Path) -> str:
