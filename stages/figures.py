@@ -24,9 +24,10 @@ from diffusion.reporting.figures import (
 from diffusion.reporting.measured import NOISE_AXIS, read_settings
 from diffusion.reporting.params import FiguresParams
 from diffusion.reporting.published import read_published
-from diffusion.reporting.results import read_model
-from diffusion.reporting.style import MEDIA, Gallery, use_style
-from diffusion.runtime import checkpoints, cli, files, paths
+from diffusion.reporting.results import read_classifier, read_frequencies, read_model, read_real
+from diffusion.reporting.sources import MEDIA
+from diffusion.reporting.style import Gallery, use_style
+from diffusion.runtime import cli, paths
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import Seed, read
 
@@ -67,9 +68,9 @@ def main() -> None:
     designs = read_designs()
     models = [read_model(name, design) for name, design in designs.items()]
     published = read_published()
-    real = files.read_json(paths.REAL_SCORES)
-    frequencies = checkpoints.load(paths.REAL_FEATURES)[0]["frequencies"].numpy()
-    confusion = files.read_json(paths.CLASSIFIER_SCORES)["confusion"]
+    real, frequencies = read_real(models), read_frequencies()
+    confusion = read_classifier()["confusion"]
+    noise = NOISE_AXIS.rows(read_settings())
 
     use_style(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
@@ -84,7 +85,7 @@ def main() -> None:
         scores.draw(gallery, models, real, published)
         step_study.draw(gallery, models)
         guidance.draw(gallery, models, real)
-        noise_axis.draw(gallery, NOISE_AXIS.rows(read_settings()), models, real)
+        noise_axis.draw(gallery, noise, models, real)
         compute.draw(gallery, models, real["fid"])
         images.draw_real(gallery)
         for model in models:

@@ -9,9 +9,17 @@ from diffusion.reporting import claims, findings, page, provenance, summary, tem
 from diffusion.reporting.budget import Budget
 from diffusion.reporting.labels import BIBLIOGRAPHY
 from diffusion.reporting.measured import NOISE_AXIS, SEEDS
-from diffusion.reporting.published import read_claims, read_published
-from diffusion.reporting.results import by_kind, known_and_further, read_model
-from diffusion.runtime import checkpoints, cli, files, paths
+from diffusion.reporting.published import CLAIMS, read_claims, read_published
+from diffusion.reporting.results import (
+    by_kind,
+    known_and_further,
+    read_classifier,
+    read_frequencies,
+    read_model,
+    read_real,
+)
+from diffusion.reporting.sources import checking, damaged, read_text
+from diffusion.runtime import cli, files, paths
 from diffusion.runtime.errors import run
 from diffusion.runtime.params import load, validate
 
@@ -21,11 +29,14 @@ def main() -> None:
     params = validate(load(), Params)
     scores, context = gather(params)
     environment = templates.environment(paths.TEMPLATES)
-    text = templates.markdown(environment, context, BIBLIOGRAPHY)
-    page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
-    tables = {path.stem: files.read_text(path) for path in sorted(paths.PLOTS.glob("*.csv"))}
-    frame = environment.get_template("page.html.j2")
-    html = page.render(page_text, paths.REPORT, frame, scores, tables)
+    with templates.naming_lines(paths.TEMPLATES):
+        text = templates.markdown(environment, context, BIBLIOGRAPHY)
+        page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
+        frame = environment.get_template("page.html.j2")
+        tables = summary.plots(context["models"])
+        html = page.render(page_text, paths.REPORT, frame, scores, tables)
+    if not html.rstrip().endswith("</html>"):
+        raise damaged(paths.TEMPLATES / "page.html.j2", "it does not end with </html>")
     files.write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())
@@ -36,10 +47,8 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     """The scores of scores.json, and the variables of the templates, from results and figures."""
     settings = load()
     models = [read_model(name, block) for name, block in params.models.items()]
-    real = files.read_json(paths.REAL_SCORES)
-    frequencies = checkpoints.load(paths.REAL_FEATURES)[0]["frequencies"].numpy()
-    classifier = files.read_json(paths.CLASSIFIER_SCORES)
-    published = read_published()
+    real, frequencies, classifier = read_real(models), read_frequencies(), read_classifier()
+    published, entries = read_published(), read_claims()
     known, further = known_and_further(models, published["models"])
     groups = by_kind(known)
     restoring = [model for model in known if model.restores and not model.generates]
@@ -47,7 +56,8 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     epochs = {name: params.epochs(name) for name in params.models}
     budget = Budget(epochs, params.training.images, params.sampling.images, published)
     evidence = claims.Evidence({m.name: m for m in models}, frequencies, classifier, published)
-    decided = claims.decide(read_claims(), evidence) if budget.conclusive else []
+    with checking(CLAIMS):  # a claim may be on a number that is not in scores.yaml
+        decided = claims.decide(entries, evidence) if budget.conclusive else []
     return summary.scores(models, real, classifier["accuracy"]), {
         "params": params,
         "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
@@ -72,9 +82,9 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "trained_again": [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed],
         "beyond": list(findings.beyond(models, real, compute, published["models"])),
         "compute": compute,
-        "inception_note": files.read_text(paths.INCEPTION_NOTE).strip(),
+        "inception_note": read_text(paths.INCEPTION_NOTE).strip(),
         "figures": {path.name for path in paths.FIGURES.glob("*")},
-        "films": summary.films(),
+        "films": summary.films(models),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},
         "trained_on": provenance.trained_on(models),
         "commit": provenance.commit(),

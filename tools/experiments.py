@@ -192,8 +192,10 @@ def measure(table: Table, model: str, value: str, key: str) -> None:
     """Train and score one model with another value of a setting, as an experiment, and write its
     row of a table in report/measured.
 
-    key: of the setting in params.yaml. Raises UserError if the experiment fails.
+    key: of the setting in params.yaml. Raises UserError if the table is damaged, or if the
+    experiment fails.
     """
+    table.read()  # a damaged one is reported before the training, not after it
     commit, settings = provenance.commit(), table.settings(load_params(), model)
     name = f"{model}-{table.varied}-{value}"
     run_alone(name, ["-S", f"{key}={value}"], f"evaluate@{model}")

@@ -6,13 +6,15 @@ before what it refers to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pybtex.backends.markdown import Backend
-from pybtex.database import BibliographyData, Entry, Person, parse_file
+from pybtex.database import BibliographyData, Entry, Person, parse_string
+from pybtex.exceptions import PybtexError
 from pybtex.style.formatting.unsrt import Style
 
+from diffusion.reporting.sources import checking, damaged, read_text
 from diffusion.runtime import paths
 
 BIBLIOGRAPHY = paths.REPORT / "references.bib"
@@ -23,7 +25,7 @@ class Labels:
     """bibliography: the path of a BibTeX file."""
 
     def __init__(self, bibliography: Path) -> None:
-        self.entries: BibliographyData = parse_file(bibliography)
+        self.bibliography, self.entries = bibliography, read_bibliography(bibliography)
         self.numbers: Mapping[str, str] = {}  # `figure loss` -> its number, of the last rendering
         self.cited: set[str] = set()
         self.placed: dict[str, str] = {}
@@ -58,7 +60,9 @@ class Labels:
         return f"[{kind} {number}](#{anchor(kind, number)})"
 
     def cite(self, *keys: str) -> str:
-        """Authors and year of works as links. Raises KeyError if the bibliography lacks one."""
+        """Authors and year of works as links. Raises UserError if the bibliography lacks one."""
+        if absent := [key for key in keys if key not in self.entries.entries]:
+            raise damaged(self.bibliography, f"the entry {absent[0]}, which is cited, is missing")
         self.cited.update(keys)
         return "; ".join(f"[{short(self.entries.entries[key])}](#{key})" for key in keys)
 
@@ -66,11 +70,35 @@ class Labels:
         """(key, Markdown) of the works that the last rendering cited, in the order of authors."""
         entries = [self.entries.entries[key] for key in self.cited]
         entries.sort(key=lambda entry: (short(entry).lower(), entry.key))
-        backend, style = Backend(), Style(abbreviate_names=True)
-        return [
-            (entry.key, " ".join(entry.text.render(backend).split()))
-            for entry in style.format_entries(entries)
-        ]
+        return formatted(entries)
+
+
+def read_bibliography(path: Path) -> BibliographyData:
+    """The entries of a BibTeX file. Raises UserError if it is missing or damaged, or if an entry
+    has no author, title or year."""
+    text = read_text(path)
+    with checking(path):
+        try:
+            entries = parse_string(text, "bibtex")
+            if not entries.entries:
+                raise ValueError("it has no entry")
+            for key, entry in entries.entries.items():
+                for field in ("author", "title", "year"):
+                    if not (entry.persons if field == "author" else entry.fields).get(field):
+                        raise ValueError(f"{field} of the entry {key} is missing")
+            formatted(entries.entries.values())
+        except PybtexError as error:
+            raise ValueError(error) from None
+    return entries
+
+
+def formatted(entries: Iterable[Entry]) -> list[tuple[str, str]]:
+    """(key, Markdown) of works."""
+    backend, style = Backend(), Style(abbreviate_names=True)
+    return [
+        (entry.key, " ".join(entry.text.render(backend).split()))
+        for entry in style.format_entries(entries)
+    ]
 
 
 def anchor(kind: str, number: str) -> str:

@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from diffusion.reporting.results import whole
-from diffusion.runtime import paths
-from diffusion.runtime.files import read_csv, write_csv
+from diffusion.reporting import schemas
+from diffusion.reporting.sources import MEASURED, damaged, read_table
+from diffusion.runtime.files import write_csv
 from diffusion.runtime.params import load
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
@@ -25,6 +26,7 @@ SCORES = (
 )
 
 Row = dict[str, Any]
+Key = tuple[str, Decimal, str]  # of a row: model, value and settings
 
 
 def read_settings() -> dict[str, Any]:
@@ -36,33 +38,35 @@ def read_settings() -> dict[str, Any]:
 @dataclass(frozen=True)
 class Table:
     """varied: the setting that differs between the rows of a model, `seed` or a key of its
-    degradation."""
+    degradation. schema: of a row."""
 
     path: Path
     varied: str
+    schema: type[schemas.Measured]
 
     @property
     def columns(self) -> tuple[str, ...]:
         return ("model", self.varied, "epoch", "commit", "settings", *SCORES)
 
     def read(self) -> list[Row]:
-        """Every row; none if there is no table. Raises UserError if the table is damaged."""
+        """Every row; none if there is no table. Raises UserError if the table is damaged, or has
+        two rows of the same model, value and settings."""
         if not self.path.exists():
             return []
-        command = f"git checkout {self.path}"
-        with whole(f"the rows of {self.path}", command):
-            rows = read_csv(self.path, command)
-            for row in rows:
-                if tuple(row) != self.columns:
-                    raise ValueError(f"its columns must be {', '.join(self.columns)}")
-                for key in (self.varied, "epoch", *SCORES):
-                    float(row[key])
-        return list(rows)
+        rows: list[Row] = list(read_table(self.path, self.schema))
+        if tuple(rows[0]) != self.columns:
+            raise damaged(self.path, f"its columns must be {', '.join(self.columns)}")
+        first: dict[Key, int] = {}
+        for line, row in enumerate(rows, start=2):
+            earlier = first.setdefault(self._key(row), line)
+            if earlier != line:
+                raise damaged(self.path, f"lines {earlier} and {line} are of the same run")
+        return rows
 
     def add(self, row: Row) -> None:
-        """Write a row, in place of an earlier one of the same model, value and settings."""
-        keys = ("model", self.varied, "settings")
-        rows = {tuple(str(each[key]) for key in keys): each for each in [*self.read(), row]}
+        """Write a row, in place of an earlier one of the same model, value and settings. Raises
+        UserError if the table is damaged."""
+        rows = {self._key(each): each for each in [*self.read(), row]}
         table = [
             [each[key] for key in self.columns] for each in sorted(rows.values(), key=self._order)
         ]
@@ -87,9 +91,13 @@ class Table:
         kept["model"] = block | {"degradation": degradation}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:10]
 
-    def _order(self, row: Row) -> tuple[str, float]:
-        return row["model"], float(row[self.varied])
+    def _order(self, row: Row) -> tuple[str, Decimal]:
+        return row["model"], Decimal(row[self.varied])
+
+    def _key(self, row: Row) -> Key:
+        return *self._order(row), row["settings"]
 
 
-NOISE_AXIS = Table(paths.REPORT / "measured/noise_axis.csv", "noise")  # of tools.noise_axis
-SEEDS = Table(paths.REPORT / "measured/seeds.csv", "seed")  # of tools.retrain
+# Of tools.noise_axis and of tools.retrain.
+NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", schemas.MeasuredNoise)
+SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed)

@@ -20,10 +20,10 @@ from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from diffusion.runtime import files
+from diffusion.reporting.sources import MEDIA, damaged, missing, read_text
+from diffusion.runtime import files, paths
 from diffusion.runtime.errors import UserError
 
-MEDIA = "media"  # the folder of vector graphics and frames
 CAPTION = {  # the tokens that a caption has instead of those of a paragraph
     "paragraph_open": [Token("caption_open", "caption", 1), Token("span_open", "span", 1)],
     "paragraph_close": [Token("span_close", "span", -1), Token("caption_close", "caption", -1)],
@@ -57,11 +57,16 @@ def render(
     """Markdown -> HTML. folder: where relative links to images start. scores: of scores.json.
     tables: name -> CSV, which the page can save and draw.
 
-    HTML in the Markdown is escaped. Raises UserError if an image is missing.
+    HTML in the Markdown is escaped. Raises UserError if an image or a table is missing.
     """
     markdown = parser()
     tokens = markdown.parse(text)
     embed(tokens, folder)
+    for token in tokens:
+        if token.type == "container_sources_open":
+            for name in token.info.split()[1:]:
+                if name not in tables:
+                    raise missing(paths.PLOTS / f"{name}.csv")
     name_rows(tokens)
     tokens = list(with_captions(tokens))
     contents = [
@@ -114,8 +119,8 @@ def embed(tokens: Sequence[Token], folder: Path) -> None:
         embed(token.children or [], folder)
         if token.type == "image":
             path = folder / str(token.attrs["src"])
-            vector = folder / MEDIA / f"{path.stem}.svg"
-            if not path.exists():
+            vector = folder / MEDIA.name / f"{path.stem}.svg"
+            if not path.is_file():
                 raise UserError(f"{path} is missing: run dvc repro")
             path = vector if vector.exists() else path
             width, height = svg_size(path) if path.suffix == ".svg" else png_size(path)
@@ -126,14 +131,16 @@ def embed(tokens: Sequence[Token], folder: Path) -> None:
 def png_size(path: Path) -> tuple[int, int]:
     """The width and the height of a PNG in pixels, from its header."""
     header = files.read_bytes(path)
+    if len(header) < 24 or not header.startswith(b"\x89PNG"):
+        raise damaged(path, "it is not a PNG")
     return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
 
 
 def svg_size(path: Path) -> tuple[int, int]:
     """The width and the height of an SVG in CSS pixels; Matplotlib states them in points."""
-    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', files.read_text(path))
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', read_text(path))
     if size is None:
-        raise ValueError(f"{path} has no size in points")
+        raise damaged(path, "it has no size in points")
     return round(float(size[1]) * 96 / 72), round(float(size[2]) * 96 / 72)
 
 

@@ -7,29 +7,33 @@ from typing import Any
 
 import numpy as np
 
-from diffusion.reporting.results import whole
+from diffusion.reporting import schemas
+from diffusion.reporting.sources import read_table, read_yaml
 from diffusion.runtime import paths
-from diffusion.runtime.files import read_csv
-from diffusion.runtime.params import load
 
-RESTORE = f"git checkout {paths.PUBLISHED}"
+SCORES = paths.PUBLISHED / "scores.yaml"
+CLAIMS = paths.PUBLISHED / "claims.yaml"
+LOSSES = paths.PUBLISHED / "losses_model3.csv"
 Published = dict[str, Any]
 Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, validation loss
 
 
 def read_published() -> Published:
-    """All of scores.yaml. Raises UserError if the file is missing or damaged."""
-    published = load(paths.PUBLISHED / "scores.yaml")
-    with whole(f"the tables in {paths.PUBLISHED}", RESTORE):
-        published_losses(published)
-        for model in published["models"]:
-            published_fids(published, model, ("early", "best", "last"))
-    return published
+    """All of scores.yaml. Raises UserError if it, or the table of losses, is missing or damaged."""
+    read_losses()
+    return read_yaml(SCORES, schemas.Published)
 
 
 def read_claims() -> list[dict[str, Any]]:
     """All of claims.yaml. Raises UserError if the file is missing or damaged."""
-    return list(load(paths.PUBLISHED / "claims.yaml")["claims"])
+    return list(read_yaml(CLAIMS, schemas.Claims)["claims"])
+
+
+def read_losses() -> Losses:
+    """The published losses of model3. Raises UserError if the file is missing or damaged."""
+    rows = read_table(LOSSES, schemas.PublishedLosses)
+    epoch, training, validation = np.array([[float(v) for v in row.values()] for row in rows]).T
+    return epoch, training, validation
 
 
 def published_fids(
@@ -62,6 +66,4 @@ def published_losses(published: Published) -> dict[str, Losses]:
         if points:
             training, validation = np.array(list(points.values())).T
             known[name] = (np.array(list(points)), training, validation)
-    rows = read_csv(paths.PUBLISHED / "losses_model3.csv", RESTORE)
-    epoch, training, validation = np.array([[float(v) for v in row.values()] for row in rows]).T
-    return known | {"model3": (epoch, training, validation)}
+    return known | {"model3": read_losses()}

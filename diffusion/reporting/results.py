@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from diffusion.models.params import DesignParams
-from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError, bounded
-from diffusion.runtime.files import read_csv, read_json
+from diffusion.reporting import schemas
+from diffusion.reporting.sources import checking, damaged, read_json, read_table
+from diffusion.runtime import checkpoints, paths
 
 Scores = dict[str, float]
 Checkpoint = dict[str, Any]  # an entry of scores.json
@@ -109,37 +110,92 @@ class ModelResults:
 
 
 def read_model(name: str, design: DesignParams) -> ModelResults:
-    """The results of one model of params.yaml. Raises UserError if a file is missing or damaged."""
-    with whole(f"the results of {name} in {paths.RESULTS}", "dvc repro"):
-        return _read_model(name, design)
-
-
-@contextmanager
-def whole(what: str, command: str) -> Iterator[None]:
-    """Raise UserError, instead of any error of a value, where a file lacks what it must contain."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, StopIteration) as error:
-        reason = f"{type(error).__name__}: {bounded(error)}"
-        raise UserError(f"{what} are damaged ({reason}): delete them and run {command}") from None
-
-
-def _read_model(name: str, design: DesignParams) -> ModelResults:
-    trained, scored = paths.MODELS / name, paths.SCORES / name
-    history = read_csv(paths.history(name))
+    """The results of one model of params.yaml. Raises UserError if a file is missing or damaged, or
+    belongs to another run than the others."""
+    categorical = design.network.predicts == "categorical"
+    studied = categorical or design.degradation.kind == "gaussian"
+    study = schemas.StepStudy if studied else schemas.NoStudy
+    likelihood = schemas.Likelihood if categorical else schemas.NoLikelihood
+    history = read_table(paths.history(name), schemas.Epoch)
     model = ModelResults(
         name=name,
         design=design,
-        run=read_json(trained / "run.json"),
+        run=read_json(paths.MODELS / name / "run.json", schemas.Run),
         history=[{key: float(value) for key, value in row.items()} for row in history],
-        checkpoints=read_json(scored / "scores.json"),
-        predictions=read_csv(scored / "predictions.csv"),
-        step_study=read_json(paths.STEP_STUDY / f"{name}.json"),
-        likelihood=read_json(paths.LIKELIHOOD / f"{name}.json"),
+        checkpoints=read_json(scores_path(name), schemas.Checkpoints),
+        predictions=read_table(predictions_path(name), schemas.Prediction),
+        step_study=read_json(paths.STEP_STUDY / f"{name}.json", study),
+        likelihood=read_json(paths.LIKELIHOOD / f"{name}.json", likelihood),
     )
-    # What every figure reads must be there.
-    _ = model.scores["fid"], model.column("validation_loss"), model.best_predictions[0]
+    check_agreement(model)
     return model
+
+
+def scores_path(name: str) -> Path:
+    """The scores of the checkpoints of a model."""
+    return paths.SCORES / name / "scores.json"
+
+
+def predictions_path(name: str) -> Path:
+    """What the classifier predicts for the images of a model."""
+    return paths.SCORES / name / "predictions.csv"
+
+
+def check_agreement(model: ModelResults) -> None:
+    """Raise UserError if the files of a model are not of one run."""
+    epochs = [row["epoch"] for row in model.history]
+    if epochs != list(range(1, len(epochs) + 1)):
+        raise damaged(paths.history(model.name), "its epochs are not 1, 2, 3 and so on")
+    predicted = Counter((row["epoch"], row["set"]) for row in model.predictions)
+    labelled = ["label_accuracy"] if model.design.classes else []
+    for checkpoint in model.checkpoints:
+        epoch = checkpoint["epoch"]
+        if epoch > len(epochs):
+            fault = f"it has epoch {epoch}, {paths.history(model.name)} has {len(epochs)} epochs"
+            raise damaged(scores_path(model.name), fault)
+        if not set(labelled) <= set(main_scores(checkpoint)):
+            raise damaged(scores_path(model.name), "label_accuracy is missing")
+        for key, scores in checkpoint["sets"].items():
+            found, images = predicted[str(epoch), key], scores.get("images", 0)
+            if found != images:
+                fault = (
+                    f"it has {found} rows of epoch {epoch}, {key}, must have {images} as in "
+                    f"{scores_path(model.name)}"
+                )
+                raise damaged(predictions_path(model.name), fault)
+    for entry in model.step_study if model.design.classes else ():
+        if "label_accuracy" not in entry:
+            raise damaged(paths.STEP_STUDY / f"{model.name}.json", "label_accuracy is missing")
+
+
+def read_real(models: Iterable[ModelResults]) -> Scores:
+    """The scores of real images. Raises UserError if the file is missing or damaged, or if a model
+    lacks one of them."""
+    real: Scores = read_json(paths.REAL_SCORES, schemas.AllScores)
+    for model in models:
+        for checkpoint in model.checkpoints:
+            if absent := sorted(set(real) - set(main_scores(checkpoint))):
+                fault = f"{absent[0]} is missing, which {paths.REAL_SCORES} has"
+                raise damaged(scores_path(model.name), fault)
+    return real
+
+
+def read_classifier() -> dict[str, Any]:
+    """The scores of the classifier. Raises UserError if the file is missing or damaged."""
+    return read_json(paths.CLASSIFIER_SCORES, schemas.ClassifierScores)
+
+
+def read_frequencies() -> np.ndarray:
+    """The frequencies of the real digits, (10,). Raises UserError if the file is missing or
+    damaged."""
+    if paths.REAL_FEATURES.is_dir():
+        raise damaged(paths.REAL_FEATURES, "it is a folder")
+    tensors = checkpoints.load(paths.REAL_FEATURES)[0]
+    with checking(paths.REAL_FEATURES):
+        frequencies = tensors["frequencies"].numpy()
+        if frequencies.shape != (10,) or not (frequencies > 0).all():
+            raise ValueError("the frequencies of the digits must be 10 positive numbers")
+    return frequencies
 
 
 def main_scores(checkpoint: Checkpoint) -> Scores:

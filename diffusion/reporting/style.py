@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from itertools import cycle
@@ -28,10 +29,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
+from diffusion.reporting.sources import MEDIA, checking, damaged, read_text
 from diffusion.runtime import paths
 from diffusion.runtime.files import empty_folder
 
-MEDIA = paths.REPORT / "media"  # vector graphics and frames of films, which the page contains
 REAL = "0.45"  # the grey of real images and of published numbers
 WIDTH = 7.6  # inches: of a figure that fills a column of the page
 GAP = 2  # pixels between images
@@ -54,8 +55,21 @@ DARK = """<style>
 
 
 def use_style(path: Path) -> None:
-    """Use a Matplotlib style file."""
-    plt.style.use(path)
+    """Use a Matplotlib style file. Raises UserError if it is missing or damaged."""
+    if not read_text(path).strip():
+        raise damaged(path, "it is empty")
+    faults: list[str] = []  # which Matplotlib writes to a log
+    handler = logging.Handler()
+    handler.emit = lambda record: faults.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("matplotlib")
+    logger.addHandler(handler)
+    try:
+        with checking(path):
+            plt.style.use(path)
+    finally:
+        logger.removeHandler(handler)
+    if faults:
+        raise damaged(path, faults[0])
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from conftest import ROOT
 
 from diffusion.reporting.labels import BIBLIOGRAPHY, Labels
 from diffusion.runtime import paths
+from diffusion.runtime.errors import UserError
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_works_are_cited_by_authors_and_year(labels: Labels) -> None:
         "nichol2021",
         "song2021",
     ]
-    with pytest.raises(KeyError):
+    with pytest.raises(UserError, match=r"references\.bib .* nobody1900, which is cited"):
         labels.cite("nobody1900")
 
 

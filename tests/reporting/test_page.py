@@ -34,9 +34,14 @@ def test_a_missing_figure_is_an_error(tmp_path: Path) -> None:
         page.render("# A\n\n![b](figures/c.png)\n", tmp_path, jinja2.Template("{{ body }}"), {}, {})
 
 
+def test_a_missing_table_is_an_error() -> None:
+    with pytest.raises(UserError, match=r"report/plots/fid\.csv is missing: run dvc repro"):
+        rendered("# A\n\n:::: sources loss fid\n`dvc repro`\n::::\n")
+
+
 def rendered(text: str) -> str:
     """The body of a page."""
-    return page.render(text, Path(), jinja2.Template("{{ body }}"), {}, {})
+    return page.render(text, Path(), jinja2.Template("{{ body }}"), {}, {"loss": ""})
 
 
 def test_an_equation_has_its_number_and_an_id() -> None:

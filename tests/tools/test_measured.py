@@ -139,8 +139,45 @@ def test_a_damaged_table_is_named(damage: str, runs: Runs, monkeypatch: pytest.M
     whole = NOISE_AXIS.path.read_text()
     for content in (damage, whole + damage + "x", whole.replace(",11,", ",much,")):
         NOISE_AXIS.path.write_text(content)
-        with pytest.raises(UserError, match=f"{NOISE_AXIS.path}.*git checkout"):
+        with pytest.raises(UserError, match=f"{NOISE_AXIS.path}.*restore it from git"):
             NOISE_AXIS.rows(load())
+        with pytest.raises(UserError, match=f"{NOISE_AXIS.path}"):
+            run(monkeypatch, "heat", "0.2")
+        assert len(runs) == 1  # a damaged table is found before a training
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("seed", value) for value in ("1.5", "nan", "1e30", "-1", "")),
+        *(("epoch", value) for value in ("nan", "10.5", "ten")),
+        *(("fid", value) for value in ("nan", "inf", "1e999", "-5", "much", "")),
+        *(("model", ""), ("is_below", "nan")),
+    ],
+)
+def test_a_wrong_value_of_a_table_is_named_with_its_line(
+    column: str, value: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retrained(monkeypatch, "model2", "--seeds", "1,2")
+    head, first, second = SEEDS.path.read_text().splitlines()
+    cells = dict(zip(head.split(","), second.split(","), strict=True)) | {column: value}
+    SEEDS.path.write_text("\n".join([head, first, ",".join(cells.values()), ""]))
+    with pytest.raises(UserError, match=rf"^{SEEDS.path} .*line 3\.{column} .*from git$"):
+        SEEDS.rows(load())
+
+
+def test_two_rows_of_one_run_or_a_folder_are_refused(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "heat", "0.1", "0.2")
+    content = NOISE_AXIS.path.read_text()
+    NOISE_AXIS.path.write_text(content + content.splitlines()[1].replace(",0.1,", ",0.10,") + "\n")
+    with pytest.raises(UserError, match="lines 2 and 4 are of the same run"):
+        NOISE_AXIS.rows(load())
+    NOISE_AXIS.path.unlink()
+    NOISE_AXIS.path.mkdir()
+    with pytest.raises(UserError, match=f"^{NOISE_AXIS.path} .*folder"):
+        NOISE_AXIS.rows(load())
 
 
 def retrained(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
