@@ -9,7 +9,9 @@ from typing import Any
 
 from diffusion.models.model import DiffusionModel
 from diffusion.models.params import read_design
-from diffusion.runtime import files, paths
+from diffusion.reporting.schemas import Studied
+from diffusion.reporting.sources import read_json
+from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import read, validate
 from diffusion.sampling.params import DDIM, AnySampler, Categorical, Sampler
@@ -51,7 +53,7 @@ def choose(
     if kind is Categorical and "eta" in fixed:
         fixed = {**fixed, "churn": 0.0}  # which is another way to set eta
     path = paths.STEP_STUDY / f"{name}.json"
-    study = files.read_json(path) if path.exists() else []
+    study = read_json(path, tuple[Studied, ...]) if path.exists() else []
     # Without a study, eta is 1, as of the ancestral sampler, or that of the model's own sampler.
     found = _nearest(study, steps, fixed) if study else {"eta": 1.0} | own.model_dump()
     values = {key: found[key] for key in SETTINGS if key in found and key in kind.model_fields}

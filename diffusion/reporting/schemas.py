@@ -118,16 +118,24 @@ def with_best(checkpoints: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
 Checkpoints = Annotated[tuple[Checkpoint, ...], AfterValidator(with_best)]
 
 
-class StudyEntry(Result):
-    __pydantic_extra__: dict[str, Number] = Field(init=False)  # the scores
+class Studied(Result):
+    """What a choice of the sampler needs of an entry of the step study."""
+
+    __pydantic_extra__: dict[str, Number] = Field(init=False)  # the other scores
     steps: Count
     eta: NotNegative
     clip: bool
+    fid: NotNegative
+    fid_below: Number
+    fid_above: Number
 
+
+class StudyEntry(Studied):
     @pydantic.model_validator(mode="after")
     def scores_are_whole(self) -> StudyEntry:
-        signs(self.__pydantic_extra__)
-        complete(self.__pydantic_extra__)
+        scores = self.model_dump(exclude={"steps", "eta", "clip"})
+        signs(scores)
+        complete(scores)
         return self
 
 

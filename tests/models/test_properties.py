@@ -24,8 +24,9 @@ STEPS = st.integers(2, 2000)
 
 
 def rising(maximum: float) -> st.SearchStrategy[tuple[float, float]]:
-    ends = st.floats(1e-6, maximum)
-    return st.tuples(ends, ends).map(lambda pair: tuple(sorted(pair)))
+    return st.tuples(st.floats(1e-6, maximum), st.floats(0.001, maximum)).map(
+        lambda pair: tuple(sorted(pair))
+    )
 
 
 def as_image(levels: list[int]) -> torch.Tensor:
