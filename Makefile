@@ -50,7 +50,7 @@ search: $(STAMP) ready  ## the best METRIC=model1.fid of TRIALS=20 experiments: 
 table: $(STAMP)  ## the experiments with their differences and scores
 	@python -m tools.table
 
-seeds: $(STAMP) ready  ## train MODELS="model5 model6 model8" again with each of SEEDS=1,2; the report compares
+seeds: $(STAMP) ready  ## train MODELS again with each of SEEDS=1,2, and compare the scores in the report
 	python -m tools.retrain $(MODELS) --seeds $(SEEDS)
 	dvc repro figures report
 

@@ -23,7 +23,7 @@ from tools.leftovers import REMOVED
 LOCK = "dvc.lock"
 STAGE = re.compile(r"^(?=  \S+:$)", re.MULTILINE)
 CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
-HEAD = "schema: '2.0'\nstages:\n"
+START = "schema: '2.0'\nstages:\n"
 
 
 def mend_lock(path: Path) -> bool:
@@ -38,7 +38,7 @@ def mend_lock(path: Path) -> bool:
         return False
     found = stages(text)
     complete = text.removesuffix(list(found.values())[-1]) if len(found) > 1 else ""
-    is_cut = HEAD.startswith(text[: len(HEAD)]) and (not complete or is_lock(complete))
+    is_cut = START.startswith(text[: len(START)]) and (not complete or is_lock(complete))
     if not is_cut or CONFLICT.search(text):
         raise UserError(
             f"{path} is damaged, and not cut off: correct it, or run git checkout {path}"
@@ -46,7 +46,7 @@ def mend_lock(path: Path) -> bool:
     others = stages(last_commit(path))
     for name in stages(complete):
         others.pop(name, None)
-    mended = (complete or HEAD) + "".join(others.values())
+    mended = (complete or START) + "".join(others.values())
     kept = path.parent / REMOVED / LOCK
     write(kept, path.read_bytes())
     if is_lock(mended):

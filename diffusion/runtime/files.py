@@ -95,18 +95,17 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is damaged: delete it and run dvc repro") from None
 
 
-def read_csv(path: Path, command: str = "dvc repro") -> list[dict[str, str]]:
+def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a table, by column name.
 
-    command: what restores the file. Raises UserError if it is missing, is not text, or has a row of
-    another length.
+    Raises UserError if the file is missing, is not text, or has a row of another length.
     """
-    damaged = UserError(f"{path} is damaged: delete it and run {command}")
+    damaged = UserError(f"{path} is damaged: delete it and run dvc repro")
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, strict=True))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run {command}") from None
+        raise UserError(f"{path} is missing: run dvc repro") from None
     except (ValueError, csv.Error):
         raise damaged from None
     if not rows or any(None in row or None in row.values() for row in rows):

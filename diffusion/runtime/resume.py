@@ -141,16 +141,16 @@ class ResumableRun:
         finished = False
         if marker.exists() and distributed.is_rank_zero():
             finished = is_intact(marker, self.outputs)
-            if finished:
-                text = (
-                    "takes the outputs of a finished run, from {}; delete that folder to compute "
-                )
-                text += "them again"
-            else:
+            text = (
+                f"takes the outputs of a finished run, from {self.folder}; delete that folder to "
+            )
+            text += "compute them again"
+            if not finished:
                 shutil.rmtree(self.folder)
                 self.outputs.mkdir(parents=True)
-                text = "the outputs of a finished run in {} were damaged, and are computed again"
-            print(f"{self.label}: {text.format(self.folder)}", flush=True)
+                text = f"the outputs of a finished run in {self.folder} were damaged, and are "
+                text += "computed again"
+            print(f"{self.label}: {text}", flush=True)
         return distributed.broadcast(finished)
 
     def save(self, part: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
