@@ -23,7 +23,18 @@ from diffusion.data.mnist import FILES
 from diffusion.reporting.labels import BIBLIOGRAPHY
 from diffusion.runtime import paths
 from diffusion.runtime.params import load
-from stages import check_params, evaluate, likelihood, sample, step_study, train
+from stages import (
+    check_params,
+    evaluate,
+    evaluate_real,
+    figures,
+    likelihood,
+    report,
+    sample,
+    step_study,
+    train,
+    train_classifier,
+)
 from tools.copy_project import set_key
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,8 +160,18 @@ def run_stage(folder: Path, module: ModuleType, *arguments: str, **overrides: An
         module.main()
 
 
+def run_all(folder: Path, **overrides: Any) -> None:
+    """Run all stages after the downloads in this process, without the imports of a process for
+    each."""
+    for stage in (train_classifier, evaluate_real):
+        run_stage(folder, stage, **overrides)
+    run_models(folder, **overrides)
+    for stage in (figures, report):
+        run_stage(folder, stage, **overrides)
+
+
 def run_models(folder: Path, **overrides: Any) -> None:
-    """Run the stages of every model in this process, without the imports of a process for each."""
+    """Run the stages of every model in this process."""
     for name in overrides.get("models", TINY["models"]):
         for stage in (train, sample, evaluate, step_study, likelihood):
             run_stage(folder, stage, name, **overrides)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from statistics import linear_regression
 
 import torch
@@ -18,20 +19,31 @@ class Frechet:
     tr (A + B - 2 (A B)^(1/2)) of the covariances.
 
     tr (A B)^(1/2) is the sum of the square roots of the eigenvalues of A^(1/2) B A^(1/2), which is
-    symmetric. Features are (N, D) with N > 1, of any floating point type; all is computed in
-    float64.
+    symmetric. With B = Y^T Y, where Y has a row for each of N images, these are also the
+    eigenvalues of Y A Y^T, which is smaller if N < D. Features are (N, D) with N > 1, of any
+    floating point type; all is computed in float64.
     """
 
     def __init__(self, real: Tensor) -> None:
         """real: the features of the real images, (N, D)."""
         self.mean, self.cov = _statistics(real)
+
+    @cached_property
+    def root(self) -> Tensor:
+        """A^(1/2), (D, D)."""
         values, vectors = torch.linalg.eigh(self.cov)
-        self.root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+        return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
     def __call__(self, generated: Tensor) -> float:
         """FID of generated features, (N, D). Biased upwards at small N."""
         mean, cov = _statistics(generated)
-        eigenvalues = torch.linalg.eigvalsh(self.root @ cov @ self.root).clamp(min=0)
+        count, dimensions = generated.shape
+        if count < dimensions:
+            rows = (generated.double() - mean) / (count - 1) ** 0.5
+            matrix = rows @ self.cov @ rows.T
+        else:
+            matrix = self.root @ cov @ self.root
+        eigenvalues = torch.linalg.eigvalsh(matrix).clamp(min=0)
         trace = self.cov.trace() + cov.trace() - 2 * eigenvalues.sqrt().sum()
         return ((mean - self.mean).square().sum() + trace).item()
 

@@ -27,7 +27,7 @@ def between_cold_and_hot(rows: Sequence[Row]) -> Iterator[str]:
             )
         worse = [side[end]["noise"] not in tied for side, end in ((less, 0), (more, -1)) if side]
         if len(worse) == 2 and all(worse):
-            yield "Its FID is lowest inside the axis, and rises towards both ends."
+            yield f"The FID of {model} is lowest inside the axis, and rises towards both ends."
         for key in ("precision", "recall"):
             values = names([f"{fixed(row[key], key)} at δ = {row['noise']}" for row in shown])
-            yield f"Its {key} is {values}."
+            yield f"The {key} of {model} is {values}."

@@ -20,7 +20,7 @@ from diffusion.runtime.files import write_csv
 from diffusion.runtime.params import load
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
-SCORES = (
+SCORE_COLUMNS = (
     *(f"{score}{side}" for score in ("fid", "is") for side in ("", "_below", "_above")),
     *(f"{score}{side}" for score in ("precision", "recall") for side in ("", "_std")),
 )
@@ -46,7 +46,7 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return ("model", self.varied, "epoch", "commit", "settings", *SCORES)
+        return ("model", self.varied, "epoch", "commit", "settings", *SCORE_COLUMNS)
 
     def read(self) -> list[Row]:
         """Every row; none if there is no table. Raises UserError if the table is damaged, or has
@@ -76,7 +76,7 @@ class Table:
         """The rows with the settings of params.yaml, by increasing values of the varied one; scores
         as numbers."""
         rows = [
-            {**row} | {key: float(row[key]) for key in SCORES}
+            {**row} | {key: float(row[key]) for key in SCORE_COLUMNS}
             for row in self.read()
             if row["model"] in params["models"]
             and row["settings"] == self.settings(params, row["model"])

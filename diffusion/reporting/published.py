@@ -11,7 +11,7 @@ from diffusion.reporting import schemas
 from diffusion.reporting.sources import read_table, read_yaml
 from diffusion.runtime import paths
 
-SCORES = paths.PUBLISHED / "scores.yaml"
+PUBLISHED_SCORES = paths.PUBLISHED / "scores.yaml"
 CLAIMS = paths.PUBLISHED / "claims.yaml"
 LOSSES = paths.PUBLISHED / "losses_model3.csv"
 Published = dict[str, Any]
@@ -21,7 +21,7 @@ Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, vali
 def read_published() -> Published:
     """All of scores.yaml. Raises UserError if it, or the table of losses, is missing or damaged."""
     read_losses()
-    return read_yaml(SCORES, schemas.Published)
+    return read_yaml(PUBLISHED_SCORES, schemas.Published)
 
 
 def read_claims() -> list[dict[str, Any]]:

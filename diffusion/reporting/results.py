@@ -190,9 +190,9 @@ def read_frequencies() -> np.ndarray:
     damaged."""
     if paths.REAL_FEATURES.is_dir():
         raise damaged(paths.REAL_FEATURES, "it is a folder")
-    tensors = checkpoints.load(paths.REAL_FEATURES)[0]
+    arrays = checkpoints.load_arrays(paths.REAL_FEATURES)
     with checking(paths.REAL_FEATURES):
-        frequencies = tensors["frequencies"].numpy()
+        frequencies = arrays["frequencies"]
         if frequencies.shape != (10,) or not (frequencies > 0).all():
             raise ValueError("the frequencies of the digits must be 10 positive numbers")
     return frequencies

@@ -18,7 +18,7 @@ INPUTS = ("degraded", "median_filter")  # sets that have no score of generated i
 RESTORED = ("naive", "improved", "one_step", "degraded")
 # Scores that may be negative.
 SIGNED = ("kid", "psnr", "ssim", "fid_infinite", "validation_fid_infinite")
-SCORES = (  # of every set of images, by metrics.scorer.Scorer
+REQUIRED = (  # of every set of images, by metrics.scorer.Scorer
     *(f"{score}{side}" for score in ("is", "fid", "kid") for side in ("", "_below", "_above")),
     *(
         f"{score}{side}"
@@ -42,7 +42,7 @@ def signs(scores: dict[str, float]) -> dict[str, float]:
 
 def complete(scores: Mapping[str, Any], *further: str, prefix: str = "") -> None:
     """Raises ValueError if a score is missing."""
-    for key in (*SCORES, *further):
+    for key in (*REQUIRED, *further):
         if key not in scores:
             raise ValueError(f"{prefix}{key} is missing")
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scipy.stats import chi2, norm
+from scipy.special import chdtri
 
 from diffusion.reporting.claims import Claim
 from diffusion.reporting.formatting import fixed, interval
@@ -171,13 +171,13 @@ def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> R
         for key, label in (("fid", "FID ↓"), ("is", "IS ↑")) if free else ():
             values = [each[key] for each in trainings]
             spread = statistics.stdev(values)
-            low, high = (spread * (free / chi2.ppf(p, free)) ** 0.5 for p in (0.975, 0.025))
+            low, high = (spread * (free / chdtri(free, tail)) ** 0.5 for tail in (0.025, 0.975))
             width = statistics.mean(
                 each[f"{key}_{side}"] for each in trainings for side in ("below", "above")
             )
             deviations = [
                 f"{fixed(spread, key)} [{fixed(low, key)}, {fixed(high, key)}]",
-                fixed(width / norm.ppf(0.975), key),
+                fixed(width / statistics.NormalDist().inv_cdf(0.975), key),
             ]
             listed = ", ".join(fixed(value, key) for value in values)
             rows.append([model.name, label, listed, *deviations])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
-from torch import Tensor, nn
 
 from diffusion.runtime import paths
 from diffusion.runtime.errors import UserError, bounded
 from diffusion.runtime.files import write
+
+if TYPE_CHECKING:  # the report reads arrays and does not need PyTorch, whose import takes seconds
+    from torch import Tensor, nn
 
 # What safetensors and json raise for a file that is damaged anywhere
 DAMAGE = (LookupError, MemoryError, RecursionError, SafetensorError, TypeError, ValueError)
@@ -23,6 +25,8 @@ def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) ->
 
     The description is one entry with sorted keys: the same content gives the same bytes.
     """
+    from safetensors.torch import save as serialise
+
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write(path, serialise(tensors, {"json": json.dumps(description, sort_keys=True)}))
 
@@ -33,11 +37,20 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises UserError, with the command that restores a result, if the file is missing or damaged, or
     of another program.
     """
+    return _read(path, "pt")
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a file that `save` wrote as NumPy arrays. Raises UserError as `load`."""
+    return _read(path, "numpy")[0]
+
+
+def _read(path: Path, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if path.exists() and not path.is_file():
         raise UserError(f"{path} is not a file, must be one of weights")
     result = path.absolute().is_relative_to(paths.RESULTS.absolute())
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             metadata = file.metadata() or {}
             if "json" not in metadata:
                 raise ValueError("it has no description")

@@ -7,7 +7,9 @@ configures; these modules do not import PyTorch, so a wrong value is reported at
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, overload
@@ -110,12 +112,15 @@ def _check_size(events: Iterable[Event], name: str) -> None:
             raise UserError(f"{name} has more than {MOST} values")
 
 
+_parsed = functools.lru_cache(maxsize=4)(parse)  # a stage reads each of its keys by itself
+
+
 def load(path: Path = paths.PARAMS) -> dict[str, Any]:
     """The file as plain dicts, tuples, numbers and strings; not validated."""
     if path.is_fifo():  # it would be waited for
         raise UserError(f"{path} is a pipe, must be a file")
     try:
-        values = parse(path.read_text(encoding="utf-8"), str(path))
+        values = copy.deepcopy(_parsed(path.read_text(encoding="utf-8"), str(path)))
     except FileNotFoundError:
         raise UserError(f"{path} not found: run from the repository's root") from None
     except UnicodeDecodeError as error:

@@ -95,6 +95,7 @@ def test_frechet_distance_of_equal_covariances_is_the_squared_distance_of_means(
 def test_fewer_images_than_features_have_a_distance_and_an_interval(rng: torch.Generator) -> None:
     real, generated = torch.randn(300, 64, generator=rng), torch.randn(20, 64, generator=rng)
     frechet = Frechet(real)
+    assert frechet(generated) == pytest.approx(scipy_frechet(real, generated), rel=1e-6)
     assert frechet(generated) > 10  # the bias at small N
     assert 0 < frechet.half_width(generated, 20, rng) < frechet(generated)
 

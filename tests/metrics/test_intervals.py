@@ -35,7 +35,7 @@ def test_intervals_of_a_simulated_generator_cover_and_are_not_too_wide(
     features = torch.randn(20_000, 6, generator=rng) + shift
     population = Population(features, 2 * features)
     simulation = Simulation(real, 300, PARAMS)
-    for result in simulation.coverage(population, 150, rng).values():
+    for result in simulation.coverage(population, 100, rng).values():
         assert 0.86 <= result["coverage"] <= 0.995
         assert 0.8 < result["width"] < 1.25
 

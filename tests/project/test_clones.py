@@ -150,6 +150,7 @@ def has_trace(project: Project, model: str) -> bool:
     return model in lock or any(model in name for name in project.results() | report)
 
 
+@pytest.mark.slow
 def test_removed_and_renamed_models_leave_nothing_here_and_in_a_clone(
     complete: Project, tmp_path: Path
 ) -> None:
@@ -171,6 +172,7 @@ def test_removed_and_renamed_models_leave_nothing_here_and_in_a_clone(
         assert not has_trace(project, model)
 
 
+@pytest.mark.slow
 def test_model_that_returns_is_restored_without_work(complete: Project) -> None:
     params = complete.folder / "params.yaml"
     text, before = params.read_text(), complete.results()
@@ -225,6 +227,7 @@ def test_clone_with_autocrlf_differs_in_nothing(origin: Project, tmp_path: Path)
     assert runs_nothing(clone)
 
 
+@pytest.mark.slow
 def test_shallow_clone_and_its_worktree_have_results_and_plots(
     origin: Project, tmp_path: Path
 ) -> None:

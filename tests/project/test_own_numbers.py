@@ -191,6 +191,7 @@ def test_tools_show_no_metric_of_other_settings(
     assert "did not compute model4.fid: longer" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_ci_compares_the_metrics_of_a_pull_request_in_a_clone_without_results(
     repository: Repository, tmp_path: Path
 ) -> None:
@@ -242,6 +243,7 @@ def training(repository: Repository) -> Iterator[subprocess.Popen]:
     repository.git("checkout", "-q", ".")
 
 
+@pytest.mark.slow
 def test_losses_can_be_plotted_while_a_model_is_trained(
     repository: Repository, training: subprocess.Popen
 ) -> None:

@@ -26,7 +26,7 @@ def test_library_alone_does_not_import_torch() -> None:
     )
 
 
-@pytest.mark.parametrize("module", ["diffusion.params", "stages", "tools"])
+@pytest.mark.parametrize("module", ["diffusion.params", "stages", "stages.report", "tools"])
 def test_module_is_imported_without_torch(module: str) -> None:
     run_python(f"import sys, {module}; assert 'torch' not in sys.modules")
 

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, TINY, prepare, run_stage
+from conftest import ROOT, TINY, prepare, run_all, run_stage
 from PIL import Image
 
 from diffusion.data import mnist
+from diffusion.runtime import paths
 from stages import evaluate_real, train, train_classifier
 from tools.copy_project import copy_project
 
@@ -45,7 +46,7 @@ IN_TEXT = {
     re.sub(r"\s+", " ", code) for code in re.findall(rf"`((?:[A-Z]+=\w+ )?{PROGRAMS})`", TEXT)
 }
 ELSEWHERE = {  # command -> (a file, and what there runs it)
-    "python -m tools.noise_axis <model> 0 0.05 0.1": (
+    "python -m tools.noise_axis model10 0 0.01 0.02 0.05 0.1 0.2": (
         "tests/tools/test_measured.py",
         "noise_axis.main()",
     ),
@@ -160,7 +161,8 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    """In a folder with a repository `hub`, which has a tiny budget, and substitutes for SLURM."""
+    """In a folder with substitutes for SLURM and a repository `hub`, which has results of a tiny
+    budget."""
     model1 = TINY["models"]["model2"] | {
         "training": {"learning_rate": 2e-4},
         "sampler": {"kind": "ddim", "steps": 3, "eta": 1.0},
@@ -172,8 +174,10 @@ def shell(tmp_path: Path) -> Shell:
         "sampler": {"kind": "ddim", "steps": 2, "guidance": 2.0},
     }
     models = {"model1": model1, "model3": TINY["models"]["model4"], "model9": model9}
-    copy_project(tmp_path / "hub", TINY | {"models": models})
-    (tmp_path / "hub/.dvc/config.local").unlink()
+    hub = tmp_path / "hub"
+    copy_project(hub, TINY | {"models": models})
+    (hub / ".dvc/config.local").unlink()
+    params = (hub / paths.PARAMS).read_text()
     for name, code in SLURM.items():
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(f"#!/usr/bin/env bash\n{code}\n")
@@ -190,7 +194,10 @@ def shell(tmp_path: Path) -> Shell:
         "GIT_CONFIG_VALUE_1": "reader@example.org",
     }
     shell = Shell(tmp_path, environment)
-    shell.run("git init -q -b main hub && cd hub && git add -A && git commit -q -m start")
+    shell.run("git init -q -b main hub && cd hub && dvc repro download download_inception")
+    run_all(hub, models=models)
+    (hub / paths.PARAMS).write_text(params)
+    shell.run("cd hub && dvc commit -q --force && dvc push && git add -A && git commit -q -m start")
     shell.run("cd hub && git config receive.denyCurrentBranch ignore")
     return shell
 
@@ -256,8 +263,10 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     # README: start, and try a model. The environment is that of these tests; .ci/run builds it.
     assert left.pop(0) == "git clone <this repository> && cd <its folder>"
     clone(shell, "mine")
-    assert "report/report.html" in run("make")
-    shell.run("git add -A && git commit -q -m results")
+    printed = run("make")
+    restored = {"check_params", "download", "download_inception"}
+    assert set(re.findall("Running stage '(.*)'", printed)) == restored
+    assert "report/report.html" in printed
     left[0] = left[0].replace("model5", "model1")
     assert "64 images of model1" in run("python -m tools.generate model1")
     assert "images of model9" in run("python -m tools.generate model9 --digit 7 --guidance 2")
@@ -299,6 +308,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     # Installation.
     assert left[:2] == ["python3 -m venv .venv && . .venv/bin/activate", PIP]
     del left[:2]
+    run("dvc pull --allow-missing")
     assert "up to date" in run("dvc repro --pull")
 
     # The command line.
@@ -355,7 +365,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     clone(shell, "colleague")
     shell.run("dvc pull report/report.html")
     assert not (shell.folder / "results").exists()
-    run("dvc pull")
+    shell.run("dvc pull --allow-missing")
     assert (shell.folder / "results/models/model1/best.safetensors").exists()
     assert not (shell.folder / "data/mnist_idx").exists()
     ran = run("dvc repro --pull")

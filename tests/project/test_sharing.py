@@ -98,6 +98,7 @@ def remote(
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_colleague_gets_the_results_and_computes_nothing(
     project: Path, tmp_path: Path, remote: tuple[Callable[[Path], None], Callable[[], set[str]]]
 ) -> None:

@@ -28,9 +28,9 @@ def test_an_optimum_inside_the_axis_is_one_that_the_intervals_show_on_both_sides
         "The FID of heat is 50.00 [49.00, 51.00] at δ = 0, 20.00 [19.00, 21.00] at δ = 0.1 and "
         "30.00 [29.00, 31.00] at δ = 0.4.",
         "The best size of these, δ = 0.1, cannot be told from δ = 0.2.",
-        "Its FID is lowest inside the axis, and rises towards both ends.",
-        "Its precision is 0.500 at δ = 0, 0.200 at δ = 0.1 and 0.300 at δ = 0.4.",
-        "Its recall is 0.500 at δ = 0, 0.800 at δ = 0.1 and 0.700 at δ = 0.4.",
+        "The FID of heat is lowest inside the axis, and rises towards both ends.",
+        "The precision of heat is 0.500 at δ = 0, 0.200 at δ = 0.1 and 0.300 at δ = 0.4.",
+        "The recall of heat is 0.500 at δ = 0, 0.800 at δ = 0.1 and 0.700 at δ = 0.4.",
     ]
 
 

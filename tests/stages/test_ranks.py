@@ -90,6 +90,7 @@ def test_number_of_ranks_changes_neither_losses_nor_images(folder: Path) -> None
     assert list((folder / paths.RESUME).iterdir()) == []
 
 
+@pytest.mark.slow
 def test_two_machines_train_one_model_and_the_first_one_writes_the_results(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -130,6 +131,7 @@ def after_an_epoch(folder: Path) -> subprocess.Popen:
     return launcher
 
 
+@pytest.mark.slow
 def test_killed_rank_ends_the_run_with_one_sentence_and_the_next_run_continues(
     folder: Path,
 ) -> None:

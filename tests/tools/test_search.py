@@ -204,6 +204,7 @@ def test_several_failures_in_a_row_end_a_search(
     assert ran[2] == ("exp", "run", "--temp", "--name", name, *overrides, "score")
 
 
+@pytest.mark.slow
 def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

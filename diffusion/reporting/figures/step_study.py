@@ -14,7 +14,7 @@ from diffusion.reporting.results import ModelResults, Scores, with_interval
 from diffusion.reporting.style import REAL, WIDTH, Gallery, add_legend, set_scale
 from diffusion.reporting.words import rate
 
-SCORES = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
+PANELS = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
 OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores
 MARKERS = "os^Dv"  # of eta and churn
 APART = 1.025  # the factor between the places of lines, which would overlap
@@ -35,13 +35,13 @@ def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Fi
     and each value of clip."""
     figure, axes = plt.subplots(
         len(models),
-        len(SCORES),
+        len(PANELS),
         figsize=(WIDTH, 2.1 * len(models) + 0.5),
         squeeze=False,
         sharex=True,
     )
     for row, model in zip(axes, models, strict=True):
-        for axis, (key, label) in zip(row, SCORES.items(), strict=True):
+        for axis, (key, label) in zip(row, PANELS.items(), strict=True):
             draw_own_sampler(axis, model.scores, key)
             draw_settings(axis, model.step_study, key, colours[model.name])
             axis.set(title=model.name, ylabel=label, xscale="log")
