@@ -25,6 +25,8 @@ def between_cold_and_hot(rows: Sequence[Row]) -> Iterator[str]:
                 f"The best size of these, δ = {best['noise']}, cannot be told from "
                 f"{names([f'δ = {noise}' for noise in tied])}."
             )
+        if not more:
+            yield f"No size beyond δ = {best['noise']} was trained."
         worse = [side[end]["noise"] not in tied for side, end in ((less, 0), (more, -1)) if side]
         if len(worse) == 2 and all(worse):
             yield f"The FID of {model} is lowest inside the axis, and rises towards both ends."

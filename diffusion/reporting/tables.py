@@ -158,6 +158,19 @@ def likelihood_rows(models: Sequence[ModelResults]) -> Rows:
     return rows
 
 
+def axis_rows(rows: Sequence[Row]) -> Rows:
+    """Model, size of the noise, FID, IS, precision and recall of the axis between cold and hot."""
+    return [
+        [
+            row["model"],
+            row["noise"],
+            *(interval(row, key) for key in ("fid", "is")),
+            *(plus_minus(row, key) for key in ("precision", "recall")),
+        ]
+        for row in rows
+    ]
+
+
 def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> Rows:
     """FID and IS of every training of a model that was trained from several seeds, their standard
     deviation with its 95 % interval for normal scores, and that of the images of one network.

@@ -52,6 +52,7 @@ FUNCTIONS = (
     findings.sampled_or_direct,
     findings.samplers_compared,
     tables.appearance_rows,
+    tables.axis_rows,
     tables.claim_rows,
     tables.fid_rows,
     tables.inception_rows,

@@ -19,7 +19,7 @@ def test_every_committed_design_is_built_without_reading_other_blocks(
     (tmp_path / "params.yaml").write_text(text.replace("learning_rate:", "unknown_key:"))
     monkeypatch.chdir(tmp_path)
     designs = read_designs()
-    assert list(designs) == [f"model{k}" for k in range(1, 10)]
+    assert list(designs) == [f"model{k}" for k in range(1, 11)]
     assert [name for name, d in designs.items() if d.from_noise_alone] == [
         "model1",
         "model2",
@@ -28,6 +28,7 @@ def test_every_committed_design_is_built_without_reading_other_blocks(
         "model7",
         "model8",
         "model9",
+        "model10",
     ]
     for design in designs.values():
         model = DiffusionModel.build(design.block())

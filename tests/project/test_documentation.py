@@ -21,6 +21,7 @@ from markdown_it.token import Token
 from diffusion.models.model import DiffusionModel
 from diffusion.models.params import read_designs
 from diffusion.reporting.formatting import number
+from diffusion.reporting.measured import NOISE_AXIS
 from diffusion.runtime import paths
 from diffusion.runtime.params import load
 
@@ -86,6 +87,15 @@ def fid(name: str) -> str:
     return number(SCORES[name]["fid"])
 
 
+def noise_axis() -> tuple[str, dict[str, str]]:
+    """The size of model10's noise, and the FID with each size that was trained."""
+    with (ROOT / NOISE_AXIS.path).open(newline="") as file:
+        fids = {row["noise"]: number(float(row["fid"])) for row in csv.DictReader(file)}
+    size = f"{load(ROOT / paths.PARAMS)['models']['model10']['degradation']['noise']:g}"
+    assert fids[size] == fid("model10")
+    return size, fids
+
+
 def test_findings_of_the_readme_have_the_scores_of_the_report() -> None:
     naive, improved = (number(SCORES["model3"]["restoration"][key]["fid"]) for key in SAMPLERS)
     text, spent = words(README), compute()
@@ -99,6 +109,11 @@ def test_findings_of_the_readme_have_the_scores_of_the_report() -> None:
     bits = [number(SCORES[name]["likelihood"]["bits"]) for name in ("model8", "model6")]
     assert f"(model8) has {fid('model8')} instead of {fid('model6')}, and needs {bits[0]}" in text
     assert f"instead of {bits[1]} bits per pixel" in text
+    size, fids = noise_axis()
+    assert (
+        f"(model10) has an FID of {fids['0']} without noise, {fids['0.02']} with a standard "
+        f"deviation of 0.02, and {fid('model10')} with {size}"
+    ) in text
     agrees = 100 * SCORES["model9"]["label_accuracy"]
     assert f"asked for in {agrees:.1f} % of 1000 images" in text
     assert f"at an FID of {fid('model9')}" in text
@@ -121,6 +136,8 @@ def test_page_of_the_models_has_the_scores_of_the_report() -> None:
         name: f"{fid(name)} and {number(SCORES[name]['is'])}"
         for name in ("model2", "model6", "model7", "model8", "model9")
     }
+    size, fids = noise_axis()
+    assert all(f"{fids[other]} with " in text for other in fids if other not in ("0", size))
     for phrase in (
         f"model5 has a classifier FID of {fid('model5')} and an IS of {SCORES['model5']['is']:.2f}",
         f"model6 {both['model6']}",
@@ -129,6 +146,9 @@ def test_page_of_the_models_has_the_scores_of_the_report() -> None:
         f"model8 reaches {both['model8']}, and needs at most {bits} bits per pixel",
         f"With guidance 2, model9 reaches {both['model9']}",
         f"recall is {number(SCORES['model9']['recall'])}, that of model5",
+        f"With δ = {size}, model10 reaches {fid('model10')} and {SCORES['model10']['is']:.2f}",
+        f"Without noise it collapses: FID is {fids['0']}, and recall 0.023 instead of "
+        f"{number(SCORES['model10']['recall'])}",
         f"in 100 steps without churn, against validation images, model8 has an FID of {fewer[0]}, "
         f"model6 {fewer[1]}",
         f"An image of model8 has {SCORES['model8']['components']:.1f} connected parts",

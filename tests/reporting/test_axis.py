@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diffusion.reporting.axis import between_cold_and_hot
+from diffusion.reporting.tables import axis_rows
 
 
 def rows(model: str, **fids: float) -> list[dict[str, Any]]:
@@ -37,7 +38,8 @@ def test_an_optimum_inside_the_axis_is_one_that_the_intervals_show_on_both_sides
 def test_no_optimum_is_claimed_at_an_end_or_within_the_intervals() -> None:
     for found in (rows("heat", d0=50, d1=20), rows("heat", d0=50, d1=20, d2=21)):
         assert not any("inside the axis" in text for text in between_cold_and_hot(found))
-    first, *_ = between_cold_and_hot(rows("heat", d0=50, d1=20))
+    first, second, *_ = between_cold_and_hot(rows("heat", d0=50, d1=20))
+    assert second == "No size beyond δ = 0.1 was trained."
     assert (
         first
         == "The FID of heat is 50.00 [49.00, 51.00] at δ = 0 and 20.00 [19.00, 21.00] at δ = 0.1."
@@ -46,5 +48,13 @@ def test_no_optimum_is_claimed_at_an_end_or_within_the_intervals() -> None:
 
 def test_every_model_has_its_own_sentences() -> None:
     found = list(between_cold_and_hot([*rows("one", d0=50, d1=20), *rows("two", d0=5)]))
-    assert found[3] == "The FID of two is 5.00 [4.00, 6.00] at δ = 0."
+    assert found[4] == "The FID of two is 5.00 [4.00, 6.00] at δ = 0."
     assert list(between_cold_and_hot([])) == []
+
+
+def test_the_table_has_every_size() -> None:
+    further = {"is": 5, "is_below": 0.5, "is_above": 0.5, "precision_std": 0.1, "recall_std": 0}
+    cold, warm = axis_rows([row | further for row in rows("heat", d0=50, d1=20)])
+    score = "5.00 [4.50, 5.50]"
+    assert cold == ["heat", "0", "50.00 [49.00, 51.00]", score, "0.500 ± 0.100", "0.500 ± 0.000"]
+    assert warm == ["heat", "0.1", "20.00 [19.00, 21.00]", score, "0.200 ± 0.100", "0.800 ± 0.000"]
