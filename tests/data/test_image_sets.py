@@ -41,9 +41,9 @@ def test_missing_or_damaged_file_is_refused(tmp_path: Path, size: int) -> None:
         image_sets.load(path)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99])
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED, 99])
 def test_other_compression_is_damage(tmp_path: Path, method: int) -> None:
-    """A flipped bit makes deflate bzip2, whose errors are others."""
+    """A flipped bit makes LZMA another method, whose errors are others."""
     path = tmp_path / "a.npz"
     image_sets.save(path, {"naive": torch.zeros(9, 1, 28, 28, dtype=torch.uint8)}, {})
     content = bytearray(path.read_bytes())
