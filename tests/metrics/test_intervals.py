@@ -26,6 +26,7 @@ def test_half_width_of_a_normal_variable_and_its_lower_bound() -> None:
     assert half_width(5.0, second_order=3.0) == half_width(5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 0.6])
 def test_intervals_of_a_simulated_generator_cover_and_are_not_too_wide(
     shift: float, rng: torch.Generator

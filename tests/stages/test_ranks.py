@@ -75,6 +75,7 @@ def history(folder: Path) -> list[dict[str, float]]:
         return [{key: float(x) for key, x in row.items()} for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
 def test_number_of_ranks_changes_neither_losses_nor_images(folder: Path) -> None:
     run_stage(folder, train, "model4", **BUDGET)
     single = history(folder)

@@ -113,6 +113,7 @@ def loss(rate: float, kind: str) -> float:
     return (rate - 0.3) ** 2 + (kind != "plain")
 
 
+@pytest.mark.slow
 def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_dvc(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
