@@ -17,7 +17,7 @@ MODELS ?= model5 model6 model8
 
 repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
 	@[ -e data/mnist_idx -a -e .dvc/cache ] || dvc repro download download_inception  # no remote has them
-	@[ -e results/models ] || dvc pull --allow-missing || true  # faster than stage by stage, as below
+	@[ -e results/models ] || dvc pull --allow-missing || true  # all at once, not by stages
 	$(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro --pull)
 	@echo "report: $(CURDIR)/report/report.html"
 

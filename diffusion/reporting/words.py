@@ -45,7 +45,7 @@ def described(model: ModelResults) -> str:
         start = "masked pixels" if sees(model.design) != NONE else "salt-and-pepper noise"
         does = f"generates images from {start} alone by categorical draws of grey levels{steps}"
     elif kind == "dissipation":
-        does = "generates images from grey ones, of the brightness of training images, with noise"
+        does = "generates images from uniform grey ones, as bright as training images, plus noise"
     elif model.generates:
         does = "starts from salt-and-pepper noise alone and uses the naive sampler (algorithm 4)"
     else:

@@ -143,13 +143,15 @@ class ResumableRun:
             finished = is_intact(marker, self.outputs)
             text = (
                 f"takes the outputs of a finished run, from {self.folder}; delete that folder to "
+                "compute them again"
             )
-            text += "compute them again"
             if not finished:
                 shutil.rmtree(self.folder)
                 self.outputs.mkdir(parents=True)
-                text = f"the outputs of a finished run in {self.folder} were damaged, and are "
-                text += "computed again"
+                text = (
+                    f"the outputs of a finished run in {self.folder} were damaged, and are "
+                    "computed again"
+                )
             print(f"{self.label}: {text}", flush=True)
         return distributed.broadcast(finished)
 
