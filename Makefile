@@ -61,7 +61,7 @@ ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDG
 ##@ Development
 
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} pytest -n 2 --dist loadfile $(PYTEST)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
 	ruff check .

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,6 +45,8 @@ QUICK = {
     "inception.use": "auto",
     "inception.reference": 50,
 }
+QUICK_LIMIT = 50  # of the noise levels and the steps of each model
+LIMITED = (("degradation", "T"), ("sampler", "steps"), ("sampler", "churn"))
 RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/scores.json")
 RESULT_FOLDERS = ("report/figures", "report/media", "report/plots")
 IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
@@ -95,6 +98,18 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
 def write_params(path: Path, values: dict[str, Any]) -> None:
     """Write a params.yaml that readers of YAML 1.1 and 1.2 read alike."""
     path.write_text(yaml.dump(values, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
+
+
+def quick_budget() -> dict[str, Any]:
+    """The smallest budget for the models of params.yaml: values by dotted key."""
+    budget, models = dict(QUICK), load(ROOT / "params.yaml").get("models")
+    blocks = models if isinstance(models, dict) else {}
+    for (name, block), (part, key) in itertools.product(blocks.items(), LIMITED):
+        values = block.get(part) if isinstance(block, dict) else None
+        value = values.get(key) if isinstance(values, dict) else None
+        if isinstance(value, (int, float)) and value > QUICK_LIMIT:
+            budget[f"models.{name}.{part}.{key}"] = QUICK_LIMIT
+    return budget
 
 
 def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
@@ -161,8 +176,8 @@ def main() -> None:
         "overrides", nargs="*", type=override, metavar="KEY=VALUE", help="of params.yaml"
     )
     arguments = parser.parse_args()
-    budget = QUICK if arguments.quick else {}
     try:
+        budget = quick_budget() if arguments.quick else {}
         copy_project(arguments.folder, budget | dict(arguments.overrides))
     except KeyError as error:
         raise UserError(f"params.yaml has no key {error}") from None

@@ -1,6 +1,6 @@
 """The axis between cold and hot: a model of blur with noise, trained with several sizes of noise.
 
-python -m tools.noise_axis MODEL 0 0.01 0.02 0.05 0.1 0.2
+python -m tools.noise_axis MODEL 0 0.01 0.02 0.05 0.1 0.2 0.4
 
 Every size is a DVC experiment of one model at the budget of params.yaml; results of earlier runs
 come from the cache. report/measured/noise_axis.csv has a row for each size, which the figures show.

@@ -240,6 +240,25 @@ def fewest_steps(model: ModelResults) -> str:
     )
 
 
+def best_churn(model: ModelResults) -> Iterator[str]:
+    """The lowest FID with a churn and with an η, at the most steps of the study; nothing for a
+    study without churns."""
+    most = max((e["steps"] for e in model.step_study if e.get("churn")), default=0)
+    entries = [entry for entry in model.step_study if entry["steps"] == most]
+    with_eta = [entry for entry in entries if not entry.get("churn")]
+    if most and with_eta:
+        eta, churn = (
+            min(chosen, key=lambda entry: entry["fid"])
+            for chosen in (with_eta, [entry for entry in entries if entry.get("churn")])
+        )
+        verb = "overlap" if overlap(eta, churn, "fid") else "do not overlap"
+        yield (
+            f"{model.name}: in {most} steps, the lowest FID with an η is {interval(eta, 'fid')} "
+            f"({rate(eta)}), and with a churn {interval(churn, 'fid')} ({rate(churn)}); the "
+            f"intervals {verb}."
+        )
+
+
 def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
     """Every categorical model whose network sees the mask, compared with every one that does not:
     FID and bits per pixel."""

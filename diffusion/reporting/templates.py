@@ -45,6 +45,7 @@ FUNCTIONS = (
     findings.choice_of_checkpoint,
     findings.collapse,
     findings.fewest_steps,
+    findings.best_churn,
     findings.guidance,
     findings.known_mask,
     findings.memorisation,

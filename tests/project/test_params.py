@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from diffusion.params import Params
 from diffusion.runtime.errors import UserError
 from diffusion.runtime.params import load, validate
-from tools.copy_project import QUICK, set_key
+from tools.copy_project import QUICK_LIMIT, quick_budget, set_key
 
 VALID = load(ROOT / "params.yaml")
 
@@ -53,9 +53,12 @@ def test_models_of_tables_1_and_3() -> None:
 
 def test_quick_budget_is_valid() -> None:
     values = copy.deepcopy(VALID)
-    for key, value in QUICK.items():
+    for key, value in quick_budget().items():
         set_key(values, key, value)
-    check(values)
+    params = check(values)
+    assert max(model.degradation.T for model in params.models.values()) == QUICK_LIMIT == 50
+    sampler = params.models["model8"].sampler
+    assert (sampler.steps, sampler.churn) == (50, 10.0)
 
 
 def test_committed_budget_is_the_published_one() -> None:

@@ -46,7 +46,7 @@ IN_TEXT = {
     re.sub(r"\s+", " ", code) for code in re.findall(rf"`((?:[A-Z]+=\w+ )?{PROGRAMS})`", TEXT)
 }
 ELSEWHERE = {  # command -> (a file, and what there runs it)
-    "python -m tools.noise_axis model10 0 0.01 0.02 0.05 0.1 0.2": (
+    "python -m tools.noise_axis model10 0 0.01 0.02 0.05 0.1 0.2 0.4": (
         "tests/tools/test_measured.py",
         "noise_axis.main()",
     ),

@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 
 from diffusion.models.degradations import build
 from diffusion.reporting import style
-from diffusion.reporting.figures import degradations
+from diffusion.reporting.figures import degradations, step_study
 from diffusion.reporting.intervals import wilson
 from diffusion.runtime import paths
 
@@ -146,3 +146,15 @@ def test_states_have_numbers_of_one_form() -> None:
     ]
     blur = build({"kind": "blur", "std": 2.0, "T": 3})
     assert degradations.caption(blur, 20.0) == "20"
+
+
+def test_each_setting_of_a_step_study_has_its_own_marker() -> None:
+    rates = [{"eta": eta} for eta in (0.0, 0.5, 1.0)]
+    rates += [{"eta": 0.0, "churn": churn} for churn in (2.0, 5.0, 10.0, 20.0)]
+    study = [{"steps": 20, "clip": False, "fid": 3.0} | each for each in rates]
+    figure, axis = plt.subplots()
+    step_study.draw_settings(axis, study, "fid", "black")
+    markers = {container.get_label(): container[0].get_marker() for container in axis.containers}
+    plt.close(figure)
+    assert len(set(markers.values())) == len(markers) == 7
+    assert {"η = 0", "churn = 20"} <= set(markers)

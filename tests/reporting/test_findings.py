@@ -310,3 +310,21 @@ def test_a_study_that_does_not_reach_the_own_sampler_is_reported() -> None:
         "m: no setting of the study reaches the FID of its own sampler in 1000 steps, 20.00 "
         "[18.00, 22.00]."
     )
+
+
+def test_the_best_churn_is_compared_with_the_best_eta_in_as_many_steps() -> None:
+    own = studied({(10, 0.0, False): 9.0, (50, 0.0, False): 8.0, (50, 1.0, False): 8.5})
+    assert list(findings.best_churn(own)) == []
+    entries = [
+        {"steps": steps, "eta": 0.0, "churn": churn, "clip": False} | scored(fid, 1.0)
+        for steps, churn, fid in ((10, 2.0, 1.0), (50, 2.0, 5.0), (50, 5.0, 4.5))
+    ]
+    of = replace(own, step_study=own.step_study + entries)
+    assert list(findings.best_churn(of)) == [
+        "m: in 50 steps, the lowest FID with an η is 8.00 [7.00, 9.00] (η = 0), and with a churn "
+        "4.50 [3.50, 5.50] (churn = 5); the intervals do not overlap."
+    ]
+    of.step_study[-1]["fid"] = 6.5
+    of.step_study[-2]["fid"] = 7.5
+    (sentence,) = findings.best_churn(of)
+    assert sentence.endswith("(churn = 5); the intervals overlap.")

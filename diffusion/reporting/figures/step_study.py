@@ -16,7 +16,7 @@ from diffusion.reporting.words import rate
 
 PANELS = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
 OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores
-MARKERS = "os^Dv"  # of eta and churn
+MARKERS = "os^Dv<>pP*X"  # of eta and churn
 APART = 1.025  # the factor between the places of lines, which would overlap
 
 
