@@ -9,9 +9,10 @@ export PATH := $(BIN):$(PATH)
 
 SEEDS ?= 1,2
 MODELS ?= model5 model6 model8
+SIZES ?= 0 0.01 0.02 0.05 0.1 0.2 0.4
 
 .DEFAULT_GOAL := repro
-.PHONY: repro quick bench sweep search table seeds ablate test lint help clean ready
+.PHONY: repro quick bench sweep search table seeds axis ablate test lint help clean ready
 
 ##@ Workflow
 
@@ -55,6 +56,10 @@ seeds: $(STAMP) ready  ## train MODELS again with each of SEEDS=1,2, and compare
 	python -m tools.retrain $(MODELS) --seeds $(SEEDS)
 	dvc repro figures report
 
+axis: $(STAMP) ready  ## train model10 with each of SIZES of noise, and draw the axis between cold and hot
+	python -m tools.noise_axis model10 $(SIZES)
+	dvc repro figures report
+
 ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDGET="training.epochs=5"
 	python -m tools.ablate model5 $(BUDGET)
 
@@ -87,6 +92,7 @@ help:  ## this list
 #: TARGET        stages that search runs (the one that computes METRIC)
 #: MODELS        that seeds trains again (model5 model6 model8)
 #: SEEDS         of seeds (1,2)
+#: SIZES         of the noise of axis (0 0.01 0.02 0.05 0.1 0.2 0.4)
 #: BUDGET        settings of every run of ablate, such as "training.epochs=5"
 #: PYTEST        further options of pytest
 #: DEVICE        cpu, cuda or mps (the best that is available)

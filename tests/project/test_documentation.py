@@ -165,9 +165,11 @@ def test_page_of_the_models_has_the_scores_of_the_report() -> None:
 
 
 def test_the_command_of_the_noise_axis_has_every_size() -> None:
-    command = f"`python -m tools.noise_axis model10 {' '.join(noise_axis()[1])}`"
+    sizes = " ".join(noise_axis()[1])
+    command = f"`python -m tools.noise_axis model10 {sizes}`"
     assert command in (ROOT / "report/report.md").read_text()
     assert command in words((ROOT / "docs/configuration.md").read_text())
+    assert f"SIZES ?= {sizes}\n" in (ROOT / "Makefile").read_text()
 
 
 # Links, badges, citation.

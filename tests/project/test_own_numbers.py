@@ -28,6 +28,8 @@ from tools.mend_dvc import mend
 
 HISTORY = "results/history/model2.csv"
 
+pytestmark = pytest.mark.slow  # they share one experiment
+
 
 class Repository(Workspace):
     """A copy of the project that git holds, too."""
@@ -191,7 +193,6 @@ def test_tools_show_no_metric_of_other_settings(
     assert "did not compute model4.fid: longer" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_ci_compares_the_metrics_of_a_pull_request_in_a_clone_without_results(
     repository: Repository, tmp_path: Path
 ) -> None:
@@ -243,7 +244,6 @@ def training(repository: Repository) -> Iterator[subprocess.Popen]:
     repository.git("checkout", "-q", ".")
 
 
-@pytest.mark.slow
 def test_losses_can_be_plotted_while_a_model_is_trained(
     repository: Repository, training: subprocess.Popen
 ) -> None:

@@ -50,6 +50,7 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "tests/tools/test_measured.py",
         "noise_axis.main()",
     ),
+    "make axis": ("tests/project/test_makefile.py", 'make("-n", "axis")'),
     "python -m tools.over_seeds": ("tests/tools/test_experiments.py", "over_seeds("),
     'make sweep SET="seed=1,2,3"': ("tests/project/test_makefile.py", 'printed("sweep"'),
     "make quick": (".ci/run", "make quick"),

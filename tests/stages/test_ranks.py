@@ -164,9 +164,10 @@ def test_killed_rank_ends_the_run_with_one_sentence_and_the_next_run_continues(
 @pytest.mark.parametrize(
     ("torchrun", "sentence"),
     [
-        (
+        pytest.param(
             "--nproc-per-node=3",
             "training.batch_size is 16, must be a multiple of the 3 ranks that TORCHRUN requests",
+            marks=pytest.mark.slow,
         ),
         ("--nproc-per-node=x", "TORCHRUN is '--nproc-per-node=x', must be options of torchrun: "),
         ("--processes=2", "unrecognized arguments: --processes=2"),

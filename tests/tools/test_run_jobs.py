@@ -69,6 +69,7 @@ def jobs(folder: Path, count: str) -> subprocess.CompletedProcess[str]:
     return run(folder, "tools.run_jobs", count)
 
 
+@pytest.mark.slow
 def test_independent_stages_run_together_and_write_the_lock_of_a_plain_run(
     project: Path,
 ) -> None:
