@@ -49,7 +49,7 @@ def draw_axes(
             mean, spread = ([row[f"{key}{side}"] for row in own] for side in ("", "_std"))
             quality.errorbar(x, mean, spread, fmt=f"{marker}--", label=f"{name}, {key}", **style)
     for axis in (fid, quality):
-        axis.set_xticks(range(len(sizes)), [f"{size:g}" for size in sizes])
+        axis.set_xticks(range(len(sizes)), [f"{size:g}" for size in sizes], rotation=45)
         axis.set_xlabel("size δ of the noise")
     draw_shares(impulse, models, colours)
     for axis in (fid, impulse):

@@ -66,7 +66,7 @@ def draw_own_sampler(axis: Axes, scores: Scores, key: str) -> None:
 
 def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) -> None:
     """A score over the number of steps, one line for each eta or churn, a dashed one where x_0_hat
-    is clipped; lines are set apart a little."""
+    is clipped and a dash-dotted one for a churn; lines are set apart a little."""
     rates = sorted({(entry.get("churn", 0.0), entry["eta"]) for entry in study})
     markers = dict(zip(rates, cycle(MARKERS), strict=False))
     lines = list(itertools.product(sorted({entry["clip"] for entry in study}), rates))
@@ -83,7 +83,7 @@ def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) ->
             sides,
             color=colour,
             marker=markers[each],
-            ls="--" if clip else "-",
+            ls="--" if clip else "-." if chosen[0].get("churn") else "-",
             ms=5,
             mfc="white" if any(each) else None,
             lw=1,
