@@ -100,9 +100,10 @@ help:  ## this list
 #: COMPILE       0: no CUDA graphs and no torch.compile
 #: MNIST_MIRROR  a folder or an address with the four files of MNIST
 
+# pip would compile all modules of the packages, and Python compiles those that are imported.
 $(STAMP): requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else \
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet --requirement requirements.txt
+	python -m pip install --quiet --no-compile --requirement requirements.txt
 	@touch $(STAMP)
