@@ -100,10 +100,12 @@ help:  ## this list
 #: COMPILE       0: no CUDA graphs and no torch.compile
 #: MNIST_MIRROR  a folder or an address with the four files of MNIST
 
-# pip would compile all modules of the packages, and Python compiles those that are imported.
+# The pinned pip is faster than those of older Pythons; compileall uses all cores, pip only one.
 $(STAMP): requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else \
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --constraint constraints.txt pip
 	python -m pip install --quiet --no-compile --requirement requirements.txt
+	@python -m compileall -qq -j 0 $(VENV)/lib || true  # some files are for other versions of Python
 	@touch $(STAMP)
