@@ -186,6 +186,7 @@ def test_model_that_returns_is_restored_without_work(complete: Project) -> None:
     assert complete.results() == before
 
 
+@pytest.mark.slow
 def test_results_that_git_forgets_are_put_away(complete: Project) -> None:
     """As after a `git checkout` of params.yaml and dvc.lock without `dvc checkout`."""
     for folder in ("models", "scores", "metrics/train"):
@@ -220,6 +221,7 @@ def test_leftovers_are_only_what_no_model_wrote(
 # Clones of every kind.
 
 
+@pytest.mark.slow
 def test_clone_with_autocrlf_differs_in_nothing(origin: Project, tmp_path: Path) -> None:
     clone = origin.clone(tmp_path / "clone", "-c core.autocrlf=true")
     assert b"\r\n" not in (clone.folder / "params.yaml").read_bytes()
@@ -257,6 +259,7 @@ def test_page_of_the_plots_is_that_of_the_installed_library() -> None:
         ("data/mnist_idx", "", ""),  # `make` runs this, too, before it pulls
     ],
 )
+@pytest.mark.slow
 def test_mnist_that_is_there_is_used(
     clone: Project, folder: str, ending: str, options: str
 ) -> None:
@@ -271,6 +274,7 @@ def test_mnist_that_is_there_is_used(
     assert clone.is_clean()
 
 
+@pytest.mark.slow
 def test_wrong_file_of_the_user_is_named_and_kept(clone: Project) -> None:
     name = next(iter(MNIST))
     clone.put_mnist("data/mnist", **{name: b"<html>"})

@@ -144,6 +144,7 @@ def test_capture_changes_no_weights() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # of Dynamo
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_network_can_be_compiled_as_a_whole(
     name: str, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
