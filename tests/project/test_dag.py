@@ -297,6 +297,7 @@ def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
     assert "restores" in text
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_deletes_nothing_that_git_holds(workspace: Workspace) -> None:
     held = [workspace.folder / path for path in outputs_in_git()]
     files = [file for path in held for file in ([path] if path.is_file() else path.iterdir())]
@@ -444,6 +445,7 @@ EXP_RUN_BAD = {
 }
 
 
+@pytest.mark.slow
 def test_bad_parameters_of_an_experiment_are_refused_before_any_work(tmp_path: Path) -> None:
     """`dvc exp run --temp -S`, which needs git; the workspace stays as it was."""
     folder = tmp_path / "project"
@@ -467,6 +469,7 @@ def test_bad_parameters_of_an_experiment_are_refused_before_any_work(tmp_path: P
     assert "training.epoch" in unknown
 
 
+@pytest.mark.slow
 def test_a_tree_without_git_gets_a_sentence_and_a_setting_that_helps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

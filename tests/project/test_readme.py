@@ -107,6 +107,7 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
 }
 
 
+@pytest.mark.slow
 def test_the_python_block_draws_and_scores_images_in_five_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

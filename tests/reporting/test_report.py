@@ -581,6 +581,7 @@ def test_further_seeds_are_compared_with_the_intervals(
     assert re.search(r"\[table S\d+\]\(#table-s\d+\) has it for some models", again)
 
 
+@pytest.mark.slow
 def test_a_run_without_published_models_has_no_reproduction(folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy, symlinks=True)

@@ -326,6 +326,7 @@ def test_loss_that_is_not_a_number_keeps_the_last_good_state(
     assert all(x.isfinite().all() for x in tensors.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "when"), [(signal.SIGINT, "import"), (signal.SIGTERM, "epoch")])
 def test_signal_ends_a_stage_with_one_line(
     run: Run, folder: Path, number: signal.Signals, when: str
