@@ -32,6 +32,7 @@ QUICK = {
     "training.validation_images": 100,
     "sampling.images": 4,
     "sampling.progress_images": 1,
+    "sampling.guidances": (0.0, 2.0),
     "step_study.steps": (2, 4),
     "step_study.etas": (0.0, 1.0),
     "step_study.clips": (False,),
@@ -45,7 +46,7 @@ QUICK = {
     "inception.use": "auto",
     "inception.reference": 50,
 }
-QUICK_LIMIT = 50  # of the noise levels and the steps of each model
+QUICK_LIMIT = 10  # of the noise levels and the steps of each model
 LIMITED = (("degradation", "T"), ("sampler", "steps"), ("sampler", "churn"))
 RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/scores.json")
 RESULT_FOLDERS = ("report/figures", "report/media", "report/plots")

@@ -56,9 +56,9 @@ def test_quick_budget_is_valid() -> None:
     for key, value in quick_budget().items():
         set_key(values, key, value)
     params = check(values)
-    assert max(model.degradation.T for model in params.models.values()) == QUICK_LIMIT == 50
+    assert max(model.degradation.T for model in params.models.values()) == QUICK_LIMIT == 10
     sampler = params.models["model8"].sampler
-    assert (sampler.steps, sampler.churn) == (50, 10.0)
+    assert (sampler.steps, sampler.churn) == (10, 10.0)
 
 
 def test_committed_budget_is_the_published_one() -> None:
