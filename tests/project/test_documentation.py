@@ -21,7 +21,7 @@ from markdown_it.token import Token
 from diffusion.models.model import DiffusionModel
 from diffusion.models.params import read_designs
 from diffusion.reporting.formatting import number
-from diffusion.reporting.measured import NOISE_AXIS
+from diffusion.reporting.measured import NOISE_AXIS, SEEDS
 from diffusion.runtime import paths
 from diffusion.runtime.params import load
 
@@ -171,6 +171,23 @@ def test_page_of_the_models_has_the_scores_of_the_report() -> None:
         f"model6 needs at most {number(SCORES['model6']['likelihood']['bits'])} bits per pixel",
     ):
         assert phrase in text
+
+
+def test_page_of_the_models_has_the_scores_of_every_seed() -> None:
+    text = words((ROOT / "docs/models.md").read_text())
+    with (ROOT / SEEDS.path).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    fids = {
+        name: [SCORES[name]["fid"], *(float(row["fid"]) for row in rows if row["model"] == name)]
+        for name in ("model5", "model6", "model8")
+    }
+    assert {row["model"] for row in rows} == set(fids)
+    for name, values in fids.items():
+        *first, last = map(number, values)
+        assert f"{', '.join(first)} and {last} for {name}" in text
+    assert "every training of model8 has a lower FID than every training of model6" in text
+    assert max(fids["model8"]) < min(fids["model6"])
+    assert min(fids["model5"]) == fids["model5"][0]
 
 
 def test_the_command_of_the_noise_axis_has_every_size() -> None:
