@@ -183,7 +183,7 @@ def test_page_of_the_models_has_the_scores_of_every_seed() -> None:
     }
     assert {row["model"] for row in rows} == set(fids)
     for name, values in fids.items():
-        *first, last = map(number, values)
+        *first, last = (f"{value:.2f}" for value in values)
         assert f"{', '.join(first)} and {last} for {name}" in text
     assert "every training of model8 has a lower FID than every training of model6" in text
     assert max(fids["model8"]) < min(fids["model6"])
