@@ -8,7 +8,10 @@ again, or one that it depends on, and where `dvc checkout` has not replaced its 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -165,6 +168,20 @@ def _experiment(
     return Experiment(name, is_baseline, status, flat(params), metrics, frozenset(outdated))
 
 
+def run_dvc(*arguments: str) -> bool:
+    """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job; dvc would ignore it
+        signal.signal(signal.SIGINT, lambda *_: None)
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        return process.wait() == 0
+    except BaseException:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+        raise
+
+
 def run_alone(name: str, options: Sequence[str], target: str) -> None:
     """Run one stage and what it depends on as the experiment `name`, in a copy of the workspace.
 
@@ -177,8 +194,7 @@ def run_alone(name: str, options: Sequence[str], target: str) -> None:
     )
     if name in listed.stdout.split():
         subprocess.run(["dvc", "exp", "remove", name], check=True)
-    command = ["dvc", "exp", "run", "--temp", "--name", name, *options, target]
-    if subprocess.run(command).returncode:
+    if not run_dvc("exp", "run", "--temp", "--name", name, *options, target):
         raise UserError(f"the experiment {name} failed, see above")
 
 

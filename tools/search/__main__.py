@@ -12,11 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
-import signal
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,26 +25,12 @@ from diffusion.runtime import cli
 from diffusion.runtime.errors import UserError, run
 from diffusion.runtime.params import nearest
 from tools import outputs
-from tools.experiments import flat
+from tools.experiments import flat, run_dvc
 from tools.search import picture, space, target, trials
 
 FOLDER = Path("scratch/search")
 HIGHER_IS_BETTER = {"is", "psnr", "ssim", "precision", "recall", "density", "coverage", "accuracy"}
 FAILURES = 3  # in a row end a search
-
-
-def run_dvc(*arguments: str) -> bool:
-    """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job; dvc would ignore it
-        signal.signal(signal.SIGINT, lambda *_: None)
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-    process = subprocess.Popen(command, start_new_session=True)
-    try:
-        return process.wait() == 0
-    except BaseException:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait()
-        raise
 
 
 @dataclass(frozen=True)
