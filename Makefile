@@ -107,5 +107,5 @@ $(STAMP): requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --constraint constraints.txt pip
 	python -m pip install --quiet --no-compile --requirement requirements.txt
-	@python -m compileall -qq -j 0 $(VENV)/lib || true  # a file may be for another Python
+	@python -m compileall -qq -j 0 $(VENV)/lib || true  # a file may need another Python
 	@touch $(STAMP)
