@@ -6,11 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from diffusion.reporting.formatting import fixed, interval, names, overlap
 from diffusion.reporting.measured import Row
+from diffusion.reporting.trainings import Spread
 
 
-def between_cold_and_hot(rows: Sequence[Row]) -> Iterator[str]:
+def between_cold_and_hot(rows: Sequence[Row], spreads: Sequence[Spread] = ()) -> Iterator[str]:
     """For each model, FID without noise, with the best size and with the largest one, and what the
-    intervals say of them; precision and recall at the same sizes. rows: by increasing size."""
+    intervals and further trainings say of them; precision and recall at the same sizes.
+
+    rows: one training of each size, by increasing size. spreads: of trainings from other seeds.
+    """
+    deviations = {each.model: each for each in spreads if each.key == "fid"}
     for model in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == model]
         best = min(own, key=lambda row: row["fid"])
@@ -19,7 +24,19 @@ def between_cold_and_hot(rows: Sequence[Row]) -> Iterator[str]:
         yield f"The FID of {model} is {fids}."
         less = [row for row in own if float(row["noise"]) < float(best["noise"])]
         more = [row for row in own if float(row["noise"]) > float(best["noise"])]
-        tied = [row["noise"] for row in own if row is not best and overlap(row, best, "fid")]
+        again = deviations.get(model)
+        margin = again.margin if again else 0.0
+        tied = [
+            row["noise"]
+            for row in own
+            if row is not best and (overlap(row, best, "fid") or row["fid"] - best["fid"] < margin)
+        ]
+        if again:
+            yield (
+                f"From {len(again.values)} seeds, {model} has FIDs of {names(again.listed)}. Two "
+                f"such trainings differ by less than {fixed(margin, 'fid')} with a probability of "
+                "95 %, so a smaller difference is no evidence of an effect of δ."
+            )
         if tied:
             yield (
                 f"The best size of these, δ = {best['noise']}, cannot be told from "

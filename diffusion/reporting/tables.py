@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
-
-from scipy.special import chdtri
 
 from diffusion.reporting.claims import Claim
 from diffusion.reporting.formatting import fixed, interval
@@ -169,29 +166,3 @@ def axis_rows(rows: Sequence[Row]) -> Rows:
         ]
         for row in rows
     ]
-
-
-def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> Rows:
-    """FID and IS of every training of a model that was trained from several seeds, their standard
-    deviation with its 95 % interval for normal scores, and that of the images of one network.
-
-    trained_again: the scores of the further trainings.
-    """
-    rows = []
-    for model in models:
-        trainings = [model.scores, *(row for row in trained_again if row["model"] == model.name)]
-        free = len(trainings) - 1
-        for key, label in (("fid", "FID ↓"), ("is", "IS ↑")) if free else ():
-            values = [each[key] for each in trainings]
-            spread = statistics.stdev(values)
-            low, high = (spread * (free / chdtri(free, tail)) ** 0.5 for tail in (0.025, 0.975))
-            width = statistics.mean(
-                each[f"{key}_{side}"] for each in trainings for side in ("below", "above")
-            )
-            deviations = [
-                f"{fixed(spread, key)} [{fixed(low, key)}, {fixed(high, key)}]",
-                fixed(width / statistics.NormalDist().inv_cdf(0.975), key),
-            ]
-            listed = ", ".join(fixed(value, key) for value in values)
-            rows.append([model.name, label, listed, *deviations])
-    return rows

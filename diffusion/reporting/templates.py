@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from diffusion.reporting import alternatives, axis, findings, formatting, tables, words
+from diffusion.reporting import alternatives, axis, findings, formatting, tables, trainings, words
 from diffusion.reporting.labels import Labels, anchor
 from diffusion.reporting.results import SAMPLERS
 from diffusion.reporting.settings import settings_table
@@ -61,7 +61,9 @@ FUNCTIONS = (
     tables.quality_rows,
     tables.restoration_rows,
     tables.score_rows,
-    tables.seed_rows,
+    trainings.seed_rows,
+    trainings.spreads,
+    trainings.unlike_trainings,
     words.command,
     words.described,
     words.gallery_words,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from diffusion.reporting.axis import between_cold_and_hot
 from diffusion.reporting.tables import axis_rows
+from diffusion.reporting.trainings import Spread
 
 
 def rows(model: str, **fids: float) -> list[dict[str, Any]]:
@@ -44,6 +46,23 @@ def test_no_optimum_is_claimed_at_an_end_or_within_the_intervals() -> None:
         first
         == "The FID of heat is 50.00 [49.00, 51.00] at δ = 0 and 20.00 [19.00, 21.00] at δ = 0.1."
     )
+
+
+def test_a_difference_that_another_training_could_make_is_no_effect_of_the_noise() -> None:
+    spread = Spread("heat", "fid", [20.0, 21.0, 22.0], 1.0, 0.5, 6.3, 0.5)
+    spreads = [spread, replace(spread, key="is", values=[1, 9]), replace(spread, model="other")]
+    # Student's t with two degrees of freedom is 4.3027, so the margin is 6.08.
+    found = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=26, d4=27), spreads))
+    assert found[1:4] == [
+        "From 3 seeds, heat has FIDs of 20.00, 21.00 and 22.00. Two such trainings differ by less "
+        "than 6.08 with a probability of 95 %, so a smaller difference is no evidence of an effect "
+        "of δ.",
+        "The best size of these, δ = 0.1, cannot be told from δ = 0.2.",
+        "The FID of heat is lowest inside the axis, and rises towards both ends.",
+    ]
+    nearer = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=26), spreads))
+    assert nearer[2] == "The best size of these, δ = 0.1, cannot be told from δ = 0.2."
+    assert not any("inside the axis" in sentence for sentence in nearer)
 
 
 def test_every_model_has_its_own_sentences() -> None:

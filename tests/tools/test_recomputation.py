@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import TINY, prepare, run_stage
+from conftest import TINY, prepare, run_stage, write_params
 
 from diffusion.runtime import checkpoints, paths
 from diffusion.runtime.errors import UserError
@@ -35,13 +35,29 @@ def test_recorded_images_are_drawn_again_and_those_of_other_weights_are_refused(
     monkeypatch.setattr("sys.argv", ["resample", name])
     resample.main()
     printed = capsys.readouterr().out
-    assert "6 images drawn again; 100.00 % of the pixels" in printed
-    assert "mean difference is 0.000" in printed
+    assert "6 images drawn again; 100.00 % of the pixels within 2 levels" in printed
+    assert "mean difference to the recorded ones is 0.000" in printed
     path = paths.weights(name)
+    kept = path.read_bytes()
     weights, description = checkpoints.load(path)
     checkpoints.save(path, {key: 1.5 * x for key, x in weights.items()}, description)
     with pytest.raises(UserError, match=f"{name}: the images differ from the recorded ones"):
         resample.main()
+    path.write_bytes(kept)
+
+
+def test_images_of_another_precision_differ_as_much_as_rounding(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stage(folder, sample, "model2", precision="float32")
+    write_params(folder, precision="bfloat16")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DEVICE", "cpu")
+    monkeypatch.setattr(resample, "MIN_SHARE", 1.1)  # more than there can be
+    monkeypatch.setattr("sys.argv", ["resample", "model2"])
+    resample.main()
+    assert "1.00 times the effect of rounding" in capsys.readouterr().out
+    write_params(folder)
 
 
 def test_another_set_and_checkpoint_can_be_compared_and_a_wrong_one_is_refused(

@@ -2,9 +2,9 @@
 
 Needs neither dvc nor the network nor MNIST. For every model of params.yaml the losses of captured
 steps are compared with those of plain steps on the same random images, and recorded images, where
-there are results, with the same images drawn again. Steps of the models whose degradation is
-Gaussian noise are compiled, and timed against the reference of tools.benchmarks.speed. Prints a
-table, and exits with code 1 if something disagrees.
+there are results, with the same images drawn again (tools.checks.resample). Steps of the models
+whose degradation is Gaussian noise are compiled, and timed against the reference of
+tools.benchmarks.speed. Prints a table, and exits with code 1 if something disagrees.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ from tools.benchmarks.timing import interleaved, results
 from tools.benchmarks.variants import Setting
 from tools.checks import resample
 
-MAX_DIFFERENCE = 0.01  # of the losses; rounding to bfloat16 causes 0.001, a stale batch 0.06
+# Of the losses of the first COMPARED steps; rounding to bfloat16 causes 0.001, a stale batch 0.06.
+# After more steps, rounding alone grows to 0.01 in model2, whose learning rate is high.
+MAX_DIFFERENCE = 0.01
+COMPARED = 10
 REPETITIONS = 3
 DEVICE = "cuda"
 HEADING = "| model | check | result | limit | |\n|---|---|---|---|---|"
@@ -55,7 +58,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Training:
-    """Some steps of the training of one model of params.yaml, always from the same weights, on
+    """COMPARED steps of the training of one model of params.yaml, always from the same weights, on
     random images of random brightness, so that every batch has another loss."""
 
     name: str
@@ -84,8 +87,8 @@ class Training:
         return CapturedStep(self.model(dropout), self.setting.dtype, self.batch_size, compiled)
 
     def losses(self, step: Step) -> Tensor:
-        """The losses of `setting.steps` steps of training, (steps,)."""
-        params, steps, size = self.params.training, self.setting.steps, self.batch_size
+        """The losses of the steps, (COMPARED,)."""
+        params, steps, size = self.params.training, COMPARED, self.batch_size
         images = variants.random_images(steps * size)
         brightness = torch.rand(steps * size, 1, 1, 1, generator=torch.Generator().manual_seed(0))
         images = (images * brightness).to(torch.uint8).to(self.setting.device)
@@ -123,17 +126,10 @@ def check_dropout(training: Training) -> Row:
 
 def check_images(name: str) -> Row:
     """Recorded images of the best checkpoint against the same images drawn again."""
-    key, difference = resample.redraw(name, "best", None, count=1)
-    share = (difference <= resample.TOLERANCE).double().mean().item()
-    compared = read(f"models.{name}", ModelParams).network.predicts != "categorical"
-    limit = f"{100 * resample.MIN_SHARE:.0f} %" if compared else ""  # see tools.checks.resample
-    return Row(
-        name,
-        f"{len(difference)} images drawn again, {key}",
-        f"{100 * share:.2f} % of the pixels within {resample.TOLERANCE} levels",
-        limit,
-        share >= resample.MIN_SHARE or not compared,
-    )
+    compared = resample.compare(name, "best", None, count=1)
+    label = f"{len(compared.difference)} images drawn again, {compared.key}"
+    limit = f"{100 * resample.MIN_SHARE:.0f} %, or {resample.MAX_RATIO} times"
+    return Row(name, label, str(compared), limit, compared.agrees)
 
 
 def measure(training: Training) -> Row:
@@ -173,7 +169,7 @@ def main() -> None:
     parser.add_argument(
         "models", metavar="MODEL", type=cli.known_model, nargs="*", help="of params.yaml (all)"
     )
-    parser.add_argument("--steps", type=int, default=50, help="of each training (50)")
+    parser.add_argument("--steps", type=int, default=50, help="of each timed training (50)")
     arguments = parser.parse_args()
     device = devices.device()
     if device.type != DEVICE:
