@@ -7,6 +7,7 @@ import csv
 import json
 import re
 import shutil
+import statistics
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from diffusion.models.model import DiffusionModel
 from diffusion.models.params import read_designs
 from diffusion.reporting.formatting import number
 from diffusion.reporting.measured import NOISE_AXIS, SEEDS
+from diffusion.reporting.trainings import Spread
 from diffusion.runtime import paths
 from diffusion.runtime.params import load
 
@@ -173,21 +175,29 @@ def test_page_of_the_models_has_the_scores_of_the_report() -> None:
         assert phrase in text
 
 
-def test_page_of_the_models_has_the_scores_of_every_seed() -> None:
-    text = words((ROOT / "docs/models.md").read_text())
+def test_docs_have_the_scores_of_every_seed() -> None:
+    text = "".join(
+        words((ROOT / f"docs/{name}.md").read_text()) for name in ("models", "reproducibility")
+    )
     with (ROOT / SEEDS.path).open(newline="") as file:
         rows = list(csv.DictReader(file))
-    fids = {
-        name: [SCORES[name]["fid"], *(float(row["fid"]) for row in rows if row["model"] == name)]
-        for name in ("model5", "model6", "model8")
-    }
-    assert {row["model"] for row in rows} == set(fids)
+    fids = {row["model"]: [SCORES[row["model"]]["fid"]] for row in rows}
+    for row in rows:
+        fids[row["model"]].append(float(row["fid"]))
     for name, values in fids.items():
         *first, last = (f"{value:.2f}" for value in values)
         assert f"{', '.join(first)} and {last} for {name}" in text
     assert "every training of model8 has a lower FID than every training of model6" in text
     assert max(fids["model8"]) < min(fids["model6"])
     assert min(fids["model5"]) == fids["model5"][0]
+    assert "the order of models 4, 2 and 1 is the same in every training" in text
+    assert max(fids["model4"]) < min(fids["model2"])
+    assert max(fids["model2"]) < min(fids["model1"])
+    blurred = fids["model10"]
+    assert min(blurred) == blurred[0]
+    spread = Spread("model10", "fid", blurred, statistics.stdev(blurred), 0, 0, 0)
+    assert f"two trainings with δ = 0.2 can differ by {spread.margin:.0f}" in text
+    assert f"Other seeds have {blurred[1]:.2f} and {blurred[2]:.2f} with 0.2" in words(README)
 
 
 def test_the_command_of_the_noise_axis_has_every_size() -> None:
