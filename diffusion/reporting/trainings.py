@@ -77,14 +77,15 @@ def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> l
 
 
 def unlike_trainings(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> Iterator[str]:
-    """The scores that vary more between trainings, by the interval of their standard deviation,
+    """The scores that differ more between trainings, by the interval of their standard deviation,
     than between sets of images of one network."""
     found: dict[str, list[str]] = {}
     for each in spreads(models, trained_again):
         if each.low > each.images:
             found.setdefault(each.model, []).append(f"{LABELS[each.key]} {names(each.listed)}")
-    for model, scores in found.items():
+    if found:
+        listed = names([f"{model} ({'; '.join(scores)})" for model, scores in found.items()])
         yield (
-            f"The trainings of {model} differ by more than the images of one network "
-            f"({'; '.join(scores)})."
+            "Some scores differ more between trainings than between sets of images of one network: "
+            f"those of {listed}."
         )

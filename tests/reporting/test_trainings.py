@@ -44,8 +44,7 @@ def test_trainings_differ_where_the_lower_end_of_the_deviation_exceeds_that_of_t
     alike = [again("cold", 11.0, 9.4), again("hot", 21.0, 9.0)]
     assert list(unlike_trainings(models, alike)) == []
     unlike = [again("cold", 50.0, 9.4), again("hot", 50.0, 2.0)]
-    differ = "differ by more than the images of one network"
     assert list(unlike_trainings(models, unlike)) == [
-        f"The trainings of cold {differ} (FID 10.00 and 50.00).",
-        f"The trainings of hot {differ} (FID 20.00 and 50.00; IS 9.00 and 2.00).",
+        "Some scores differ more between trainings than between sets of images of one network: "
+        "those of cold (FID 10.00 and 50.00) and hot (FID 20.00 and 50.00; IS 9.00 and 2.00)."
     ]
