@@ -6,16 +6,22 @@ from collections.abc import Iterator, Sequence
 
 from diffusion.reporting.formatting import fixed, interval, names, overlap
 from diffusion.reporting.measured import Row
-from diffusion.reporting.trainings import Spread
+from diffusion.reporting.results import ModelResults
+from diffusion.reporting.trainings import spreads
 
 
-def between_cold_and_hot(rows: Sequence[Row], spreads: Sequence[Spread] = ()) -> Iterator[str]:
+def between_cold_and_hot(
+    rows: Sequence[Row],
+    models: Sequence[ModelResults] = (),
+    trained_again: Sequence[Row] = (),
+) -> Iterator[str]:
     """For each model, FID without noise, with the best size and with the largest one, and what the
     intervals and further trainings say of them; precision and recall at the same sizes.
 
-    rows: one training of each size, by increasing size. spreads: of trainings from other seeds.
+    rows: one training of each size, by increasing size. models, trained_again: see `spreads`.
     """
-    deviations = {each.model: each for each in spreads if each.key == "fid"}
+    sizes = {each.name: getattr(each.design.degradation, "noise", None) for each in models}
+    found = {each.model: each for each in spreads(models, trained_again) if each.key == "fid"}
     for model in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == model]
         best = min(own, key=lambda row: row["fid"])
@@ -24,18 +30,20 @@ def between_cold_and_hot(rows: Sequence[Row], spreads: Sequence[Spread] = ()) ->
         yield f"The FID of {model} is {fids}."
         less = [row for row in own if float(row["noise"]) < float(best["noise"])]
         more = [row for row in own if float(row["noise"]) > float(best["noise"])]
-        again = deviations.get(model)
-        margin = again.margin if again else 0.0
+        again = found.get(model)
+        margin, mean = (again.margin, again.mean) if again else (0.0, 0.0)
         tied = [
             row["noise"]
             for row in own
-            if row is not best and (overlap(row, best, "fid") or row["fid"] - best["fid"] < margin)
+            if row is not best and (overlap(row, best, "fid") or abs(row["fid"] - mean) < margin)
         ]
         if again:
             yield (
-                f"From {len(again.values)} seeds, {model} has FIDs of {names(again.listed)}. Two "
-                f"such trainings differ by less than {fixed(margin, 'fid')} with a probability of "
-                "95 %, so a smaller difference is no evidence of an effect of δ."
+                f"With δ = {sizes[model]:g}, {len(again.values)} seeds give {model} FIDs of "
+                f"{names(again.listed)}, on average {fixed(mean, 'fid')}. If scores are "
+                "normal and vary as much at every δ, one further training is within "
+                f"{fixed(margin, 'fid')} of this average with a probability of 95 %, so a "
+                "smaller difference is not taken as an effect of δ."
             )
         if tied:
             yield (

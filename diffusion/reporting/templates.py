@@ -62,7 +62,6 @@ FUNCTIONS = (
     tables.restoration_rows,
     tables.score_rows,
     trainings.seed_rows,
-    trainings.spreads,
     trainings.unlike_trainings,
     words.command,
     words.described,

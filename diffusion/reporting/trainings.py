@@ -18,11 +18,12 @@ BETTER = {"fid": "↓", "is": "↑"}
 
 @dataclass(frozen=True)
 class Spread:
-    """A score of all trainings of one model, and standard deviations.
+    """The values of one score in all trainings of a model, and two standard deviations.
 
-    values: by training, that of all other tables first. between: of the trainings, with `low` and
-    `high` as the 95 % interval for normal scores. images: of sets of images of one network, as the
-    95 % intervals of the scores imply; the mean over trainings.
+    values: one for each training; the first is the one that all other tables show. between: their
+    standard deviation, with its 95 % interval from `low` to `high` if scores are normal. images:
+    the standard deviation between sets of images of one network, from the 95 % intervals of the
+    scores, averaged over trainings.
     """
 
     model: str
@@ -34,10 +35,15 @@ class Spread:
     images: float
 
     @property
+    def mean(self) -> float:
+        return statistics.mean(self.values)
+
+    @property
     def margin(self) -> float:
-        """By how much two further trainings differ at most, with a probability of 95 % and for
-        normal scores."""
-        return stdtrit(len(self.values) - 1, 0.975) * self.between * 2**0.5
+        """By how much one further training differs from the mean at most, with a probability of
+        95 % if scores are normal."""
+        n = len(self.values)
+        return stdtrit(n - 1, 0.975) * self.between * (1 + 1 / n) ** 0.5
 
     @property
     def listed(self) -> list[str]:
@@ -77,8 +83,8 @@ def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> l
 
 
 def unlike_trainings(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> Iterator[str]:
-    """The scores that differ more between trainings, by the interval of their standard deviation,
-    than between sets of images of one network."""
+    """Names the scores whose standard deviation between trainings has a 95 % interval above the
+    standard deviation between sets of images of one network."""
     found: dict[str, list[str]] = {}
     for each in spreads(models, trained_again):
         if each.low > each.images:
@@ -86,6 +92,7 @@ def unlike_trainings(models: Sequence[ModelResults], trained_again: Sequence[Row
     if found:
         listed = names([f"{model} ({'; '.join(scores)})" for model, scores in found.items()])
         yield (
-            "Some scores differ more between trainings than between sets of images of one network: "
-            f"those of {listed}."
+            "For some scores, the 95 % interval of the standard deviation between trainings lies "
+            f"above the standard deviation between sets of images of one network: {listed}. For "
+            "the others, so few trainings do not show whether they vary more."
         )

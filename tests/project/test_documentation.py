@@ -124,8 +124,8 @@ def test_findings_of_the_readme_have_the_scores_of_the_report() -> None:
     size, fids = noise_axis()
     of_seeds = names([f"{value:.2f}" for value in seed_fids()["model10"]])
     assert (
-        f"(model10) has an FID of {fids['0']} without noise, and {of_seeds} with a standard "
-        f"deviation of {size}, from three seeds"
+        f"model10, which undoes blur, has an FID of {fids['0']} without noise, and {of_seeds} with "
+        f"a standard deviation of {size}, from three seeds"
     ) in text
     agrees = 100 * SCORES["model9"]["label_accuracy"]
     assert f"asked for in {agrees:.1f} % of 1000 images" in text
@@ -195,13 +195,16 @@ def test_docs_have_the_scores_of_every_seed() -> None:
     assert "every training of model8 has a lower FID than every training of model6" in text
     assert max(fids["model8"]) < min(fids["model6"])
     assert min(fids["model5"]) == fids["model5"][0]
-    assert "the order of models 4, 2 and 1 is the same in every training" in text
+    assert "The published order by FID, model4, model2, model1, appears in every training" in text
     assert max(fids["model4"]) < min(fids["model2"])
     assert max(fids["model2"]) < min(fids["model1"])
     blurred = fids["model10"]
     assert min(blurred) == blurred[0]
     spread = Spread("model10", "fid", blurred, statistics.stdev(blurred), 0, 0, 0)
-    assert f"two trainings with δ = 0.2 can differ by {spread.margin:.0f}" in text
+    assert (
+        f"have a mean of {spread.mean:.2f}, and so few of them only exclude that a further one "
+        f"differs from it by more than {spread.margin:.0f}"
+    ) in text
 
 
 def test_the_command_of_the_noise_axis_has_every_size() -> None:

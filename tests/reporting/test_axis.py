@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from test_findings import model
+from test_trainings import again
 
 from diffusion.reporting.axis import between_cold_and_hot
 from diffusion.reporting.tables import axis_rows
-from diffusion.reporting.trainings import Spread
 
 
 def rows(model: str, **fids: float) -> list[dict[str, Any]]:
@@ -49,20 +50,25 @@ def test_no_optimum_is_claimed_at_an_end_or_within_the_intervals() -> None:
 
 
 def test_a_difference_that_another_training_could_make_is_no_effect_of_the_noise() -> None:
-    spread = Spread("heat", "fid", [20.0, 21.0, 22.0], 1.0, 0.5, 6.3, 0.5)
-    spreads = [spread, replace(spread, key="is", values=[1, 9]), replace(spread, model="other")]
-    # Student's t with two degrees of freedom is 4.3027, so the margin is 6.08.
-    found = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=26, d4=27), spreads))
+    models = [model("heat", 20.0, kind="blur"), model("other", 5.0)]
+    further = [again("heat", 21.0, 9.0), again("heat", 22.0, 9.0), again("other", 5.0, 9.0)]
+    # Student's t with two degrees of freedom is 4.3027; the margin is that times (4 / 3)^0.5.
+    first, second = (
+        "The best size of these, δ = 0.1, cannot be told from ",
+        "rises towards both ends",
+    )
+    found = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=25.9, d4=26), models, further))
     assert found[1:4] == [
-        "From 3 seeds, heat has FIDs of 20.00, 21.00 and 22.00. Two such trainings differ by less "
-        "than 6.08 with a probability of 95 %, so a smaller difference is no evidence of an effect "
-        "of δ.",
-        "The best size of these, δ = 0.1, cannot be told from δ = 0.2.",
-        "The FID of heat is lowest inside the axis, and rises towards both ends.",
+        "With δ = 0.1, 3 seeds give heat FIDs of 20.00, 21.00 and 22.00, on average 21.00. If "
+        "scores are normal and vary as much at every δ, one further training is within 4.97 of "
+        "this average with a probability of 95 %, so a smaller difference is not taken as an "
+        "effect of δ.",
+        f"{first}δ = 0.2.",
+        f"The FID of heat is lowest inside the axis, and {second}.",
     ]
-    nearer = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=26), spreads))
-    assert nearer[2] == "The best size of these, δ = 0.1, cannot be told from δ = 0.2."
-    assert not any("inside the axis" in sentence for sentence in nearer)
+    nearer = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=25.9), models, further))
+    assert nearer[2] == f"{first}δ = 0.2."
+    assert not any(second in sentence for sentence in nearer)
 
 
 def test_every_model_has_its_own_sentences() -> None:

@@ -19,9 +19,15 @@ DEGRADATIONS = {
     "salt": {"kind": "impulse", "rho": (0.0, 0.5), "T": 150},
     "levels": {"kind": "impulse", "rho": (0.0, 0.5), "T": 150, "levels": 16},
     "mask": {"kind": "impulse", "rho": (0.0, 0.5), "T": 150, "levels": 16, "known_mask": True},
+    "blur": {"kind": "dissipation", "std": (0.3, 20.0), "noise": 0.1, "T": 50},
 }
-PREDICTS = {"gaussian": "eps", "impulse": "x_0", "salt": "x_0"}
-MAIN = {"gaussian": "ancestral", "impulse": "naive", "salt": "naive"}
+PREDICTS = {"gaussian": "eps", "impulse": "x_0", "salt": "x_0", "blur": "x_0"}
+MAIN = {
+    "gaussian": "ancestral",
+    "impulse": "naive",
+    "salt": "naive",
+    "blur": "inverse_dissipation",
+}
 
 
 def scored(value: float, half: float) -> dict[str, float]:

@@ -578,7 +578,7 @@ def test_further_seeds_are_compared_with_the_intervals(
     assert between == "1.00 [0.52, 6.28]"  # chi squared with 2 degrees of freedom
     width = (scores["fid_below"] + scores["fid_above"]) / 2
     assert float(images) == pytest.approx(width / 1.96, abs=0.006)
-    assert re.search(r"\[table S\d+\]\(#table-s\d+\) has it for some models", again)
+    assert re.search(r"\[table S\d+\]\(#table-s\d+\) shows it for FID and IS of some models", again)
 
 
 @pytest.mark.slow

@@ -23,8 +23,9 @@ def test_the_deviation_of_two_trainings_has_the_interval_of_one_degree_of_freedo
     assert fid.low == pytest.approx(fid.between / 5.02389**0.5, rel=1e-5)
     assert fid.high == pytest.approx(fid.between / 0.000982069**0.5, rel=1e-5)
     assert fid.images == pytest.approx(1 / 1.959964, rel=1e-5)
-    # Student's t with one degree of freedom: 12.7062; the difference of two has twice the variance.
-    assert fid.margin == pytest.approx(12.7062 * 4, rel=1e-5)
+    # Student's t with one degree of freedom: 12.7062; the mean of two adds half of the variance.
+    assert fid.mean == 12.0
+    assert fid.margin == pytest.approx(12.7062 * fid.between * 1.5**0.5, rel=1e-5)
     assert (inception.values, inception.between) == ([9.5, 9.5], 0.0)
 
 
@@ -45,6 +46,8 @@ def test_trainings_differ_where_the_lower_end_of_the_deviation_exceeds_that_of_t
     assert list(unlike_trainings(models, alike)) == []
     unlike = [again("cold", 50.0, 9.4), again("hot", 50.0, 2.0)]
     assert list(unlike_trainings(models, unlike)) == [
-        "Some scores differ more between trainings than between sets of images of one network: "
-        "those of cold (FID 10.00 and 50.00) and hot (FID 20.00 and 50.00; IS 9.00 and 2.00)."
+        "For some scores, the 95 % interval of the standard deviation between trainings lies above "
+        "the standard deviation between sets of images of one network: cold (FID 10.00 and 50.00) "
+        "and hot (FID 20.00 and 50.00; IS 9.00 and 2.00). For the others, so few trainings do not "
+        "show whether they vary more."
     ]

@@ -36,7 +36,7 @@ def test_recorded_images_are_drawn_again_and_those_of_other_weights_are_refused(
     resample.main()
     printed = capsys.readouterr().out
     assert "6 images drawn again; 100.00 % of the pixels within 2 levels" in printed
-    assert "mean difference to the recorded ones is 0.000" in printed
+    assert "mean difference from the recorded ones is 0.000" in printed
     path = paths.weights(name)
     kept = path.read_bytes()
     weights, description = checkpoints.load(path)
@@ -57,6 +57,9 @@ def test_images_of_another_precision_differ_as_much_as_rounding(
     monkeypatch.setattr("sys.argv", ["resample", "model2"])
     resample.main()
     assert "1.00 times the effect of rounding" in capsys.readouterr().out
+    monkeypatch.setattr(resample, "MAX_RATIO", 1e6)
+    with pytest.raises(UserError, match="model2, ancestral: rounding changes these images too"):
+        resample.main()
     write_params(folder)
 
 

@@ -32,8 +32,8 @@ from tools.benchmarks.timing import interleaved, results
 from tools.benchmarks.variants import Setting
 from tools.checks import resample
 
-# Of the losses of the first COMPARED steps; rounding to bfloat16 causes 0.001, a stale batch 0.06.
-# After more steps, rounding alone grows to 0.01 in model2, whose learning rate is high.
+# Relative difference of the losses of the first COMPARED steps: rounding to bfloat16 causes 0.001, a
+# stale batch 0.06. After more steps, rounding alone causes 0.01 in model2, whose learning rate is high.
 MAX_DIFFERENCE = 0.01
 COMPARED = 10
 REPETITIONS = 3
@@ -128,7 +128,7 @@ def check_images(name: str) -> Row:
     """Recorded images of the best checkpoint against the same images drawn again."""
     compared = resample.compare(name, "best", None, count=1)
     label = f"{len(compared.difference)} images drawn again, {compared.key}"
-    limit = f"{100 * resample.MIN_SHARE:.0f} %, or {resample.MAX_RATIO} times"
+    limit = f"at least {100 * resample.MIN_SHARE:.0f} %, or at most {resample.MAX_RATIO} times"
     return Row(name, label, str(compared), limit, compared.agrees)
 
 

@@ -4,10 +4,11 @@ python -m tools.checks.resample model3 model5 --images 100
 
 Weights, noise and original images are those of stages.sample, so the machine that recorded the
 images draws the same ones. Other hardware rounds differently, which some samplers amplify. By
-default the main set of the best checkpoint is compared, or for a model that restores the images of
-the improved sampler. They agree if MIN_SHARE of the pixels are within TOLERANCE grey levels. If
-not, the images are drawn in another precision, too: they agree if the mean difference is at most
-MAX_RATIO times that between the two precisions. Exits with code 1 if a model disagrees.
+default the main set of the best checkpoint is compared; for a model that restores images, the set
+of the improved sampler. Images agree if at least MIN_SHARE of the pixels are within TOLERANCE grey
+levels. Otherwise they are also drawn in another precision, bfloat16 or float32, and agree if their
+mean difference from the recorded images is at most MAX_RATIO times that between the two precisions.
+Exits with code 1 if a model disagrees, or if rounding changes its images too much to tell.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ TOLERANCE = 2  # of 255
 MIN_SHARE = 0.95
 MAX_RATIO = 2
 LIMIT = (
-    f"{100 * MIN_SHARE:.0f} % of the pixels must be within {TOLERANCE} levels, or the mean "
-    f"difference at most {MAX_RATIO} times the effect of rounding"
+    f"at least {100 * MIN_SHARE:.0f} % of the pixels must be within {TOLERANCE} levels, or the mean "
+    f"difference must be at most {MAX_RATIO} times the effect of rounding"
 )
 
 
@@ -69,7 +70,8 @@ def compare(name: str, checkpoint: str, key: str | None, count: int) -> Comparis
     """Draw the first recorded images of a set again: `count`, rounded up to full chunks, if so many
     are recorded.
 
-    Raises UserError for a set that the model does not have.
+    Raises UserError for a set that the model does not have, and if MAX_RATIO times the effect of
+    rounding is as much as the difference between unlike images.
     """
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
@@ -97,8 +99,10 @@ def compare(name: str, checkpoint: str, key: str | None, count: int) -> Comparis
     if comparison.agrees:
         return comparison
     other = torch.bfloat16 if dtype == torch.float32 else torch.float32
-    rounding = (drawn(other) - again).abs()
-    ratio = comparison.difference.sum().item() / max(rounding.sum().item(), 1)
+    rounding = (drawn(other) - again).abs().sum().item()
+    if rounding and MAX_RATIO * rounding >= (again.roll(1, 0) - again).abs().sum().item():
+        raise UserError(f"{name}, {key}: rounding changes these images too much to compare them")
+    ratio = comparison.difference.sum().item() / rounding if rounding else math.inf
     return Comparison(key, comparison.difference, ratio)
 
 
@@ -124,8 +128,8 @@ def main() -> None:
         compared = compare(name, arguments.checkpoint, arguments.set, arguments.images)
         print(
             f"{name}, {arguments.checkpoint} checkpoint, {compared.key}: "
-            f"{len(compared.difference)} images drawn again; {compared}; the mean difference to "
-            f"the recorded ones is {compared.difference.double().mean():.3f} levels",
+            f"{len(compared.difference)} images drawn again; {compared}; the mean difference "
+            f"from the recorded ones is {compared.difference.double().mean():.3f} levels",
             flush=True,
         )
         if not compared.agrees:
