@@ -32,8 +32,9 @@ from tools.benchmarks.timing import interleaved, results
 from tools.benchmarks.variants import Setting
 from tools.checks import resample
 
-# Relative difference of the losses of the first COMPARED steps: rounding to bfloat16 causes 0.001, a
-# stale batch 0.06. After more steps, rounding alone causes 0.01 in model2, whose learning rate is high.
+# Relative difference of the losses of the first COMPARED steps: rounding to bfloat16 causes 0.001,
+# a stale batch 0.06. After more steps, rounding alone causes 0.01 in model2, which has a high
+# learning rate.
 MAX_DIFFERENCE = 0.01
 COMPARED = 10
 REPETITIONS = 3

@@ -35,8 +35,8 @@ TOLERANCE = 2  # of 255
 MIN_SHARE = 0.95
 MAX_RATIO = 2
 LIMIT = (
-    f"at least {100 * MIN_SHARE:.0f} % of the pixels must be within {TOLERANCE} levels, or the mean "
-    f"difference must be at most {MAX_RATIO} times the effect of rounding"
+    f"at least {100 * MIN_SHARE:.0f} % of the pixels must be within {TOLERANCE} levels, or the "
+    f"mean difference must be at most {MAX_RATIO} times the effect of rounding"
 )
 
 
