@@ -125,7 +125,7 @@ def test_findings_of_the_readme_have_the_scores_of_the_report() -> None:
     of_seeds = names([f"{value:.2f}" for value in seed_fids()["model10"]])
     assert (
         f"model10, which undoes blur, has an FID of {fids['0']} without noise, and {of_seeds} with "
-        f"a standard deviation of {size}, from three seeds"
+        f"noise of standard deviation {size}, from three seeds"
     ) in text
     agrees = 100 * SCORES["model9"]["label_accuracy"]
     assert f"asked for in {agrees:.1f} % of 1000 images" in text
@@ -202,8 +202,8 @@ def test_docs_have_the_scores_of_every_seed() -> None:
     assert min(blurred) == blurred[0]
     spread = Spread("model10", "fid", blurred, statistics.stdev(blurred), 0, 0, 0)
     assert (
-        f"have a mean of {spread.mean:.2f}, and so few of them only exclude that a further one "
-        f"differs from it by more than {spread.margin:.0f}"
+        f"have a mean of {spread.mean:.2f}; judged by so few, a further one may differ from it by "
+        f"up to {spread.margin:.0f} (95 %)"
     ) in text
 
 
