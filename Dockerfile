@@ -2,7 +2,7 @@
 # docker build -t mnist-diffusion --build-arg TORCH_BACKEND=cu130 .     NVIDIA; run with --gpus all
 # docker run --name run mnist-diffusion                                 make
 # docker run --rm mnist-diffusion make test
-# docker cp run:/home/runner/mnist-diffusion/report .                   the report of `run`
+# docker cp run:/home/runner/mnist-hotcold/report .                   the report of `run`
 FROM debian:trixie-slim
 
 RUN apt-get update \

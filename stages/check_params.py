@@ -5,11 +5,11 @@ results/params_checked.txt never changes, so another successful check does not r
 
 from __future__ import annotations
 
-from diffusion.params import Params
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import run
-from diffusion.runtime.files import write
-from diffusion.runtime.params import load, validate
+from hotcold.params import Params
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import run
+from hotcold.runtime.files import write
+from hotcold.runtime.params import load, validate
 
 
 def main() -> None:

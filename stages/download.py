@@ -10,10 +10,10 @@ The files may be gzipped.
 
 from __future__ import annotations
 
-from diffusion.downloads.mnist import get_files
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError, bounded, run
-from diffusion.runtime.files import write
+from hotcold.downloads.mnist import get_files
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError, bounded, run
+from hotcold.runtime.files import write
 
 
 def main() -> None:

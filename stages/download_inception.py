@@ -5,13 +5,13 @@ With `inception.use: auto` the workflow continues without them if no source has 
 
 from __future__ import annotations
 
-from diffusion.downloads.fetch import FetchError
-from diffusion.downloads.inception import HOW, get_weights
-from diffusion.downloads.params import InceptionUse
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.files import write
-from diffusion.runtime.params import read
+from hotcold.downloads.fetch import FetchError
+from hotcold.downloads.inception import HOW, get_weights
+from hotcold.downloads.params import InceptionUse
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.files import write
+from hotcold.runtime.params import read
 
 
 def main() -> None:

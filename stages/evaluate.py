@@ -12,17 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion import image_sets
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.metrics.generation import nearest
-from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.restoration import median_filter, restoration_scores
-from diffusion.metrics.scorer import Scorer, headline
-from diffusion.runtime import cli, devices, files, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import read
-from diffusion.runtime.progress import Progress
+from hotcold import image_sets
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.metrics.generation import nearest
+from hotcold.metrics.params import EvaluationParams
+from hotcold.metrics.restoration import median_filter, restoration_scores
+from hotcold.metrics.scorer import Scorer, headline
+from hotcold.runtime import cli, devices, files, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import read
+from hotcold.runtime.progress import Progress
 
 COLUMNS = ("epoch", "set", "image", "digit", "confidence", "nearest", "distance")
 INPUTS = ("original", "degraded")  # sets that are not results of the model

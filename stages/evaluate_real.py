@@ -11,16 +11,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffusion.classifier.network import Classifier
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.metrics.generation import nearest
-from diffusion.metrics.inception import find_inception
-from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import Scorer, headline
-from diffusion.runtime import checkpoints, cli, devices, files, paths
-from diffusion.runtime.errors import run
-from diffusion.runtime.params import Count, TestImages, read
+from hotcold.classifier.network import Classifier
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.metrics.generation import nearest
+from hotcold.metrics.inception import find_inception
+from hotcold.metrics.params import EvaluationParams
+from hotcold.metrics.scorer import Scorer, headline
+from hotcold.runtime import checkpoints, cli, devices, files, paths
+from hotcold.runtime.errors import run
+from hotcold.runtime.params import Count, TestImages, read
 
 
 def reference(classifier: Classifier, images: Tensor, labels: Tensor) -> dict[str, Tensor]:

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
-from diffusion.models.params import read_designs
-from diffusion.reporting.figures import (
+from hotcold.models.params import read_designs
+from hotcold.reporting.figures import (
     classes,
     compute,
     degradations,
@@ -21,15 +21,15 @@ from diffusion.reporting.figures import (
     scores,
     step_study,
 )
-from diffusion.reporting.measured import NOISE_AXIS, read_settings
-from diffusion.reporting.params import FiguresParams
-from diffusion.reporting.published import read_published
-from diffusion.reporting.results import read_classifier, read_frequencies, read_model, read_real
-from diffusion.reporting.sources import MEDIA
-from diffusion.reporting.style import Gallery, use_style
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Seed, read
+from hotcold.reporting.measured import NOISE_AXIS, read_settings
+from hotcold.reporting.params import FiguresParams
+from hotcold.reporting.published import read_published
+from hotcold.reporting.results import read_classifier, read_frequencies, read_model, read_real
+from hotcold.reporting.sources import MEDIA
+from hotcold.reporting.style import Gallery, use_style
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import Seed, read
 
 
 @contextmanager

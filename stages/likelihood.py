@@ -8,17 +8,17 @@ has no likelihood of grey levels.
 
 from __future__ import annotations
 
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.likelihood import bits
-from diffusion.likelihood.params import LikelihoodParams
-from diffusion.models.degradations import GreyImpulse
-from diffusion.models.model import DiffusionModel
-from diffusion.runtime import cli, devices, files, paths
-from diffusion.runtime.errors import run
-from diffusion.runtime.params import Precision, Seed, read
-from diffusion.runtime.pixels import to_pixels
-from diffusion.runtime.rng import Stream
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.likelihood import bits
+from hotcold.likelihood.params import LikelihoodParams
+from hotcold.models.degradations import GreyImpulse
+from hotcold.models.model import DiffusionModel
+from hotcold.runtime import cli, devices, files, paths
+from hotcold.runtime.errors import run
+from hotcold.runtime.params import Precision, Seed, read
+from hotcold.runtime.pixels import to_pixels
+from hotcold.runtime.rng import Stream
 
 
 def main() -> None:

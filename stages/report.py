@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusion.params import Params
-from diffusion.reporting import claims, findings, page, provenance, summary, templates
-from diffusion.reporting.budget import Budget
-from diffusion.reporting.labels import BIBLIOGRAPHY
-from diffusion.reporting.measured import NOISE_AXIS, SEEDS
-from diffusion.reporting.published import CLAIMS, read_claims, read_published
-from diffusion.reporting.results import (
+from hotcold.params import Params
+from hotcold.reporting import claims, findings, page, provenance, summary, templates
+from hotcold.reporting.budget import Budget
+from hotcold.reporting.labels import BIBLIOGRAPHY
+from hotcold.reporting.measured import NOISE_AXIS, SEEDS
+from hotcold.reporting.published import CLAIMS, read_claims, read_published
+from hotcold.reporting.results import (
     by_kind,
     known_and_further,
     read_classifier,
@@ -18,10 +18,10 @@ from diffusion.reporting.results import (
     read_model,
     read_real,
 )
-from diffusion.reporting.sources import checking, damaged, read_text
-from diffusion.runtime import cli, files, paths
-from diffusion.runtime.errors import run
-from diffusion.runtime.params import load, validate
+from hotcold.reporting.sources import checking, damaged, read_text
+from hotcold.runtime import cli, files, paths
+from hotcold.runtime.errors import run
+from hotcold.runtime.params import load, validate
 
 
 def main() -> None:

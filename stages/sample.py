@@ -19,19 +19,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from diffusion import image_sets
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.models.model import DiffusionModel
-from diffusion.runtime import checkpoints, cli, devices, distributed, launch, paths, resume
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import Precision, Seed, read
-from diffusion.runtime.pixels import SIDE, to_pixels
-from diffusion.runtime.progress import Progress
-from diffusion.runtime.rng import CHUNK, Stream
-from diffusion.sampling.draw import Compute, DrawOptions, Sets, draw, labels_in_turn
-from diffusion.sampling.film import Film
-from diffusion.sampling.params import AnySampler, Cold, Sampler, SamplingParams
+from hotcold import image_sets
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.models.model import DiffusionModel
+from hotcold.runtime import checkpoints, cli, devices, distributed, launch, paths, resume
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import Precision, Seed, read
+from hotcold.runtime.pixels import SIDE, to_pixels
+from hotcold.runtime.progress import Progress
+from hotcold.runtime.rng import CHUNK, Stream
+from hotcold.sampling.draw import Compute, DrawOptions, Sets, draw, labels_in_turn
+from hotcold.sampling.film import Film
+from hotcold.sampling.params import AnySampler, Cold, Sampler, SamplingParams
 
 
 def checkpoint_roles(folder: Path, epoch: int) -> dict[int, tuple[Path, list[str]]]:

@@ -2,7 +2,7 @@
 
 results/step_study/<model>.json is a list, with one entry for each setting of `step_study`:
 {"steps": 50, "eta": 0.0, "clip": false, "images": 1000, "is": ..., "is_below": ..., "is_above":
-..., "fid": ..., and all other scores of diffusion.metrics.scorer}. An entry of a churn or of a
+..., "fid": ..., and all other scores of hotcold.metrics.scorer}. An entry of a churn or of a
 guidance names it too.
 The times of sampling are in results/times/step_study/<model>.json, in the same order.
 The scores compare with validation images, because the settings are chosen by them; the scores of
@@ -20,18 +20,18 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import Scorer
-from diffusion.models.degradations import Gaussian, GreyImpulse
-from diffusion.models.model import DiffusionModel
-from diffusion.runtime import cli, devices, files, paths
-from diffusion.runtime.errors import run
-from diffusion.runtime.params import Count, Precision, Seed, read
-from diffusion.runtime.pixels import SIDE
-from diffusion.runtime.progress import Progress
-from diffusion.runtime.rng import Stream
-from diffusion.sampling.draw import DrawOptions, draw, labels_in_turn
-from diffusion.sampling.params import DDIM, Categorical, Guidances, StepStudyParams
+from hotcold.metrics.params import EvaluationParams
+from hotcold.metrics.scorer import Scorer
+from hotcold.models.degradations import Gaussian, GreyImpulse
+from hotcold.models.model import DiffusionModel
+from hotcold.runtime import cli, devices, files, paths
+from hotcold.runtime.errors import run
+from hotcold.runtime.params import Count, Precision, Seed, read
+from hotcold.runtime.pixels import SIDE
+from hotcold.runtime.progress import Progress
+from hotcold.runtime.rng import Stream
+from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn
+from hotcold.sampling.params import DDIM, Categorical, Guidances, StepStudyParams
 
 
 def settings(

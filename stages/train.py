@@ -3,7 +3,7 @@
 Writes the weights, the losses of every epoch, and the hardware and versions to
 results/models/<model>, and the times to results/times/<model>.json. An interrupted training
 continues after its last finished epoch. Under DVC the losses are there after every epoch already.
-TORCHRUN="--nproc-per-node=2" trains on two ranks: see diffusion/runtime/launch.py.
+TORCHRUN="--nproc-per-node=2" trains on two ranks: see hotcold/runtime/launch.py.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.models.degradations import with_brightness
-from diffusion.models.model import DiffusionModel
-from diffusion.models.params import read_design
-from diffusion.runtime import cli, devices, distributed, files, launch, paths, resume
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import Precision, Seed, read
-from diffusion.runtime.pixels import to_pixels
-from diffusion.runtime.rng import derive
-from diffusion.training import fit
-from diffusion.training.loop import Examples, LoopSettings
-from diffusion.training.params import RecipeParams, TrainingParams
-from diffusion.training.state import TrainState
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.models.degradations import with_brightness
+from hotcold.models.model import DiffusionModel
+from hotcold.models.params import read_design
+from hotcold.runtime import cli, devices, distributed, files, launch, paths, resume
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import Precision, Seed, read
+from hotcold.runtime.pixels import to_pixels
+from hotcold.runtime.rng import derive
+from hotcold.training import fit
+from hotcold.training.loop import Examples, LoopSettings
+from hotcold.training.params import RecipeParams, TrainingParams
+from hotcold.training.state import TrainState
 
 
 def examples(images: Tensor, labels: Tensor | None, chosen: Tensor) -> Examples:

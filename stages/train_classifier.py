@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from diffusion.classifier.params import ClassifierParams
-from diffusion.classifier.training import train
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.runtime import checkpoints, cli, devices, files, paths
-from diffusion.runtime.errors import run
-from diffusion.runtime.params import Precision, read
+from hotcold.classifier.params import ClassifierParams
+from hotcold.classifier.training import train
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.runtime import checkpoints, cli, devices, files, paths
+from hotcold.runtime.errors import run
+from hotcold.runtime.params import Precision, read
 
 
 def main() -> None:

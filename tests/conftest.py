@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import stages  # noqa: F401  (before PyTorch: see diffusion/runtime/startup.py)
+import stages  # noqa: F401  (before PyTorch: see hotcold/runtime/startup.py)
 
 # isort: split
 import hypothesis
@@ -18,11 +18,11 @@ import pytest
 import torch
 import yaml
 
-import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
-from diffusion.data.mnist import FILES
-from diffusion.reporting.labels import BIBLIOGRAPHY
-from diffusion.runtime import paths
-from diffusion.runtime.params import load
+import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
+from hotcold.data.mnist import FILES
+from hotcold.reporting.labels import BIBLIOGRAPHY
+from hotcold.runtime import paths
+from hotcold.runtime.params import load
 from stages import (
     check_params,
     evaluate,

@@ -1,7 +1,7 @@
 """The tools that a person runs. The package prepares the process before PyTorch is imported."""
 
-from diffusion import command_help
-from diffusion.runtime import startup
+from hotcold import command_help
+from hotcold.runtime import startup
 
 startup.prepare()
 command_help.prepare()

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from diffusion.reporting.formatting import interval, number
-from diffusion.reporting.results import main_scores
-from diffusion.runtime import cli
-from diffusion.runtime.errors import run
+from hotcold.reporting.formatting import interval, number
+from hotcold.reporting.results import main_scores
+from hotcold.runtime import cli
+from hotcold.runtime.errors import run
 from tools.experiments import best_checkpoint, run_alone
 
 PARTS = {  # name -> overrides of the model's block that remove the part, in Hydra's syntax

@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 
-from diffusion.runtime import cli
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import load, parse
+from hotcold.runtime import cli
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import load, parse
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = {

@@ -7,13 +7,13 @@ from functools import partial
 import torch
 from torch import nn
 
-from diffusion.models import degradations
-from diffusion.models.model import DiffusionModel
-from diffusion.models.params import DesignParams, read_design
-from diffusion.reporting.flops import input_channels, multiply_adds
-from diffusion.runtime import checkpoints, cli, paths
-from diffusion.runtime.errors import run
-from diffusion.runtime.pixels import SIDE
+from hotcold.models import degradations
+from hotcold.models.model import DiffusionModel
+from hotcold.models.params import DesignParams, read_design
+from hotcold.reporting.flops import input_channels, multiply_adds
+from hotcold.runtime import checkpoints, cli, paths
+from hotcold.runtime.errors import run
+from hotcold.runtime.pixels import SIDE
 
 
 def receptive_field(network: nn.Module) -> tuple[int, int]:

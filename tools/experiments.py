@@ -27,12 +27,12 @@ from dvc.repo.experiments.serialize import ExpState
 from dvc.stage import Stage
 from pygit2 import GitError
 
-from diffusion.reporting import provenance
-from diffusion.reporting.measured import Table
-from diffusion.reporting.results import main_scores
-from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load as load_params
+from hotcold.reporting import provenance
+from hotcold.reporting.measured import Table
+from hotcold.reporting.results import main_scores
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load as load_params
 
 CHECK = "check_params"  # its output never changes, so it makes no other stage outdated
 DONE = ("", "success")

@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 
-from diffusion.reporting.style import tile
-from diffusion.runtime import devices
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Precision, read
-from diffusion.runtime.pixels import SIDE
-from diffusion.runtime.progress import Progress
-from diffusion.runtime.rng import Stream
-from diffusion.sampling.draw import DrawOptions, draw
+from hotcold.reporting.style import tile
+from hotcold.runtime import devices
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import Precision, read
+from hotcold.runtime.pixels import SIDE
+from hotcold.runtime.progress import Progress
+from hotcold.runtime.rng import Stream
+from hotcold.sampling.draw import DrawOptions, draw
 from tools import outputs, pictures, samplers
 
 MOST = 10_000  # images in one picture

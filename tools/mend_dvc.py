@@ -15,9 +15,9 @@ import re
 import subprocess
 from pathlib import Path
 
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.files import write
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.files import write
 from tools.leftovers import REMOVED
 
 LOCK = "dvc.lock"

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 
-from diffusion.models.params import DissipationParams, read_design
-from diffusion.reporting.measured import NOISE_AXIS
-from diffusion.runtime import cli
-from diffusion.runtime.errors import UserError, run
+from hotcold.models.params import DissipationParams, read_design
+from hotcold.reporting.measured import NOISE_AXIS
+from hotcold.runtime import cli
+from hotcold.runtime.errors import UserError, run
 from tools.experiments import measure
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import vl_convert
 
-from diffusion.runtime import cli
-from diffusion.runtime.errors import run
-from diffusion.runtime.files import write
+from hotcold.runtime import cli
+from hotcold.runtime.errors import run
+from hotcold.runtime.files import write
 
 TEMPLATE = Path(".dvc/plots_page.html")
 PAGE = """<!DOCTYPE html>

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from diffusion.runtime import files
-from diffusion.runtime.errors import UserError
+from hotcold.runtime import files
+from hotcold.runtime.errors import UserError
 
 
 def check(path: Path, *inputs: Path | None) -> None:

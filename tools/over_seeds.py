@@ -11,8 +11,8 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator
 
-from diffusion.runtime import cli
-from diffusion.runtime.errors import UserError, run
+from hotcold.runtime import cli
+from hotcold.runtime.errors import UserError, run
 from tools import experiments as records
 from tools.experiments import Experiment
 

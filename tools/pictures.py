@@ -12,10 +12,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from diffusion.models.model import DiffusionModel
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.pixels import SIDE, to_pixels
+from hotcold.models.model import DiffusionModel
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.pixels import SIDE, to_pixels
 from tools import outputs
 
 MODES = {"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"}  # of Pillow, with 8 bits

@@ -15,9 +15,9 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import nearest
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import nearest
 from tools import experiments as records
 from tools import outputs
 from tools.experiments import Experiment

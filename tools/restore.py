@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffusion.models import degradations
-from diffusion.reporting.style import tile
-from diffusion.runtime import devices
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Precision, read
-from diffusion.runtime.pixels import HIGH, to_levels
-from diffusion.runtime.rng import ChunkedNoise, generator
-from diffusion.sampling.samplers import sample_cold_improved, sample_cold_naive
+from hotcold.models import degradations
+from hotcold.reporting.style import tile
+from hotcold.runtime import devices
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import Precision, read
+from hotcold.runtime.pixels import HIGH, to_levels
+from hotcold.runtime.rng import ChunkedNoise, generator
+from hotcold.sampling.samplers import sample_cold_improved, sample_cold_naive
 from tools import outputs, pictures
 
 COLUMNS = ("degraded", "one step", "naive", "improved")

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 
-from diffusion.models.params import read_design
-from diffusion.reporting.measured import SEEDS
-from diffusion.runtime import cli
-from diffusion.runtime.errors import UserError, bounded, run
-from diffusion.runtime.params import Seed, read
+from hotcold.models.params import read_design
+from hotcold.reporting.measured import SEEDS
+from hotcold.runtime import cli
+from hotcold.runtime.errors import UserError, bounded, run
+from hotcold.runtime.params import Seed, read
 from tools.experiments import measure
 
 

@@ -15,8 +15,8 @@ from graphlib import TopologicalSorter
 
 from dvc.repo import Repo
 
-from diffusion.runtime import cli
-from diffusion.runtime.errors import UserError, run
+from hotcold.runtime import cli
+from hotcold.runtime.errors import UserError, run
 
 DVC = (sys.executable, "-m", "dvc")
 

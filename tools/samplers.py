@@ -7,14 +7,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from diffusion.models.model import DiffusionModel
-from diffusion.models.params import read_design
-from diffusion.reporting.schemas import Studied
-from diffusion.reporting.sources import read_json
-from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import read, validate
-from diffusion.sampling.params import DDIM, AnySampler, Categorical, Sampler
+from hotcold.models.model import DiffusionModel
+from hotcold.models.params import read_design
+from hotcold.reporting.schemas import Studied
+from hotcold.reporting.sources import read_json
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import read, validate
+from hotcold.sampling.params import DDIM, AnySampler, Categorical, Sampler
 
 Entry = dict[str, Any]  # of results/step_study/<model>.json
 SETTINGS = ("eta", "clip", "churn")  # of a sampler, apart from its steps

@@ -19,16 +19,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusion import image_sets
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.metrics.generation import nearest
-from diffusion.metrics.scorer import Scorer, Scores
-from diffusion.reporting.formatting import interval, number
-from diffusion.runtime import cli, devices
-from diffusion.runtime.errors import UserError, bounded, run
-from diffusion.runtime.params import read
-from diffusion.runtime.pixels import SIDE
+from hotcold import image_sets
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.metrics.generation import nearest
+from hotcold.metrics.scorer import Scorer, Scores
+from hotcold.reporting.formatting import interval, number
+from hotcold.runtime import cli, devices
+from hotcold.runtime.errors import UserError, bounded, run
+from hotcold.runtime.params import read
+from hotcold.runtime.pixels import SIDE
 from tools import pictures
 
 NUMPY_FILES = (np.lib.format.MAGIC_PREFIX, b"PK\x03\x04", b"PK\x05\x06")  # .npy; .npz, also empty

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from diffusion.runtime import cli
-from diffusion.runtime.errors import run
+from hotcold.runtime import cli
+from hotcold.runtime.errors import run
 from tools import experiments
 from tools.experiments import Experiment
 

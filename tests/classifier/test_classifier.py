@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from diffusion.classifier.network import Classifier
-from diffusion.classifier.params import ClassifierParams
-from diffusion.classifier.training import shift, train
+from hotcold.classifier.network import Classifier
+from hotcold.classifier.params import ClassifierParams
+from hotcold.classifier.training import shift, train
 
 
 def test_outputs_have_the_documented_shapes_and_do_not_depend_on_the_batch(

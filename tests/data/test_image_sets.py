@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion import image_sets
-from diffusion.runtime.errors import UserError
+from hotcold import image_sets
+from hotcold.runtime.errors import UserError
 
 
 def test_saved_sets_are_loaded_and_equal_sets_give_equal_bytes(

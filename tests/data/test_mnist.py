@@ -9,9 +9,9 @@ import pytest
 import torch
 from conftest import write_idx
 
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.runtime.errors import UserError
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.runtime.errors import UserError
 
 PUBLISHED = DataParams(train=48_000, validation=12_000, held_out=10_000, split_seed=42)
 

@@ -23,11 +23,11 @@ import pytest
 import torch_fidelity.feature_extractor_inceptionv3 as torch_fidelity_inception
 from torchvision.datasets import MNIST
 
-from diffusion.downloads import inception as inception_source
-from diffusion.downloads import mnist
-from diffusion.downloads.fetch import FetchError, fetch, sha256
-from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
+from hotcold.downloads import inception as inception_source
+from hotcold.downloads import mnist
+from hotcold.downloads.fetch import FetchError, fetch, sha256
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from stages import download, download_inception
 
 CONTENT = {name: f"content of {name}".encode() for name in mnist.SHA256}
@@ -307,7 +307,7 @@ def answering(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_server_that_hangs_or_closes_early_is_reported(
     answering: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diffusion.downloads.fetch.TIMEOUT", 0.3)
+    monkeypatch.setattr("hotcold.downloads.fetch.TIMEOUT", 0.3)
     with pytest.raises(FetchError, match=reason):
         fetch(f"{answering}/file", 100)
 
@@ -343,8 +343,8 @@ CLOSE = b"\r\nConnection: close\r\n\r\n"
 @pytest.fixture
 def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """0.3 s for a file of any size."""
-    monkeypatch.setattr("diffusion.downloads.fetch.START", 0.3)
-    monkeypatch.setattr("diffusion.downloads.fetch.SLOWEST", 1e9)
+    monkeypatch.setattr("hotcold.downloads.fetch.START", 0.3)
+    monkeypatch.setattr("hotcold.downloads.fetch.SLOWEST", 1e9)
 
 
 @pytest.mark.parametrize("streaming", [BODY], indirect=True)

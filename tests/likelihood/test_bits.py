@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion.likelihood.bits import (
+from hotcold.likelihood.bits import (
     compressed,
     independent_pixels,
     posterior_divergence,
     variational_bound,
 )
-from diffusion.models.degradations import Gaussian, GreyImpulse, MaskedImpulse
-from diffusion.models.model import DiffusionModel
-from diffusion.models.schedules import cosine_density, linear_alpha_bar
-from diffusion.runtime.rng import Stream
-from diffusion.training.loss import loss
+from hotcold.models.degradations import Gaussian, GreyImpulse, MaskedImpulse
+from hotcold.models.model import DiffusionModel
+from hotcold.models.schedules import cosine_density, linear_alpha_bar
+from hotcold.runtime.rng import Stream
+from hotcold.training.loss import loss
 
 T = 4
 DENSITY = cosine_density(0.0, 0.5, T)

@@ -11,9 +11,9 @@ import scipy.linalg
 import torch
 from torch import nn
 
-from diffusion.metrics import generation
-from diffusion.metrics.frechet import Frechet
-from diffusion.metrics.kernel import BLOCK, Kernel
+from hotcold.metrics import generation
+from hotcold.metrics.frechet import Frechet
+from hotcold.metrics.kernel import BLOCK, Kernel
 
 
 def test_inception_score_agrees_with_its_formula(rng: torch.Generator) -> None:

@@ -16,9 +16,9 @@ from conftest import write_random_inception
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from diffusion.metrics.frechet import Frechet
-from diffusion.metrics.inception import find_inception
-from diffusion.runtime.errors import UserError
+from hotcold.metrics.frechet import Frechet
+from hotcold.metrics.inception import find_inception
+from hotcold.runtime.errors import UserError
 
 CPU = torch.device("cpu")
 

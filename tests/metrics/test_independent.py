@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion.classifier.network import Classifier
-from diffusion.metrics.generation import nearest
-from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import Scorer, Scores
+from hotcold.classifier.network import Classifier
+from hotcold.metrics.generation import nearest
+from hotcold.metrics.params import EvaluationParams
+from hotcold.metrics.scorer import Scorer, Scores
 from tools.checks import independent
 from tools.checks.recompute import Recomputation, agrees, printed, with_ends
 

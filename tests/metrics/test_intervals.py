@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from diffusion.metrics.frechet import Frechet
-from diffusion.metrics.generation import inception_score
-from diffusion.metrics.intervals import SMALLEST, half_width
-from diffusion.metrics.kernel import Kernel, kernel
-from diffusion.metrics.params import EvaluationParams
+from hotcold.metrics.frechet import Frechet
+from hotcold.metrics.generation import inception_score
+from hotcold.metrics.intervals import SMALLEST, half_width
+from hotcold.metrics.kernel import Kernel, kernel
+from hotcold.metrics.params import EvaluationParams
 from tools.benchmarks.coverage import Population, Simulation
 
 PARAMS = EvaluationParams(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from diffusion.metrics.pixels import INK, pixel_scores
+from hotcold.metrics.pixels import INK, pixel_scores
 
 
 def test_haze_lowers_the_share_of_zeros_and_strays_add_components() -> None:

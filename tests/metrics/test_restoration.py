@@ -10,7 +10,7 @@ import pytest
 import scipy.ndimage
 import torch
 
-from diffusion.metrics.restoration import median_filter, psnr, restoration_scores, rmse, ssim
+from hotcold.metrics.restoration import median_filter, psnr, restoration_scores, rmse, ssim
 
 
 def test_psnr_agrees_with_its_closed_form() -> None:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion.classifier.network import Classifier
-from diffusion.metrics.frechet import Frechet
-from diffusion.metrics.params import EvaluationParams
-from diffusion.metrics.scorer import Scorer
-from diffusion.runtime import checkpoints, paths
-from diffusion.runtime.errors import UserError
+from hotcold.classifier.network import Classifier
+from hotcold.metrics.frechet import Frechet
+from hotcold.metrics.params import EvaluationParams
+from hotcold.metrics.scorer import Scorer
+from hotcold.runtime import checkpoints, paths
+from hotcold.runtime.errors import UserError
 
 PARAMS = EvaluationParams(
     seed=1, splits=5, permutations=3, reference=40, neighbours=3, subsets=2, bootstrap=3

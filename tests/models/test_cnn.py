@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from diffusion.models.cnn import Block
-from diffusion.models.model import build_network
+from hotcold.models.cnn import Block
+from hotcold.models.model import build_network
 
 
 def expected_parameters(hidden: tuple[int, ...]) -> int:

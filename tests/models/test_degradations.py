@@ -8,8 +8,8 @@ import math
 import pytest
 import torch
 
-from diffusion.models import degradations
-from diffusion.models.degradations import (
+from hotcold.models import degradations
+from hotcold.models.degradations import (
     Blur,
     Dissipation,
     Fading,
@@ -20,7 +20,7 @@ from diffusion.models.degradations import (
     Pixelation,
     with_brightness,
 )
-from diffusion.models.schedules import cosine_density, linear_alpha_bar
+from hotcold.models.schedules import cosine_density, linear_alpha_bar
 
 GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
 DETERMINISTIC = [

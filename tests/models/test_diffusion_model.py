@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffusion.models.degradations import Gaussian, GreyImpulse, Impulse
-from diffusion.models.model import DiffusionModel
-from diffusion.models.schedules import cosine_alpha_bar, cosine_density, linear_alpha_bar
-from diffusion.runtime import checkpoints
-from diffusion.runtime.errors import UserError
-from diffusion.training.loss import loss
+from hotcold.models.degradations import Gaussian, GreyImpulse, Impulse
+from hotcold.models.model import DiffusionModel
+from hotcold.models.schedules import cosine_alpha_bar, cosine_density, linear_alpha_bar
+from hotcold.runtime import checkpoints
+from hotcold.runtime.errors import UserError
+from hotcold.training.loss import loss
 
 LINEAR = Gaussian(linear_alpha_bar(1e-4, 0.02, 100))
 COSINE = Gaussian(cosine_alpha_bar(1000))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffusion.models.fourier_conv import CUDA_CHANNELS, MIN_CHANNELS, FourierConv2d
+from hotcold.models.fourier_conv import CUDA_CHANNELS, MIN_CHANNELS, FourierConv2d
 
 
 def both(

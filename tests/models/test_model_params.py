@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from diffusion.models.model import DiffusionModel
-from diffusion.models.params import read_design, read_designs
-from diffusion.runtime.errors import UserError
+from hotcold.models.model import DiffusionModel
+from hotcold.models.params import read_design, read_designs
+from hotcold.runtime.errors import UserError
 
 
 def test_every_committed_design_is_built_without_reading_other_blocks(

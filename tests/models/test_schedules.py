@@ -9,18 +9,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffusion.models.degradations import build
-from diffusion.models.params import GaussianParams
-from diffusion.models.schedules import (
+from hotcold.models.degradations import build
+from hotcold.models.params import GaussianParams
+from hotcold.models.schedules import (
     beta_from,
     cosine_alpha_bar,
     cosine_density,
     linear_alpha_bar,
 )
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import validate
-from diffusion.sampling.params import DDIM
-from diffusion.sampling.samplers import sample_ddim
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import validate
+from hotcold.sampling.params import DDIM
+from hotcold.sampling.samplers import sample_ddim
 
 # t -> value, as printed under the published figures 1 (model1) and 8 (model3)
 FIGURE_1 = {50: "0.96998", 100: "0.89523", 250: "0.52175", 500: "0.07799", 750: "0.003319"}

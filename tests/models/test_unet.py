@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from diffusion.models.model import build_network
-from diffusion.models.unet import UNet
+from hotcold.models.model import build_network
+from hotcold.models.unet import UNet
 
 
 def test_unet_predicts_every_channel_of_every_pixel() -> None:

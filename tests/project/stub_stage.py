@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from diffusion.runtime.params import load
+from hotcold.runtime.params import load
 
 REAL = ("check_params", "download")  # stages that are quick themselves
 

@@ -21,8 +21,8 @@ import stub_stage
 import yaml
 from conftest import ROOT, TINY
 
-from diffusion.downloads.mnist import SHA256
-from diffusion.runtime.params import load
+from hotcold.downloads.mnist import SHA256
+from hotcold.runtime.params import load
 from tools import leftovers, offline_plots
 from tools.copy_project import copy_project, write_params
 
@@ -97,7 +97,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for path in (folder / "stages").glob("*.py"):
         if path.stem not in ("__init__", *stub_stage.REAL):
             shutil.copy(stub_stage.__file__, path)
-    code = folder / "diffusion/downloads/mnist.py"
+    code = folder / "hotcold/downloads/mnist.py"
     text = code.read_text()
     for name, digest in SHA256.items():
         text = text.replace(digest, hashlib.sha256(MNIST[name]).hexdigest())
@@ -296,7 +296,7 @@ def test_file_that_is_not_of_mnist_does_not_become_a_dependency(clone: Project) 
 
 def test_edit_of_the_library_downloads_nothing_again(complete: Project) -> None:
     shutil.rmtree(complete.folder / "data/mnist")
-    with (complete.folder / "diffusion/downloads/mnist.py").open("a") as file:
+    with (complete.folder / "hotcold/downloads/mnist.py").open("a") as file:
         file.write("# edited\n")
     assert "from data/mnist_idx" in complete.run("dvc repro download")
 
@@ -382,12 +382,12 @@ def test_experiments_of_a_shallow_clone_are_kept_once_it_has_the_history(
 
 @pytest.mark.readme
 def test_new_module_is_added_to_git_before_a_temporary_experiment(complete: Project) -> None:
-    (complete.folder / "diffusion/training/new_part.py").touch()
+    (complete.folder / "hotcold/training/new_part.py").touch()
     with (complete.folder / "stages/train.py").open("a") as file:
-        file.write("import diffusion.training.new_part\n")
+        file.write("import hotcold.training.new_part\n")
     experiment = "dvc exp run --temp train@model2"
     assert "ModuleNotFoundError" in complete.run(experiment, succeeds=False)
-    complete.run(f"git add stages diffusion && {experiment}")
+    complete.run(f"git add stages hotcold && {experiment}")
 
 
 @pytest.mark.readme
@@ -524,7 +524,7 @@ RUN_BY = {
     'git tag -a model5@v1.0.0 -m "First version"': "git tag -a model2@v1.0.0",
     "git push origin model5@v1.0.0": "git push origin model2@v1.0.0",
     "dvc artifacts get <address> model5 --remote-config url=$PWD/pretrained": "dvc artifacts get",
-    "git add stages diffusion": "git add stages diffusion",
+    "git add stages hotcold": "git add stages hotcold",
     "dvc gc --workspace --all-experiments": "dvc gc --force --workspace --all-experiments",
     "dvc push --run-cache": "dvc push --run-cache",
     "dvc repro --pull": 'colleague.repro("--pull")',

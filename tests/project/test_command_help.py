@@ -25,7 +25,7 @@ for name in {COMMANDS}:
     with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
         runpy.run_module(name, run_name="__main__")
     helps[name] = printed.getvalue()
-from diffusion.command_help import SLOW, Empty
+from hotcold.command_help import SLOW, Empty
 assert isinstance(sys.modules["torch"], Empty)
 assert all(type(m) is Empty for name, m in sys.modules.items() if name.partition(".")[0] in SLOW)
 print(json.dumps(helps))

@@ -19,8 +19,8 @@ import yaml
 from conftest import ROOT, TINY, run_all, run_stage, write_fake_mnist
 from dvc.repo import Repo
 
-from diffusion.reporting.measured import SETTINGS
-from diffusion.runtime import paths
+from hotcold.reporting.measured import SETTINGS
+from hotcold.runtime import paths
 from stages import download_inception
 from tools.checks.compare_locks import outputs
 from tools.copy_project import copy_project, project_files
@@ -57,13 +57,13 @@ def part(path: Path) -> str:
     """The dependency that contains a module: a stage's own file, a part of the library, or all of
     the library for a module that is above its parts."""
     package, *rest = path.relative_to(ROOT).parts
-    if package != "diffusion":
+    if package != "hotcold":
         return str(path.relative_to(ROOT))
-    return "diffusion" if rest == ["params.py"] else f"diffusion/{rest[0]}"
+    return "hotcold" if rest == ["params.py"] else f"hotcold/{rest[0]}"
 
 
 def code_dependencies(name: str) -> set[str]:
-    return {dep for dep in STAGES[name]["deps"] if dep.split("/")[0] in ("diffusion", "stages")}
+    return {dep for dep in STAGES[name]["deps"] if dep.split("/")[0] in ("hotcold", "stages")}
 
 
 def declared_params(name: str) -> set[str]:
@@ -101,7 +101,7 @@ def read_keys(path: Path) -> set[str]:
 def test_code_dependencies_are_the_parts_that_a_stage_imports(name: str) -> None:
     parts = {part(path) for path in closure(ROOT / "stages" / f"{name}.py", set())}
     own = f"stages/{name}.py"
-    assert code_dependencies(name) == ({own, "diffusion"} if "diffusion" in parts else parts)
+    assert code_dependencies(name) == ({own, "hotcold"} if "hotcold" in parts else parts)
     assert len(code_dependencies(name)) <= 6
 
 
@@ -363,18 +363,18 @@ def test_parameters_change_the_stages_that_read_them(
 
 
 EDITS = {
-    "diffusion/reporting/style.py": {"figures"},
-    "diffusion/image_sets.py": of_each("sample", "evaluate") | {"figures"},
-    "diffusion/sampling/samplers.py": of_each("sample", "step_study"),
-    "diffusion/sampling/params.py": of_each("sample", "step_study"),
-    "diffusion/training/loop.py": of_each("train"),
-    "diffusion/likelihood/bits.py": of_each("likelihood"),
-    "diffusion/metrics/restoration.py": of_each("evaluate", "step_study") | {"evaluate_real"},
-    "diffusion/downloads/mnist.py": {"download", "download_inception"},
+    "hotcold/reporting/style.py": {"figures"},
+    "hotcold/image_sets.py": of_each("sample", "evaluate") | {"figures"},
+    "hotcold/sampling/samplers.py": of_each("sample", "step_study"),
+    "hotcold/sampling/params.py": of_each("sample", "step_study"),
+    "hotcold/training/loop.py": of_each("train"),
+    "hotcold/likelihood/bits.py": of_each("likelihood"),
+    "hotcold/metrics/restoration.py": of_each("evaluate", "step_study") | {"evaluate_real"},
+    "hotcold/downloads/mnist.py": {"download", "download_inception"},
     "stages/train.py": of_each("train"),
     "stages/sample.py": of_each("sample"),
     # A module that no list names.
-    "diffusion/training/new_module.py": of_each("train"),
+    "hotcold/training/new_module.py": of_each("train"),
 }
 
 
@@ -385,7 +385,7 @@ def test_an_edit_of_a_module_changes_the_stages_of_its_part(
     path = workspace.folder / module
     text = path.read_text() if path.exists() else None
     path.write_text(f"{text or ''}# edited\n")
-    library = {"check_params", "report"} if module.startswith("diffusion") else set()
+    library = {"check_params", "report"} if module.startswith("hotcold") else set()
     try:
         assert changed_stages(workspace) == EDITS[module] | library
     finally:

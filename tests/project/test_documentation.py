@@ -19,13 +19,13 @@ from conftest import ROOT
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from diffusion.models.model import DiffusionModel
-from diffusion.models.params import read_designs
-from diffusion.reporting.formatting import names, number
-from diffusion.reporting.measured import NOISE_AXIS, SEEDS
-from diffusion.reporting.trainings import Spread
-from diffusion.runtime import paths
-from diffusion.runtime.params import load
+from hotcold.models.model import DiffusionModel
+from hotcold.models.params import read_designs
+from hotcold.reporting.formatting import names, number
+from hotcold.reporting.measured import NOISE_AXIS, SEEDS
+from hotcold.reporting.trainings import Spread
+from hotcold.runtime import paths
+from hotcold.runtime.params import load
 
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]

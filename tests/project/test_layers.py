@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-LIBRARY, STAGES, TOOLS = ROOT / "diffusion", ROOT / "stages", ROOT / "tools"
+LIBRARY, STAGES, TOOLS = ROOT / "hotcold", ROOT / "stages", ROOT / "tools"
 LAYERS = {  # part -> the parts that it may import
     "runtime": set(),
     "command_help": set(),
@@ -64,9 +64,9 @@ def test_what_lies_below_a_part_contains_what_lies_below_that() -> None:
 @pytest.mark.parametrize("part", LAYERS)
 def test_part_imports_only_what_lies_below_it(part: str) -> None:
     for path in modules(part):
-        names = [name for name in imported(path) if name.split(".")[0] == "diffusion"]
+        names = [name for name in imported(path) if name.split(".")[0] == "hotcold"]
         parts = {name.split(".")[1] for name in names if "." in name}
-        assert "diffusion" not in names, f"{path} imports all of the library"
+        assert "hotcold" not in names, f"{path} imports all of the library"
         assert parts - {part} <= LAYERS[part], path
 
 
@@ -94,8 +94,8 @@ def test_packages_of_the_parts_are_empty() -> None:
 def test_packages_of_commands_contain_only_the_start_up(package: Path) -> None:
     body = ast.parse((package / "__init__.py").read_text()).body
     assert [ast.unparse(node) for node in body[1:]] == [
-        "from diffusion import command_help",
-        "from diffusion.runtime import startup",
+        "from hotcold import command_help",
+        "from hotcold.runtime import startup",
         "startup.prepare()",
         "command_help.prepare()",
     ]

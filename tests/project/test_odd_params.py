@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from test_params import REMOVE, VALID, changed
 
-from diffusion.params import Params
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load, parse, validate
+from hotcold.params import Params
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load, parse, validate
 
 NESTED = "&a [x, x, x, x, x, x, x, x, x]"
 REPEATED = [

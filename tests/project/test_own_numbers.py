@@ -19,7 +19,7 @@ import yaml
 from conftest import ROOT, TINY, run_stage, write_fake_mnist
 from test_dag import Workspace
 
-from diffusion.runtime import paths
+from hotcold.runtime import paths
 from stages import download_inception, evaluate, evaluate_real, sample, train, train_classifier
 from tools import experiments, plot_sweep, table
 from tools.copy_project import copy_project
@@ -128,7 +128,7 @@ def test_metrics_that_an_experiment_did_not_compute_are_outdated(
 @pytest.mark.parametrize(
     ("file", "old", "new", "outdated"),
     [
-        ("diffusion/metrics/scorer.py", "import", "# edited\nimport", {"model2.fid", "real.fid"}),
+        ("hotcold/metrics/scorer.py", "import", "# edited\nimport", {"model2.fid", "real.fid"}),
         ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.002", {"model2.fid", "loss"}),
         ("params.yaml", "dpi: 50", "dpi: 60", set()),
     ],

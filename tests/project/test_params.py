@@ -11,9 +11,9 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffusion.params import Params
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load, validate
+from hotcold.params import Params
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load, validate
 from tools.copy_project import QUICK_LIMIT, quick_budget, set_key
 
 VALID = load(ROOT / "params.yaml")

@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-import diffusion
+import hotcold
 
 
 def run_python(program: str) -> None:
@@ -17,29 +17,29 @@ def run_python(program: str) -> None:
 
 def test_library_alone_does_not_import_torch() -> None:
     run_python(
-        "import sys, diffusion\n"
+        "import sys, hotcold\n"
         "assert 'torch' not in sys.modules\n"
-        "from diffusion import DDIM\n"
+        "from hotcold import DDIM\n"
         "assert 'torch' not in sys.modules\n"
-        "from diffusion import DiffusionModel, Scorer, draw, sample\n"
+        "from hotcold import DiffusionModel, Scorer, draw, sample\n"
         "assert 'torch' in sys.modules"
     )
 
 
-@pytest.mark.parametrize("module", ["diffusion.params", "stages", "stages.report", "tools"])
+@pytest.mark.parametrize("module", ["hotcold.params", "stages", "stages.report", "tools"])
 def test_module_is_imported_without_torch(module: str) -> None:
     run_python(f"import sys, {module}; assert 'torch' not in sys.modules")
 
 
-@pytest.mark.parametrize("name", diffusion.__all__)
+@pytest.mark.parametrize("name", hotcold.__all__)
 def test_every_name_is_imported_from_the_module_that_defines_it(name: str) -> None:
-    value = getattr(diffusion, name)
+    value = getattr(hotcold, name)
     assert value.__name__ == name
-    assert value.__module__.startswith("diffusion.")
+    assert value.__module__.startswith("hotcold.")
 
 
 def test_unknown_name_is_refused() -> None:
-    with pytest.raises(AttributeError, match="module 'diffusion' has no attribute 'Unknown'"):
-        _ = diffusion.Unknown
+    with pytest.raises(AttributeError, match="module 'hotcold' has no attribute 'Unknown'"):
+        _ = hotcold.Unknown
     with pytest.raises(ImportError):
-        from diffusion import unknown  # noqa: F401
+        from hotcold import unknown  # noqa: F401

@@ -18,8 +18,8 @@ import pytest
 from conftest import ROOT, TINY, prepare, run_all, run_stage
 from PIL import Image
 
-from diffusion.data import mnist
-from diffusion.runtime import paths
+from hotcold.data import mnist
+from hotcold.runtime import paths
 from stages import evaluate_real, train, train_classifier
 from tools.copy_project import copy_project
 

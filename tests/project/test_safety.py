@@ -22,10 +22,10 @@ CALLS = {
 }
 MODULES = {"pickle", "marshal", "shelve", "dill", "joblib"}
 ALLOWED = {
-    ("diffusion/runtime/params.py", "yaml.load"),  # with a loader derived from SafeLoader
-    ("diffusion/metrics/inception.py", "pickle"),  # the name of an exception of PyTorch's
+    ("hotcold/runtime/params.py", "yaml.load"),  # with a loader derived from SafeLoader
+    ("hotcold/metrics/inception.py", "pickle"),  # the name of an exception of PyTorch's
 }
-FOLDERS = ("diffusion", "stages", "tools")
+FOLDERS = ("hotcold", "stages", "tools")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 

@@ -84,14 +84,14 @@ def remote(
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     client = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
-    client.create_bucket(Bucket="diffusion")
+    client.create_bucket(Bucket="hotcold")
 
     def add(project: Path) -> None:
-        dvc(project, "remote", "add", "--default", "store", "s3://diffusion/results")
+        dvc(project, "remote", "add", "--default", "store", "s3://hotcold/results")
         dvc(project, "remote", "modify", "store", "endpointurl", address)
 
     def held() -> set[str]:
-        listed = client.list_objects_v2(Bucket="diffusion")["Contents"]
+        listed = client.list_objects_v2(Bucket="hotcold")["Contents"]
         return {named(item["Key"]) for item in listed}
 
     yield add, held

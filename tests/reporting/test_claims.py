@@ -11,11 +11,11 @@ import pytest
 from conftest import ROOT
 from test_findings import model
 
-from diffusion.reporting import claims, words
-from diffusion.reporting.claims import FAILS, HOLDS, OPEN
-from diffusion.reporting.results import ModelResults
-from diffusion.runtime import paths
-from diffusion.runtime.params import load
+from hotcold.reporting import claims, words
+from hotcold.reporting.claims import FAILS, HOLDS, OPEN
+from hotcold.reporting.results import ModelResults
+from hotcold.runtime import paths
+from hotcold.runtime.params import load
 
 REAL = np.full(10, 0.1)
 PUBLISHED = load(ROOT / paths.PUBLISHED / "scores.yaml")

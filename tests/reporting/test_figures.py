@@ -14,11 +14,11 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
 
-from diffusion.models.degradations import build
-from diffusion.reporting import style
-from diffusion.reporting.figures import degradations, step_study
-from diffusion.reporting.intervals import wilson
-from diffusion.runtime import paths
+from hotcold.models.degradations import build
+from hotcold.reporting import style
+from hotcold.reporting.figures import degradations, step_study
+from hotcold.reporting.intervals import wilson
+from hotcold.runtime import paths
 
 
 def test_wilson_intervals_agree_with_scipy() -> None:

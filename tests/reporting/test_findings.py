@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from diffusion.models.params import DesignParams
-from diffusion.reporting import findings
-from diffusion.reporting.results import ModelResults
+from hotcold.models.params import DesignParams
+from hotcold.reporting import findings
+from hotcold.reporting.results import ModelResults
 
 DEGRADATIONS = {
     "gaussian": {"kind": "gaussian", "beta": (1.0e-4, 0.02), "T": 1000},

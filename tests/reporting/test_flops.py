@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from diffusion.models.model import build_network
-from diffusion.reporting.flops import multiply_adds
+from hotcold.models.model import build_network
+from hotcold.reporting.flops import multiply_adds
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from diffusion.reporting import formatting
+from hotcold.reporting import formatting
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import re
 import pytest
 from conftest import ROOT
 
-from diffusion.reporting.labels import BIBLIOGRAPHY, Labels
-from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
+from hotcold.reporting.labels import BIBLIOGRAPHY, Labels
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import jinja2
 import pytest
 from conftest import ROOT
 
-from diffusion.reporting import page, templates
-from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
+from hotcold.reporting import page, templates
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 
 
 def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from diffusion.reporting import provenance
+from hotcold.reporting import provenance
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -35,14 +35,14 @@ def test_commit_is_the_last_one_that_changed_the_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origin = tmp_path / "origin"
-    (origin / "diffusion").mkdir(parents=True)
+    (origin / "hotcold").mkdir(parents=True)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert named(origin, monkeypatch) == "none: not a git repository"
     git(origin, "init", "-q")
     commit_file(origin, "README.md")
     assert named(origin, monkeypatch) == "none yet"
     commit_file(origin, "params.yaml")
-    last = commit_file(origin, "diffusion/code.py")
+    last = commit_file(origin, "hotcold/code.py")
     commit_file(origin, "README.md")
     assert named(origin, monkeypatch) == last
     shallow = "unknown: the clone is shallow"

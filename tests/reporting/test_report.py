@@ -19,23 +19,23 @@ from conftest import ROOT, TINY, prepare, run_models, run_stage
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
-from diffusion.models.params import read_design
-from diffusion.reporting import budget, summary, templates
-from diffusion.reporting.labels import BIBLIOGRAPHY, Labels
-from diffusion.reporting.measured import SEEDS
-from diffusion.reporting.page import slug, svg_size
-from diffusion.reporting.published import read_claims, read_published
-from diffusion.reporting.results import (
+from hotcold.models.params import read_design
+from hotcold.reporting import budget, summary, templates
+from hotcold.reporting.labels import BIBLIOGRAPHY, Labels
+from hotcold.reporting.measured import SEEDS
+from hotcold.reporting.page import slug, svg_size
+from hotcold.reporting.published import read_claims, read_published
+from hotcold.reporting.results import (
     ModelResults,
     read_classifier,
     read_frequencies,
     read_model,
     read_real,
 )
-from diffusion.reporting.style import use_style
-from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load
+from hotcold.reporting.style import use_style
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load
 from stages import evaluate_real, figures, report, train_classifier
 from tools.copy_project import copy_project
 

@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 from conftest import ROOT
 
-from diffusion.params import ModelParams
-from diffusion.reporting.results import ModelResults
-from diffusion.reporting.settings import FURTHER_LABELS, LABELS, settings_table
-from diffusion.runtime import paths
-from diffusion.runtime.params import load
+from hotcold.params import ModelParams
+from hotcold.reporting.results import ModelResults
+from hotcold.reporting.settings import FURTHER_LABELS, LABELS, settings_table
+from hotcold.runtime import paths
+from hotcold.runtime.params import load
 
 PUBLISHED = yaml.safe_load((ROOT / paths.PUBLISHED / "scores.yaml").read_text())["models"]
 BLOCKS = load(ROOT / paths.PARAMS)["models"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diffusion.reporting import words
+from hotcold.reporting import words
 
 
 def model(name: str, train: list[float], validation: list[float], rates: list[float]) -> Any:

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from diffusion.runtime import checkpoints, paths
-from diffusion.runtime.errors import UserError
+from hotcold.runtime import checkpoints, paths
+from hotcold.runtime.errors import UserError
 
 
 def test_saved_weights_are_loaded_with_their_description(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion import image_sets
-from diffusion.data.mnist import read_idx
-from diffusion.runtime import checkpoints, files
-from diffusion.runtime.errors import UserError
+from hotcold import image_sets
+from hotcold.data.mnist import read_idx
+from hotcold.runtime import checkpoints, files
+from hotcold.runtime.errors import UserError
 
 SETS = {"main": torch.arange(2 * 28 * 28).view(2, 1, 28, 28).to(torch.uint8)}
 Make = Callable[[Path], None]

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from diffusion.runtime import devices
-from diffusion.runtime.errors import UserError
+from hotcold.runtime import devices
+from hotcold.runtime.errors import UserError
 
 
 def test_device_can_be_chosen_and_a_wrong_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from diffusion.runtime import errors
+from hotcold.runtime import errors
 
 
 def out_of_memory() -> None:

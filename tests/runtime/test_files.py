@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from diffusion.runtime import errors, files, paths, resume
-from diffusion.runtime.errors import UserError
+from hotcold.runtime import errors, files, paths, resume
+from hotcold.runtime.errors import UserError
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])

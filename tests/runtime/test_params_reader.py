@@ -10,9 +10,9 @@ import yaml
 from conftest import ROOT
 from dvc.utils.serialize import load_yaml
 
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load, read, validate
-from diffusion.training.params import RecipeParams, TrainingParams
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load, read, validate
+from hotcold.training.params import RecipeParams, TrainingParams
 
 
 def test_misspelt_section_gets_a_suggestion(tmp_path: Path) -> None:

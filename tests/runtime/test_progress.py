@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from diffusion.runtime import progress
+from hotcold.runtime import progress
 
 
 def test_progress_is_printed_as_lines_where_there_is_no_terminal(

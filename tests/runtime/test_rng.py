@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion.models.degradations import Blur, Gaussian
-from diffusion.models.schedules import linear_alpha_bar
-from diffusion.runtime.rng import AHEAD, ChunkedNoise, NoiseAhead, Stream, derive
+from hotcold.models.degradations import Blur, Gaussian
+from hotcold.models.schedules import linear_alpha_bar
+from hotcold.runtime.rng import AHEAD, ChunkedNoise, NoiseAhead, Stream, derive
 
 ELSEWHERE = torch.device("meta")  # a device without values, on every machine
 

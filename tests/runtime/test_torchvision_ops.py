@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from diffusion.runtime import torchvision_ops
+from hotcold.runtime import torchvision_ops
 
 
 def test_operators_are_declared_once_and_only_where_they_are_missing() -> None:

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion.models.degradations import Gaussian
-from diffusion.models.model import DiffusionModel
-from diffusion.models.schedules import linear_alpha_bar
-from diffusion.runtime import distributed
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.rng import ChunkedNoise, NoiseAhead, Stream
-from diffusion.sampling import draw as draw_module
-from diffusion.sampling.draw import DrawOptions, draw, labels_in_turn, sample
-from diffusion.sampling.params import (
+from hotcold.models.degradations import Gaussian
+from hotcold.models.model import DiffusionModel
+from hotcold.models.schedules import linear_alpha_bar
+from hotcold.runtime import distributed
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.rng import ChunkedNoise, NoiseAhead, Stream
+from hotcold.sampling import draw as draw_module
+from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn, sample
+from hotcold.sampling.params import (
     DDIM,
     Ancestral,
     AnySampler,
@@ -25,7 +25,7 @@ from diffusion.sampling.params import (
     Cold,
     InverseDissipation,
 )
-from diffusion.sampling.samplers import sample_ancestral
+from hotcold.sampling.samplers import sample_ancestral
 
 GAUSSIAN = {"kind": "gaussian", "beta": (0.01, 0.5), "T": 4}
 IMPULSE = {"kind": "impulse", "rho": (0.05, 0.25), "T": 4}

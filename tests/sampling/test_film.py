@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from diffusion.sampling.film import Film
+from hotcold.sampling.film import Film
 
 
 def test_film_has_evenly_spaced_states_from_start_to_image() -> None:

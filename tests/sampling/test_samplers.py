@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion.models import degradations
-from diffusion.models.degradations import Gaussian, Impulse
-from diffusion.models.schedules import cosine_density, linear_alpha_bar
-from diffusion.runtime.rng import Draw
-from diffusion.sampling.params import DDIM
-from diffusion.sampling.samplers import (
+from hotcold.models import degradations
+from hotcold.models.degradations import Gaussian, Impulse
+from hotcold.models.schedules import cosine_density, linear_alpha_bar
+from hotcold.runtime.rng import Draw
+from hotcold.sampling.params import DDIM
+from hotcold.sampling.samplers import (
     Predict,
     clipped,
     guided,

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from diffusion.runtime.errors import UserError
+from hotcold.runtime.errors import UserError
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 

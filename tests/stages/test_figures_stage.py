@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from diffusion.reporting.style import Gallery
-from diffusion.runtime.errors import UserError
+from hotcold.reporting.style import Gallery
+from hotcold.runtime.errors import UserError
 from stages.figures import in_second_process
 
 

@@ -18,11 +18,11 @@ import pytest
 import torch
 from conftest import ROOT, TINY, write_fake_mnist, write_params
 
-from diffusion import image_sets
-from diffusion.runtime import checkpoints, paths, resume, startup
-from diffusion.runtime.errors import UserError
-from diffusion.sampling import draw
-from diffusion.training import fit, loop
+from hotcold import image_sets
+from hotcold.runtime import checkpoints, paths, resume, startup
+from hotcold.runtime.errors import UserError
+from hotcold.sampling import draw
+from hotcold.training import fit, loop
 from stages import sample, train
 
 Run = Callable[..., None]

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from conftest import ROOT, TINY, prepare, run_stage, write_params
 
-from diffusion.runtime import checkpoints, paths
+from hotcold.runtime import checkpoints, paths
 from stages import sample, train
 
 Start = Callable[..., subprocess.Popen]
@@ -41,7 +41,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(prepared: Path, tmp_path: Path) -> Path:
     """A folder in which a stage can run."""
     (tmp_path / "data").symlink_to(prepared / "data")
-    for package in ("diffusion", "stages"):
+    for package in ("hotcold", "stages"):
         (tmp_path / package).symlink_to(ROOT / package)
     write_params(tmp_path, **BUDGET)
     return tmp_path

@@ -8,8 +8,8 @@ import pytest
 import torch
 from conftest import TINY, prepare, run_stage
 
-from diffusion import image_sets
-from diffusion.runtime import checkpoints, paths
+from hotcold import image_sets
+from hotcold.runtime import checkpoints, paths
 from stages import sample, train
 
 UNET = {"kind": "unet", "channels": [8, 8, 8]}

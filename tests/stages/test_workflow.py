@@ -11,13 +11,13 @@ import pytest
 import torch
 from conftest import ROOT, TINY, prepare, run_models, run_stage, write_random_inception
 
-from diffusion import image_sets
-from diffusion.classifier.network import Classifier
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.runtime import checkpoints, files, paths
-from diffusion.runtime.params import read
-from diffusion.runtime.pixels import to_pixels
+from hotcold import image_sets
+from hotcold.classifier.network import Classifier
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.runtime import checkpoints, files, paths
+from hotcold.runtime.params import read
+from hotcold.runtime.pixels import to_pixels
 from stages import evaluate_real, figures, report, train_classifier
 
 MODELS = copy.deepcopy(TINY["models"])

@@ -14,19 +14,19 @@ import torch
 from conftest import ROOT, prepare, write_params
 from torch import nn
 
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.models.cnn import Cnn, LayerNorm
-from diffusion.models.degradations import Gaussian
-from diffusion.models.fourier_conv import MIN_CHANNELS, FourierConv2d
-from diffusion.models.model import DiffusionModel, build_network
-from diffusion.models.schedules import linear_alpha_bar
-from diffusion.params import ModelParams
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import read
-from diffusion.runtime.pixels import to_pixels
-from diffusion.sampling import samplers
-from diffusion.sampling.params import DDIM
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.models.cnn import Cnn, LayerNorm
+from hotcold.models.degradations import Gaussian
+from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
+from hotcold.models.model import DiffusionModel, build_network
+from hotcold.models.schedules import linear_alpha_bar
+from hotcold.params import ModelParams
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import read
+from hotcold.runtime.pixels import to_pixels
+from hotcold.sampling import samplers
+from hotcold.sampling.params import DDIM
 from tools.benchmarks import in_diffusers, published_losses, reference, speed, timing, variants
 from tools.benchmarks.plain import plain
 

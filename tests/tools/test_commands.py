@@ -16,16 +16,16 @@ from conftest import TINY, prepare, run_stage, write_params
 from PIL import Image
 from torch import nn
 
-from diffusion.models import degradations
-from diffusion.models.fourier_conv import MIN_CHANNELS, FourierConv2d
-from diffusion.models.model import DiffusionModel, build_network
-from diffusion.reporting.flops import multiply_adds
-from diffusion.runtime import devices, paths
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.files import write_json
-from diffusion.runtime.rng import Stream
-from diffusion.sampling.draw import DrawOptions, draw
-from diffusion.sampling.params import DDIM, Categorical, Cold
+from hotcold.models import degradations
+from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
+from hotcold.models.model import DiffusionModel, build_network
+from hotcold.reporting.flops import multiply_adds
+from hotcold.runtime import devices, paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.files import write_json
+from hotcold.runtime.rng import Stream
+from hotcold.sampling.draw import DrawOptions, draw
+from hotcold.sampling.params import DDIM, Categorical, Cold
 from stages import train
 from tools import describe, generate, pictures, restore, samplers
 

@@ -10,7 +10,7 @@ from dvc.scm import SCMError
 from PIL import Image
 from pygit2 import GitError
 
-from diffusion.runtime.errors import UserError
+from hotcold.runtime.errors import UserError
 from tools import experiments, plot_sweep, table
 from tools.experiments import Experiment
 from tools.over_seeds import over_seeds

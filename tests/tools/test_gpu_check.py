@@ -11,9 +11,9 @@ import torch
 from conftest import TINY, prepare, run_stage
 from torch import Tensor
 
-from diffusion.runtime import checkpoints, paths
-from diffusion.runtime.errors import UserError
-from diffusion.training import step as step_module
+from hotcold.runtime import checkpoints, paths
+from hotcold.runtime.errors import UserError
+from hotcold.training import step as step_module
 from stages import sample, train
 from tools.checks import gpu
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import write_params
 
-from diffusion.runtime.errors import UserError
+from hotcold.runtime.errors import UserError
 from tools import leftovers
 
 

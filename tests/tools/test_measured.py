@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import TINY, write_params
 
-from diffusion.reporting.figures.noise_axis import draw_axes
-from diffusion.reporting.measured import NOISE_AXIS, SCORE_COLUMNS, SEEDS
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load
+from hotcold.reporting.figures.noise_axis import draw_axes
+from hotcold.reporting.measured import NOISE_AXIS, SCORE_COLUMNS, SEEDS
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load
 from tools import experiments, noise_axis, retrain
 from tools.copy_project import set_key
 from tools.copy_project import write_params as write_params_file

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import parse
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import parse
 from tools.mend_dvc import is_lock, is_whole, mend
 
 LOCK = (ROOT / "dvc.lock").read_text().partition("  train@model5:\n")[0]

@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
-from diffusion.runtime import errors, files
-from diffusion.runtime.errors import UserError
+from hotcold.runtime import errors, files
+from hotcold.runtime.errors import UserError
 from tools import generate, outputs, plot_sweep, restore
 from tools.search import __main__ as search
 

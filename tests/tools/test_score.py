@@ -16,9 +16,9 @@ import torch
 from conftest import ROOT, prepare, run_stage
 from PIL import Image
 
-from diffusion import image_sets
-from diffusion.runtime import paths
-from diffusion.runtime.errors import UserError
+from hotcold import image_sets
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from stages import evaluate, evaluate_real, sample, train, train_classifier
 from tools import score
 

@@ -31,7 +31,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from PIL import Image
 
-from diffusion.runtime.errors import UserError
+from hotcold.runtime.errors import UserError
 from tools.search import __main__ as search
 from tools.search import picture, space, target, trials
 

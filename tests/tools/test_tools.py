@@ -13,9 +13,9 @@ from conftest import ROOT
 from packaging.specifiers import SpecifierSet
 from ruamel.yaml import YAML
 
-from diffusion.params import ModelParams, Params
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load, parse, validate
+from hotcold.params import ModelParams, Params
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load, parse, validate
 from tools import ablate
 from tools.copy_project import copy_project, override, set_key, write_params
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffusion.models.degradations import Gaussian, Impulse, Process
-from diffusion.models.model import DiffusionModel, build_network
-from diffusion.models.schedules import cosine_density, linear_alpha_bar
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.pixels import to_pixels
-from diffusion.training.loop import Examples, LoopSettings, train_epoch, validate
-from diffusion.training.step import Step
+from hotcold.models.degradations import Gaussian, Impulse, Process
+from hotcold.models.model import DiffusionModel, build_network
+from hotcold.models.schedules import cosine_density, linear_alpha_bar
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.pixels import to_pixels
+from hotcold.training.loop import Examples, LoopSettings, train_epoch, validate
+from hotcold.training.step import Step
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
 COLD = Impulse(cosine_density(0.05, 0.25, 20))

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffusion.models.degradations import Gaussian, GreyImpulse, Impulse
-from diffusion.models.model import DiffusionModel, Network
-from diffusion.models.schedules import cosine_density, linear_alpha_bar
-from diffusion.training.loss import loss
+from hotcold.models.degradations import Gaussian, GreyImpulse, Impulse
+from hotcold.models.model import DiffusionModel, Network
+from hotcold.models.schedules import cosine_density, linear_alpha_bar
+from hotcold.training.loss import loss
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
 COLD = Impulse(cosine_density(0.05, 0.25, 20))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from diffusion.models.model import build_network
-from diffusion.training.params import RecipeParams
-from diffusion.training.state import TrainState, warmup_cosine
+from hotcold.models.model import build_network
+from hotcold.training.params import RecipeParams
+from hotcold.training.state import TrainState, warmup_cosine
 
 
 def new_state(steps: int = 10, **recipe: Any) -> TrainState:

@@ -14,14 +14,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion.models.model import DiffusionModel
-from diffusion.runtime import distributed
-from diffusion.runtime.errors import UserError
-from diffusion.training import step as step_module
-from diffusion.training.loop import Examples, LoopSettings, train_batches
-from diffusion.training.params import PlateauParams, RecipeParams
-from diffusion.training.state import TrainState
-from diffusion.training.step import (
+from hotcold.models.model import DiffusionModel
+from hotcold.runtime import distributed
+from hotcold.runtime.errors import UserError
+from hotcold.training import step as step_module
+from hotcold.training.loop import Examples, LoopSettings, train_batches
+from hotcold.training.params import PlateauParams, RecipeParams
+from hotcold.training.state import TrainState
+from hotcold.training.step import (
     MIN_COMPILED_STEPS,
     Capture,
     CapturedStep,

@@ -16,18 +16,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffusion.classifier.network import Classifier
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.metrics.frechet import Frechet
-from diffusion.metrics.generation import inception_score
-from diffusion.metrics.kernel import Kernel
-from diffusion.metrics.params import EvaluationParams
-from diffusion.runtime import checkpoints, cli, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Count, read
-from diffusion.runtime.progress import Progress
-from diffusion.runtime.rng import generator
+from hotcold.classifier.network import Classifier
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.metrics.frechet import Frechet
+from hotcold.metrics.generation import inception_score
+from hotcold.metrics.kernel import Kernel
+from hotcold.metrics.params import EvaluationParams
+from hotcold.runtime import checkpoints, cli, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import Count, read
+from hotcold.runtime.progress import Progress
+from hotcold.runtime.rng import generator
 
 ALLOWED = (0.88, 0.99)
 TARGET = 3.0  # FID of the mock generator

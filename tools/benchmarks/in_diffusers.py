@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-import diffusion.runtime.torchvision_ops  # noqa: F401  (before diffusers imports torchvision)
-from diffusion.models.degradations import Gaussian
-from diffusion.runtime.pixels import SIDE
+import hotcold.runtime.torchvision_ops  # noqa: F401  (before diffusers imports torchvision)
+from hotcold.models.degradations import Gaussian
+from hotcold.runtime.pixels import SIDE
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

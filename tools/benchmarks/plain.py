@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from diffusion.models.cnn import LayerNorm
-from diffusion.models.fourier_conv import FourierConv2d
+from hotcold.models.cnn import LayerNorm
+from hotcold.models.fourier_conv import FourierConv2d
 
 
 def plain(network: nn.Module) -> nn.Module:

@@ -16,16 +16,16 @@ from collections.abc import Iterator
 import torch
 import yaml
 
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.models.model import DiffusionModel
-from diffusion.params import ModelParams
-from diffusion.runtime import cli, devices, files, paths
-from diffusion.runtime.errors import run
-from diffusion.runtime.params import Seed, read
-from diffusion.runtime.rng import derive
-from diffusion.training.loop import Examples, LoopSettings, train_epoch, validate
-from diffusion.training.step import build_step
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.models.model import DiffusionModel
+from hotcold.params import ModelParams
+from hotcold.runtime import cli, devices, files, paths
+from hotcold.runtime.errors import run
+from hotcold.runtime.params import Seed, read
+from hotcold.runtime.rng import derive
+from hotcold.training.loop import Examples, LoopSettings, train_epoch, validate
+from hotcold.training.step import build_step
 
 BATCH_SIZE = 128
 HEADING = """\

@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-import diffusion.runtime.torchvision_ops  # noqa: F401  (before torchvision)
-from diffusion.models.degradations import Gaussian
+import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchvision)
+from hotcold.models.degradations import Gaussian
 
 WORKERS = 4
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from diffusion.runtime import cli, devices, files
-from diffusion.runtime.errors import run
+from hotcold.runtime import cli, devices, files
+from hotcold.runtime.errors import run
 from tools.benchmarks import variants
 from tools.benchmarks.timing import interleaved, peak_memory, results
 from tools.benchmarks.variants import Part, Setting

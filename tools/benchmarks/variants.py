@@ -21,21 +21,21 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from diffusion.metrics.params import EvaluationParams
-from diffusion.models.degradations import Gaussian
-from diffusion.models.model import DiffusionModel
-from diffusion.params import ModelParams
-from diffusion.runtime import devices
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import read
-from diffusion.runtime.pixels import SIDE
-from diffusion.runtime.rng import ChunkedNoise, generator
-from diffusion.sampling import samplers
-from diffusion.sampling.params import DDIM
-from diffusion.training.loop import Examples, LoopSettings, train_epoch
-from diffusion.training.loss import loss
-from diffusion.training.params import TrainingParams
-from diffusion.training.step import MIN_COMPILED_STEPS, build_step
+from hotcold.metrics.params import EvaluationParams
+from hotcold.models.degradations import Gaussian
+from hotcold.models.model import DiffusionModel
+from hotcold.params import ModelParams
+from hotcold.runtime import devices
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import read
+from hotcold.runtime.pixels import SIDE
+from hotcold.runtime.rng import ChunkedNoise, generator
+from hotcold.sampling import samplers
+from hotcold.sampling.params import DDIM
+from hotcold.training.loop import Examples, LoopSettings, train_epoch
+from hotcold.training.loss import loss
+from hotcold.training.params import TrainingParams
+from hotcold.training.step import MIN_COMPILED_STEPS, build_step
 from tools.benchmarks.plain import plain
 from tools.benchmarks.timing import Variant
 
@@ -215,9 +215,9 @@ def sampling(params: ModelParams, setting: Setting) -> list[Variant]:
 
 def evaluation(setting: Setting) -> list[Variant]:
     """All scores of SCORED images in the classifier's features, and their nearest images."""
-    from diffusion.classifier.network import Classifier
-    from diffusion.metrics.generation import nearest
-    from diffusion.metrics.scorer import Scorer
+    from hotcold.classifier.network import Classifier
+    from hotcold.metrics.generation import nearest
+    from hotcold.metrics.scorer import Scorer
 
     params = read("evaluation", EvaluationParams)
     classifier = Classifier().to(setting.device)

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError, run
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError, run
 
 
 def stage_outputs(stage: dict[str, Any]) -> dict[str, str]:

@@ -17,16 +17,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from diffusion.models.model import DiffusionModel
-from diffusion.params import ModelParams
-from diffusion.runtime import cli, devices, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Precision, load, read
-from diffusion.runtime.pixels import SIDE
-from diffusion.training.loop import Examples, LoopSettings, train_batches
-from diffusion.training.params import TrainingParams
-from diffusion.training.state import TrainState
-from diffusion.training.step import CapturedStep, Step
+from hotcold.models.model import DiffusionModel
+from hotcold.params import ModelParams
+from hotcold.runtime import cli, devices, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import Precision, load, read
+from hotcold.runtime.pixels import SIDE
+from hotcold.training.loop import Examples, LoopSettings, train_batches
+from hotcold.training.params import TrainingParams
+from hotcold.training.state import TrainState
+from hotcold.training.step import CapturedStep, Step
 from tools.benchmarks import variants
 from tools.benchmarks.timing import interleaved, results
 from tools.benchmarks.variants import Setting

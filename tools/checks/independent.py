@@ -1,7 +1,7 @@
 """The scores of the summary of the report, from their definitions, in NumPy and SciPy alone.
 
 Written for comparison only (`tools.checks.recompute`): nothing here is shared with
-`diffusion.metrics`. Where a score is a mean over random permutations or resamples, these are
+`hotcold.metrics`. Where a score is a mean over random permutations or resamples, these are
 arguments. Features are (N, D), logits (N, C), both float64.
 """
 

@@ -4,7 +4,7 @@ python -m tools.checks.recompute [MODEL ...]
 
 Those of real images, and of all models by default. Features and logits are computed by the
 classifier from the recorded images; the scores by `tools.checks.independent`, which shares nothing
-with `diffusion.metrics` but the random permutations and resamples. Exits with code 1 if a printed
+with `hotcold.metrics` but the random permutations and resamples. Exits with code 1 if a printed
 number does not agree to its last digit.
 """
 
@@ -16,16 +16,16 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from diffusion import image_sets
-from diffusion.classifier.network import Classifier
-from diffusion.data import mnist
-from diffusion.models.params import read_design
-from diffusion.params import Params
-from diffusion.runtime import cli, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.files import read_csv
-from diffusion.runtime.params import load, validate
-from diffusion.runtime.rng import generator
+from hotcold import image_sets
+from hotcold.classifier.network import Classifier
+from hotcold.data import mnist
+from hotcold.models.params import read_design
+from hotcold.params import Params
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.files import read_csv
+from hotcold.runtime.params import load, validate
+from hotcold.runtime.rng import generator
 from tools.checks import independent
 
 CAPTIONS = (

@@ -20,16 +20,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffusion import image_sets
-from diffusion.models.model import DiffusionModel
-from diffusion.runtime import cli, devices, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Precision, Seed, read, validate
-from diffusion.runtime.pixels import to_pixels
-from diffusion.runtime.progress import Progress
-from diffusion.runtime.rng import CHUNK, Stream
-from diffusion.sampling.draw import DrawOptions, draw
-from diffusion.sampling.params import Sampler
+from hotcold import image_sets
+from hotcold.models.model import DiffusionModel
+from hotcold.runtime import cli, devices, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import Precision, Seed, read, validate
+from hotcold.runtime.pixels import to_pixels
+from hotcold.runtime.progress import Progress
+from hotcold.runtime.rng import CHUNK, Stream
+from hotcold.sampling.draw import DrawOptions, draw
+from hotcold.sampling.params import Sampler
 
 TOLERANCE = 2  # of 255
 MIN_SHARE = 0.95

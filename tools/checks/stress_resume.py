@@ -29,8 +29,8 @@ from pathlib import Path
 import psutil
 import yaml
 
-from diffusion.runtime import checkpoints, cli, devices, paths
-from diffusion.runtime.errors import UserError, run
+from hotcold.runtime import checkpoints, cli, devices, paths
+from hotcold.runtime.errors import UserError, run
 from tools.checks.compare_locks import stage_outputs
 from tools.checks.slow_server import served
 from tools.copy_project import COPY, check_folder, copy_project

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import torch
 
-from diffusion.data import mnist
-from diffusion.data.params import DataParams
-from diffusion.models.model import DiffusionModel
-from diffusion.runtime import cli, devices, paths
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import Precision, Seed, read
-from diffusion.training.loop import Examples, LoopSettings, validate
-from diffusion.training.params import TrainingParams
+from hotcold.data import mnist
+from hotcold.data.params import DataParams
+from hotcold.models.model import DiffusionModel
+from hotcold.runtime import cli, devices, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import Precision, Seed, read
+from hotcold.training.loop import Examples, LoopSettings, validate
+from hotcold.training.params import TrainingParams
 
 TOLERANCE = 0.01
 

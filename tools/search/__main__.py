@@ -21,9 +21,9 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import TrialState
 
-from diffusion.runtime import cli
-from diffusion.runtime.errors import UserError, run
-from diffusion.runtime.params import nearest
+from hotcold.runtime import cli
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import nearest
 from tools import outputs
 from tools.experiments import flat, run_dvc
 from tools.search import picture, space, target, trials

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
-from diffusion.runtime import paths
+from hotcold.runtime import paths
 from tools import outputs
 from tools.search import trials
 

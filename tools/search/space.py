@@ -26,8 +26,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import read
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import read
 
 FORMS = "LOW:HIGH, log:LOW:HIGH, A|B|C or a value"
 KEY = r"\w+(\.\w+)*"

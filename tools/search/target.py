@@ -11,8 +11,8 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from scmrepo.exceptions import SCMError
 
-from diffusion.runtime.errors import UserError
-from diffusion.runtime.params import load, nearest
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load, nearest
 from tools.experiments import flat
 from tools.search.space import Key
 

@@ -11,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from diffusion.runtime.errors import UserError
+from hotcold.runtime.errors import UserError
 from tools.experiments import flat
 
 DEFINITION, EXPERIMENT, FAILED = "definition", "experiment", "failed"  # attributes

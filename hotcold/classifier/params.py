@@ -1,0 +1,21 @@
+"""Section `classifier`: the training of the MNIST classifier.
+
+A module of its own, so that a check of params.yaml does not import PyTorch.
+"""
+
+from __future__ import annotations
+
+from hotcold.runtime.params import Count, LearningRate, Section, Seed
+
+
+class ClassifierParams(Section):
+    """images: used for training, of the 60,000 without the held-out ones.
+
+    learning_rate: the maximum of the one-cycle schedule.
+    """
+
+    seed: Seed
+    images: Count
+    epochs: Count
+    batch_size: Count
+    learning_rate: LearningRate

@@ -1,0 +1,12 @@
+"""Section `likelihood`."""
+
+from __future__ import annotations
+
+from hotcold.runtime.params import Count, Section, TestImages
+
+
+class LikelihoodParams(Section):
+    """images: test images. steps: terms of the bound that are evaluated for each image."""
+
+    images: TestImages
+    steps: Count

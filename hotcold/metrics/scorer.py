@@ -1,0 +1,133 @@
+"""All scores of a set of images, computed in the same way for generated and for real images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hotcold.classifier.network import Classifier, Outputs
+from hotcold.metrics.frechet import Frechet
+from hotcold.metrics.generation import inception_score, manifold_scores, total_variation
+from hotcold.metrics.inception import Features, find_inception
+from hotcold.metrics.kernel import Kernel
+from hotcold.metrics.params import EvaluationParams
+from hotcold.metrics.pixels import pixel_scores
+from hotcold.runtime import checkpoints, paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import read
+from hotcold.runtime.rng import generator
+
+Scores = dict[str, float]
+
+HEADLINE = ("fid", "is", "kid", "precision", "recall", "psnr", "ssim", "rmse")
+
+
+def headline(scores: Scores) -> Scores:
+    """The few scores that DVC compares between commits and experiments, as far as they exist."""
+    return {key: scores[key] for key in HEADLINE if key in scores}
+
+
+@dataclass
+class Scorer:
+    """The scores of uint8 images, (N, 1, 28, 28), against real images.
+
+    real: `features` (N, 128) of the classifier and class `frequencies` (10,) of real images, and
+    their Inception features (N, 2048) as `inception` if those are scored too.
+    inception: computes the Inception features of an image.
+    """
+
+    classifier: Classifier
+    real: dict[str, Tensor]
+    params: EvaluationParams
+    inception: Features | None = None
+
+    @classmethod
+    def load(
+        cls,
+        params: EvaluationParams | None = None,
+        device: torch.device | None = None,
+        with_inception: bool = False,
+        features: Path = paths.REAL_FEATURES,
+    ) -> Scorer:
+        """The classifier and the real images of results/, which `dvc repro` restores or computes.
+
+        params: by default the section `evaluation` of params.yaml. with_inception: also compute
+        the FID in Inception features, if their weights are there. features: of test images, or
+        of validation images, by which steps, eta and clip are chosen.
+        Raises UserError if a file is missing or damaged.
+        """
+        device = device or torch.device("cpu")
+        params = params or read("evaluation", EvaluationParams)
+        classifier = Classifier.load(device=device)
+        real, _ = checkpoints.load(features)
+        inception = find_inception(device) if with_inception else None
+        if inception:
+            real |= checkpoints.load(paths.REAL_INCEPTION)[0]
+        return cls(classifier, real, params, inception)
+
+    def classify(self, images: Tensor) -> Outputs:
+        """The outputs of the classifier."""
+        return self.classifier.classify(images)
+
+    @cached_property
+    def frechet(self) -> Frechet:
+        """FID in the features of the classifier."""
+        return Frechet(self.real["features"])
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """KID in the features of the classifier."""
+        return Kernel(self.real["features"])
+
+    def stream(self, score: str) -> torch.Generator:
+        """The random numbers of one score."""
+        return generator("cpu", self.params.seed, "scores", score)
+
+    def frechet_scores(self, features: Tensor) -> Scores:
+        """`fid` of features, (N, 128), its 95 % interval `fid_below` and `fid_above`, and
+        `fid_infinite`, extrapolated to infinite N."""
+        half = self.frechet.half_width(features, self.params.bootstrap, self.stream("fid"))
+        extrapolated = self.frechet.infinite(features, self.params.subsets, self.stream("infinite"))
+        return _with_interval("fid", self.frechet(features), half) | {"fid_infinite": extrapolated}
+
+    def __call__(self, images: Tensor, outputs: Outputs | None = None) -> Scores:
+        """All scores by name; outputs: those of the classifier, if they are known.
+
+        `<score>_below` and `<score>_above` are the half-widths of a 95 % interval over the drawn
+        images at this N; the network and the real images are held fixed (see `intervals`).
+        Raises UserError if there are fewer images than splits of the inception score, or than 4.
+        """
+        minimum = max(4, self.params.splits)
+        if len(images) < minimum:
+            raise UserError(
+                f"there are {len(images)} images to score, must be at least {minimum}: "
+                f"evaluation.splits is {self.params.splits}"
+            )
+        outputs = outputs or self.classify(images)
+        params, real, features = self.params, self.real["features"], outputs.features
+        splits, permutations = params.splits, params.permutations
+        mean, std, half = inception_score(outputs.logits, splits, permutations, self.stream("is"))
+        scores = {"images": len(images)} | _with_interval("is", mean, half) | {"is_std": std}
+        # The published scores use the softmax over 1568 penultimate features as class
+        # probabilities. This applies that definition to the 1568 last maps of this classifier.
+        mean, std, _ = inception_score(outputs.maps, splits, permutations, self.stream("is"))
+        scores |= {"is_published_definition": mean, "is_published_definition_std": std}
+        scores |= self.frechet_scores(features)
+        scores |= _with_interval("kid", *self.kernel(features))
+        classes = outputs.logits.argmax(1)
+        scores["class_distance"] = total_variation(classes, self.real["frequencies"])
+        k = min(params.neighbours, len(images) - 1, len(real) - 1)
+        scores |= manifold_scores(real, features, k, params.subsets, self.stream("manifolds"))
+        scores |= pixel_scores(images)
+        if self.inception:
+            scores["inception_fid"] = Frechet(self.real["inception"])(self.inception(images))
+        return scores
+
+
+def _with_interval(name: str, score: float, half_width: float) -> Scores:
+    """A score with the half-widths of its interval."""
+    return {name: score, f"{name}_below": half_width, f"{name}_above": half_width}

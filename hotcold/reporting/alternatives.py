@@ -1,0 +1,72 @@
+"""Alternative texts of figures, which say what is seen in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hotcold.reporting.formatting import fixed, names
+from hotcold.reporting.results import ModelResults, main_scores
+
+
+def loss(row: Mapping[str, float]) -> str:
+    """The validation loss of an epoch."""
+    return fixed(row["validation_loss"], "validation_loss")
+
+
+def losses(models: Sequence[ModelResults]) -> str:
+    """The course of the validation losses."""
+    parts = []
+    for m in models:
+        best = min(m.history, key=lambda row: row["validation_loss"])
+        parts.append(
+            f"{m.name} falls from {loss(m.history[0])} at epoch "
+            f"{m.history[0]['epoch']:.0f} to {loss(best)} at epoch "
+            f"{best['epoch']:.0f}"
+        )
+    return (
+        f"Line chart of training and validation loss. The validation loss of {'; of '.join(parts)}."
+    )
+
+
+def points(models: Sequence[ModelResults], key: str, label: str) -> str:
+    """A score at every scored checkpoint."""
+    parts = []
+    for model in models:
+        values = [
+            f"{fixed(main_scores(c)[key], key)} at epoch {c['epoch']}" for c in model.checkpoints
+        ]
+        parts.append(f"{model.name} {names(values)}")
+    return f"Dot chart of {label} with intervals: {'; '.join(parts)}."
+
+
+def digits(models: Sequence[ModelResults], real: np.ndarray) -> str:
+    """The digits that are most and least frequent compared with the real frequencies."""
+    parts = []
+    for model in models:
+        counts = model.digit_counts(model.best["main"])
+        ratio = counts / counts.sum() / real
+        most, least = int(ratio.argmax()), int(ratio.argmin())
+        parts.append(
+            f"{model.name}: {most} is {ratio[most]:.2f} times as frequent as in the test images, "
+            f"{least} is {ratio[least]:.2f} times as frequent"
+        )
+    return f"Charts of the predicted digits. {'; '.join(parts)}."
+
+
+def progress(model: ModelResults, sampler: str) -> str:
+    """Rows of images by epoch."""
+    return (
+        f"Rows of images of {model.name}, drawn with the {sampler} sampler: one row for each kept "
+        "epoch, the first one at the top."
+    )
+
+
+def compute(models: Sequence[ModelResults], spent: Mapping[str, float]) -> str:
+    """FID and multiply-adds of the best checkpoints."""
+    parts = [
+        f"{m.name} {fixed(m.scores['fid'], 'fid')} after {spent[m.name] / 1e15:.2f}·10¹⁵"
+        for m in models
+    ]
+    return f"FID against multiply-adds of training, both on logarithmic axes: {'; '.join(parts)}."

@@ -1,0 +1,95 @@
+"""Quality for compute: FID against the cost of training and of sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from hotcold.models.model import DiffusionModel
+from hotcold.reporting.flops import TRAINING, multiply_adds
+from hotcold.reporting.results import ModelResults, main_scores, with_interval
+from hotcold.reporting.style import REAL, WIDTH, Gallery, add_legend, power_of_ten, set_scale
+
+
+def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
+    """FID of every scored checkpoint against the multiply-adds of its training, that of the best
+    ones against evaluations of the network, and the table that the report reads.
+
+    real: the FID of real images.
+    """
+    spent = {model.name: training_multiply_adds(model) for model in models}
+    gallery.add("compute", draw_fid(models, spent, gallery.colours, real))
+    rows = (
+        (
+            model.name,
+            checkpoint["epoch"],
+            f"{count:.6g}",
+            evaluations(model),
+            main_scores(checkpoint)["fid"],
+        )
+        for model in models
+        for checkpoint, count in zip(model.checkpoints, spent[model.name], strict=True)
+    )
+    gallery.add_table("compute", ("model", "epoch", "multiply_adds", "evaluations", "fid"), rows)
+
+
+def training_multiply_adds(model: ModelResults) -> np.ndarray:
+    """The multiply-adds of training up to each scored checkpoint, (checkpoints,)."""
+    network = DiffusionModel.build(model.design.block()).module
+    images = {row["epoch"]: row["images"] for row in model.history}
+    seen = [images[checkpoint["epoch"]] for checkpoint in model.checkpoints]
+    return TRAINING * multiply_adds(network) * np.array(seen)
+
+
+def evaluations(model: ModelResults) -> int:
+    """Evaluations of the network for one image by the model's own sampler; with guidance there are
+    two a step."""
+    sampler = model.best["sampler"]
+    steps = int(sampler.get("steps", model.design.degradation.T))
+    return steps if sampler.get("guidance", 1) in (0, 1) else 2 * steps
+
+
+def draw_fid(
+    models: Sequence[ModelResults],
+    spent: Mapping[str, np.ndarray],
+    colours: Mapping[str, str],
+    real: float,
+) -> Figure:
+    """Training at the left: one line for each model, with open markers if it restores, and that of
+    real images. Sampling at the right: the best checkpoints. The legend has the bits per pixel."""
+    figure, (axis, sampling) = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
+    for model in models:
+        bits = f", {model.likelihood['bits']:.3f} bits per pixel" if model.likelihood else ""
+        style = {
+            "ms": 5,
+            "lw": 1.2,
+            "mfc": None if model.generates else "white",
+            "color": colours[model.name],
+        }
+        x = spent[model.name]
+        fid, sides = with_interval([main_scores(c) for c in model.checkpoints], "fid")
+        order = np.argsort(x)
+        axis.errorbar(
+            x[order],
+            fid[order],
+            sides[:, order],
+            fmt="o-",
+            label=f"{model.name}{bits}",
+            **style,
+        )
+        value, extent = with_interval([model.scores], "fid")
+        sampling.errorbar([evaluations(model)], value, extent, fmt="o", **style)
+    axis.set(xlabel="multiply-adds of training", ylabel="FID, classifier features")
+    sampling.set(xlabel="evaluations of the network for an image")
+    for each in (axis, sampling):
+        each.axhline(real, color=REAL, ls=":", label=f"real images: {real:.3g}")
+        each.set_xscale("log")
+        set_scale(each, "log")
+        each.xaxis.set_minor_formatter(NullFormatter())
+    axis.xaxis.set_major_formatter(power_of_ten)
+    add_legend(figure, [axis], columns=3)
+    return figure

@@ -1,0 +1,51 @@
+"""Digits by label: images of each class by guidance, and scores over guidance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from hotcold import image_sets
+from hotcold.reporting.results import ModelResults, with_interval
+from hotcold.reporting.style import REAL, WIDTH, Gallery, image_rows, set_scale
+from hotcold.runtime import paths
+
+
+def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, float]) -> None:
+    """The figures of every model with classes. real: the scores of real images."""
+    labelled = [model for model in models if model.design.classes]
+    for model in labelled:
+        sets, _ = image_sets.load(paths.SAMPLES / model.name / "guidance.npz")
+        images = [digits[:, 0].numpy() for digits in sets.values()]
+        columns = [str(digit) for digit in range(model.design.classes)]
+        labels = [f"guidance {scale}" for scale in sets]
+        gallery.add(f"guidance_{model.name}", image_rows(images, labels, columns))
+    if labelled:
+        gallery.add("guidance", draw_scores(labelled, gallery.colours, real["fid"]))
+        rows = [
+            (m.name, e.get("guidance", 1), *(e[key] for key in ("fid", "label_accuracy", "recall")))
+            for m in labelled
+            for e in m.step_study
+        ]
+        head = ("model", "guidance", "fid", "label_accuracy", "recall")
+        gallery.add_table("guidance", head, rows)
+
+
+def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real: float) -> Figure:
+    """FID and the share of images of the digit that was asked for, over guidance."""
+    figure, (fid, agreement) = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
+    for model in models:
+        study = sorted(model.step_study, key=lambda entry: entry.get("guidance", 1))
+        x = [entry.get("guidance", 1) for entry in study]
+        style = {"color": colours[model.name], "label": model.name, "marker": "o", "lw": 1}
+        values, sides = with_interval(study, "fid")
+        fid.errorbar(x, values, sides, **style)
+        agreement.plot(x, [100 * entry["label_accuracy"] for entry in study], **style)
+    fid.axhline(real, color=REAL, ls=":", label="real images")
+    set_scale(fid, "log")
+    fid.set(xlabel="guidance", ylabel="FID, classifier features")
+    agreement.set(xlabel="guidance", ylabel="images of the digit asked for, %")
+    fid.legend()
+    return figure

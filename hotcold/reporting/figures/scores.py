@@ -1,0 +1,139 @@
+"""Figures 3, 11 and 14: FID by checkpoint; KID and FID in Inception features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hotcold.reporting.published import Published, published_fids
+from hotcold.reporting.results import (
+    Checkpoint,
+    ModelResults,
+    Scores,
+    by_kind,
+    known_and_further,
+    main_scores,
+    with_interval,
+)
+from hotcold.reporting.style import REAL, WIDTH, Gallery, set_scale
+
+LABELS = {
+    "fid": "FID, classifier features",
+    "kid": "KID, classifier features",
+    "inception_fid": "FID, Inception features",
+}
+COLUMNS = ("fid", "fid_below", "fid_above", "validation_fid", "inception_fid", "kid", "is")
+Row = tuple[ModelResults, Checkpoint]
+
+
+def draw(
+    gallery: Gallery, models: Sequence[ModelResults], real: Scores, published: Published
+) -> None:
+    """FID of the published models by kind of degradation and together, beside the published
+    values; FID and the other distances of all models.
+
+    real: the scores of real images.
+    """
+    here, _ = known_and_further(models, published["models"])
+    colours = gallery.colours
+    for kind, group in by_kind(here).items():
+        gallery.add(f"fid_{kind}", draw_points(group, "fid", real, colours, published))
+    if here:
+        gallery.add("fid_published", draw_points(here, "fid", real, colours, published))
+    gallery.add("fid_all", draw_points(models, "fid", real, colours))
+    gallery.add("kid", draw_points(models, "kid", real, colours))
+    if "inception_fid" in real:
+        figure = draw_points(models, "inception_fid", real, colours, published)
+        gallery.add("inception_fid", figure)
+    columns = ("model", "epoch", "roles", *COLUMNS, "published_fid")
+    gallery.add_table("fid", columns, rows(models, published))
+
+
+def rows(models: Sequence[ModelResults], published: Published) -> Iterator[tuple[object, ...]]:
+    """The scores of every checkpoint, and the published FID of the checkpoint with its role."""
+    for model in models:
+        for checkpoint in model.checkpoints:
+            scores = main_scores(checkpoint)
+            values = [f"{scores[key]:.6g}" if key in scores else "" for key in COLUMNS]
+            roles = checkpoint["roles"]
+            known = " ".join(str(fid) for _, fid in published_fids(published, model.name, roles))
+            yield model.name, checkpoint["epoch"], " ".join(roles), *values, known
+
+
+def draw_points(
+    models: Sequence[ModelResults],
+    key: str,
+    real: Scores,
+    colours: Mapping[str, str],
+    published: Published | None = None,
+) -> Figure:
+    """A score of every scored checkpoint with its interval, and that of real images as a line.
+
+    published: its FIDs get a panel of their own, because no value of it can be compared.
+    """
+    rows: list[Row] = [(model, checkpoint) for model in models for checkpoint in model.checkpoints]
+    height = 0.23 * len(rows) + 0.12 * len(models) + 0.8
+    columns = 2 if published else 1
+    figure, axes = plt.subplots(
+        1,
+        columns,
+        figsize=(WIDTH, height),
+        sharey=True,
+        squeeze=False,
+        width_ratios=[2, 1][:columns],
+    )
+    axis = axes[0, 0]
+    places = draw_here(axis, rows, key, colours)
+    axis.axvline(real[key], color=REAL, ls=":", label=f"real images: {real[key]:.3g}")
+    # Scores that cannot be negative span orders of magnitude.
+    if key == "kid":
+        axis.set_xscale("symlog", linthresh=0.01)
+        axis.xaxis.set_major_formatter("{x:g}")
+    else:
+        set_scale(axis, "log", "x")
+    axis.set_xlabel(LABELS[key])
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1))
+    if published:
+        draw_published(axes[0, 1], rows, places, published)
+    axis.set_ylim(max(places) + 0.6, -0.6)
+    return figure
+
+
+def draw_here(axis: Axes, rows: Sequence[Row], key: str, colours: Mapping[str, str]) -> list[float]:
+    """One point for each checkpoint. Returns their places on the y axis, (rows,)."""
+    places, place, previous = [], 0.0, ""
+    for model, checkpoint in rows:
+        place += 0.5 * (previous not in ("", model.name))
+        (value,), sides = with_interval([main_scores(checkpoint)], key)
+        colour = colours[model.name]
+        face = colour if model.generates else "white"
+        axis.errorbar([value], [place], xerr=sides, fmt="o", ms=5, lw=1.5, color=colour, mfc=face)
+        places.append(place)
+        place, previous = place + 1, model.name
+    labels = [f"{model.name}, {tick_label(checkpoint)}" for model, checkpoint in rows]
+    axis.set_yticks(places, labels)
+    axis.grid(visible=False, axis="y")
+    return places
+
+
+def draw_published(
+    axis: Axes, rows: Sequence[Row], places: Sequence[float], published: Published
+) -> None:
+    """The published FIDs at the checkpoints with the same roles."""
+    for (model, checkpoint), place in zip(rows, places, strict=True):
+        for _, fid in published_fids(published, model.name, checkpoint["roles"]):
+            axis.plot(fid, place, "D", color=REAL, ms=5)
+    axis.set_title("published, not comparable")
+    axis.set_xlabel("FID, Inception features")
+    axis.set_xlim(left=0)
+    axis.grid(visible=False, axis="y")
+    axis.tick_params(labelleft=False)
+
+
+def tick_label(checkpoint: Checkpoint) -> str:
+    """The epoch of a checkpoint, and whether it is the best or the last one."""
+    roles = [role for role in checkpoint["roles"] if role != "early"]
+    return f"epoch {checkpoint['epoch']}" + (f" ({', '.join(roles)})" if roles else "")

@@ -1,0 +1,323 @@
+"""Sentences that state a finding, each computed from the results that it describes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hotcold.reporting.formatting import bounds, fixed, interval, names, number, overlap
+from hotcold.reporting.results import KINDS, SAMPLERS, ModelResults, Scores, main_scores
+from hotcold.reporting.settings import NONE, sees
+from hotcold.reporting.words import rate
+
+RANKED = (("fid", "FID", 1), ("is", "IS", -1))  # key, name, 1 if lower is better
+PublishedModels = Mapping[str, Mapping[str, Any]]  # `models` of report/published/scores.yaml
+
+
+def findings(models: Sequence[ModelResults], real: Scores) -> Iterator[str]:
+    """What the results show. real: the scores of real images."""
+    groups: dict[str, list[ModelResults]] = {}
+    for model in models:
+        groups.setdefault(group_name(model), []).append(model)
+    for group in groups.values():
+        if len(group) > 1:
+            for key, name, sign in RANKED:
+                yield ranking(group, key, name, sign)
+        yield distance_from_real(min(group, key=lambda m: m.scores["fid"]), real)
+
+
+def beyond(
+    models: Iterable[ModelResults],
+    real: Scores,
+    compute: Mapping[str, float],
+    published: PublishedModels,
+) -> Iterator[str]:
+    """The scores of generating models that are not in the published report, after those of the best
+    one that is; and the mean image compared with draws from predicted probabilities.
+
+    compute: multiply-adds of training up to the best checkpoint, by model.
+    """
+    generating = [m for m in models if m.generates]
+    known = [m for m in generating if m.name in published]
+    best = min(known, key=lambda m: m.scores["fid"], default=None)
+    if best:
+        yield (
+            f"Of the published models that generate, {best.name} has the lowest FID, "
+            f"{interval(best.scores, 'fid')}, and an IS of {interval(best.scores, 'is')}; real "
+            f"images at the same N have {interval(real, 'fid')} and {interval(real, 'is')}."
+        )
+    for model in (m for m in generating if m.name not in published):
+        sentence = (
+            f"{model.name} has an FID of {interval(model.scores, 'fid')} and an IS of "
+            f"{interval(model.scores, 'is')}"
+        )
+        if best:
+            percent = number(100 * compute[model.name] / compute[best.name])
+            sentence += f", after {percent} % of the training multiply-adds of {best.name}"
+        yield sentence + "."
+    drawing = [m for m in generating if m.predicts == "categorical" and sees(m.design) == NONE]
+    averaging = [m for m in generating if m.kind == "impulse" and m.predicts == "x_0"]
+    for model in averaging:
+        for other in drawing:
+            yield (
+                f"From the same salt-and-pepper noise, {model.name}, whose network predicts the "
+                f"mean image, reaches an FID of {interval(model.scores, 'fid')}; {other.name}, "
+                "which draws grey levels from the probabilities that its network predicts, "
+                f"reaches {interval(other.scores, 'fid')}."
+            )
+
+
+def group_name(model: ModelResults, noun: str = "model") -> str:
+    """The group in which a model is ranked: all that generate, or those that restore images after
+    the same degradation, with one sampler. A group has one best model by a score."""
+    if model.generates:
+        return f"generating {noun}"
+    sampler = SAMPLERS[model.best["main"]]
+    return f"restoring {noun} ({KINDS[model.kind]} degradation, {sampler} sampler)"
+
+
+def ranking(models: Iterable[ModelResults], key: str, name: str, sign: int) -> str:
+    """The best model by one score, if the number of images suffices to show it, or else the model
+    with the best value, and those from which it cannot be told.
+
+    sign: 1 if a lower score is better, else -1.
+    """
+    best, *others = sorted(models, key=lambda m: sign * m.scores[key])
+    tied = [m.name for m in others if overlap(best.scores, m.scores, key)]
+    second = others[0]
+    label = ", which is given the digit to draw," if best.design.classes else ""
+    subject = f"By {name}, {best.name} ({interval(best.scores, key)}){label}"
+    follower = f"{second.name} ({interval(second.scores, key)})"
+    if tied:
+        that = "that" if len(tied) == 1 else "those"
+        return (
+            f"{subject} has the best value of all {group_name(best, 'models')}, followed by "
+            f"{follower}; its interval overlaps {that} of {names(tied)}, so no best model is shown."
+        )
+    lead = fixed(abs(best.scores[key] - second.scores[key]), key)
+    return (
+        f"{subject} is the best {group_name(best)}, ahead of {follower} by {lead}; the intervals "
+        "do not overlap."
+    )
+
+
+def distance_from_real(best: ModelResults, real: Scores) -> str:
+    """The FID of a model minus that of real images at the same N, and both at infinite N."""
+    sampler = "" if best.generates else f" with the {SAMPLERS[best.best['main']]} sampler"
+    if overlap(best.scores, real, "fid"):
+        return (
+            f"The FID of {best.name}{sampler} cannot be distinguished from that of real images "
+            f"({interval(real, 'fid')})."
+        )
+    return (
+        f"The FID of {best.name}{sampler} exceeds that of real images at the same N "
+        f"({interval(real, 'fid')}) by {fixed(best.scores['fid'] - real['fid'], 'fid')}; "
+        f"extrapolated to infinite N, it is {fixed(best.scores['fid_infinite'], 'fid')}, and that "
+        f"of real images {fixed(real['fid_infinite'], 'fid')}."
+    )
+
+
+def choice_of_checkpoint(models: Iterable[ModelResults]) -> Iterator[str]:
+    """How FID changes if the smallest validation loss is taken instead of the last epoch."""
+    same = []
+    for model in models:
+        last = next(c for c in model.checkpoints if "last" in c["roles"])
+        if last is model.best:
+            same.append(model.name)
+            continue
+        choice = (
+            f"choosing epoch {model.best['epoch']}, which has the smallest validation loss, "
+            f"instead of the last epoch, {last['epoch']},"
+        )
+        yield f"For {model.name}, {change(choice, main_scores(last), model.scores)}."
+    if same:
+        yield f"For {names(same)}, the epoch of the smallest validation loss is the last one."
+
+
+def over_training(model: ModelResults) -> str | None:
+    """The change of FID from the first to the last scored checkpoint."""
+    first, last = model.checkpoints[0], model.checkpoints[-1]
+    if first is last:
+        return None
+    a, b = main_scores(first), main_scores(last)
+    values = f"from {interval(a, 'fid')} to {interval(b, 'fid')}"
+    if overlap(a, b, "fid"):
+        course = f"does not change beyond the intervals ({values})"
+    else:
+        course = f"{'falls' if b['fid'] < a['fid'] else 'rises'} {values}"
+    return f"From epoch {first['epoch']} to {last['epoch']}, the FID of {model.name} {course}."
+
+
+def change(cause: str, a: Scores, b: Scores) -> str:
+    """What something does to FID: that it lowers or raises it from a to b, or does not change it
+    beyond the intervals."""
+    values = f"from {interval(a, 'fid')} to {interval(b, 'fid')}"
+    if overlap(a, b, "fid"):
+        return f"{cause} does not change FID beyond the intervals ({values})"
+    return f"{cause} {'lowers' if b['fid'] < a['fid'] else 'raises'} FID {values}"
+
+
+def commonest(model: ModelResults, sampler: str) -> tuple[int, float]:
+    """The digit that is predicted most often at the best checkpoint, and its share."""
+    counts = model.digit_counts(sampler)
+    return int(counts.argmax()), float(counts.max() / counts.sum())
+
+
+def collapse(model: ModelResults, sampler: str) -> str:
+    """The share of the most frequent digit among a sampler's images."""
+    digit, share = commonest(model, sampler)
+    return (
+        f"At the best checkpoint, the most frequent predicted digit of {model.name} with the "
+        f"{sampler} sampler is {digit} ({100 * share:.0f} % of the images)."
+    )
+
+
+def samplers_compared(model: ModelResults) -> str:
+    """The naive sampler, whose images collapse to one digit in figure 9, and the improved one."""
+    naive, improved = model.best["sets"]["naive"], model.best["sets"]["improved"]
+    digit, share = commonest(model, "naive")
+    other_digit, other_share = commonest(model, "improved")
+    shares = f"{100 * share:.0f} % of the images", f"{100 * other_share:.0f} %"
+    if digit == other_digit:
+        found = f"{digit} with the naive ({shares[0]}) and the improved sampler ({shares[1]})"
+    else:
+        found = (
+            f"{digit} with the naive sampler ({shares[0]}) and {other_digit} with the improved "
+            f"sampler ({shares[1]})"
+        )
+    sentence = (
+        f"The most frequent predicted digit of {model.name} is {found}; "
+        f"{change('the improved sampler', naive, improved)}"
+    )
+    if not model.generates:  # else nothing of the original is left, to which it could be like
+        psnr = f"{fixed(naive['psnr'], 'psnr')} to {fixed(improved['psnr'], 'psnr')} dB"
+        ssim = f"{fixed(naive['ssim'], 'ssim')} to {fixed(improved['ssim'], 'ssim')}"
+        degraded = fixed(model.best["sets"]["degraded"]["ssim"], "ssim")
+        sentence += f", and PSNR changes from {psnr} and SSIM from {ssim} (degraded: {degraded})"
+    return f"{sentence}."
+
+
+def sampled_or_direct(model: ModelResults) -> str:
+    """The improved sampler compared with one step, and how this differs from Bansal et al., tables
+    1 to 3, where sampling lowers FID at the cost of SSIM and RMSE."""
+    direct, sampled = model.best["sets"]["one_step"], model.best["sets"]["improved"]
+    unlike = {
+        "no decrease of FID is shown": sampled["fid"] >= direct["fid"]
+        or overlap(direct, sampled, "fid"),
+        "SSIM does not fall": sampled["ssim"] >= direct["ssim"],
+        "RMSE does not rise": sampled["rmse"] <= direct["rmse"],
+    }
+    differing = [words for words, holds in unlike.items() if holds]
+    verdict = (
+        f"unlike in Bansal et al., {names(differing)}." if differing else "as in Bansal et al."
+    )
+    return (
+        f"{model.name}, from one step to the improved sampler: FID {interval(direct, 'fid')} to "
+        f"{interval(sampled, 'fid')}, SSIM {fixed(direct['ssim'], 'ssim')} to "
+        f"{fixed(sampled['ssim'], 'ssim')}, RMSE {fixed(direct['rmse'], 'rmse')} to "
+        f"{fixed(sampled['rmse'], 'rmse')}; {verdict}"
+    )
+
+
+def fewest_steps(model: ModelResults) -> str:
+    """The setting of the step study with the fewest steps whose FID lies within the interval of the
+    model's own sampler, or below it. All compare with validation images."""
+    own, key = model.scores, "validation_fid"
+    reference = f"its own sampler in {steps_of(model)} steps, {interval(own, key)}"
+    enough = [entry for entry in model.step_study if entry["fid"] <= bounds(own, key)[1]]
+    if not enough:
+        return f"{model.name}: no setting of the study reaches the FID of {reference}."
+    entry = min(enough, key=lambda each: (each["steps"], each["fid"]))
+    clip = " and the clean image clipped" if entry["clip"] else ""
+    return (
+        f"{model.name}: {entry['steps']} steps with {rate(entry)}{clip} are the fewest of "
+        f"the study whose FID, {interval(entry, 'fid')}, is not above the interval of "
+        f"{reference}."
+    )
+
+
+def best_churn(model: ModelResults) -> Iterator[str]:
+    """The lowest FID with a churn and with an η, at the most steps of the study; nothing for a
+    study without churns."""
+    most = max((e["steps"] for e in model.step_study if e.get("churn")), default=0)
+    entries = [entry for entry in model.step_study if entry["steps"] == most]
+    with_eta = [entry for entry in entries if not entry.get("churn")]
+    if most and with_eta:
+        eta, churn = (
+            min(chosen, key=lambda entry: entry["fid"])
+            for chosen in (with_eta, [entry for entry in entries if entry.get("churn")])
+        )
+        verb = "overlap" if overlap(eta, churn, "fid") else "do not overlap"
+        yield (
+            f"{model.name}: in {most} steps, the lowest FID with an η is {interval(eta, 'fid')} "
+            f"({rate(eta)}), and with a churn {interval(churn, 'fid')} ({rate(churn)}); the "
+            f"intervals {verb}."
+        )
+
+
+def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
+    """Every categorical model whose network sees the mask, compared with every one that does not:
+    FID and bits per pixel."""
+    drawing = [m for m in models if m.predicts == "categorical"]
+    for seeing, blind in itertools.product(drawing, drawing):
+        if sees(seeing.design) == NONE or sees(blind.design) != NONE:
+            continue
+        network = (
+            f"a network that also sees which pixels are noise ({seeing.name}, compared with "
+            f"{blind.name})"
+        )
+        bits = [m.likelihood for m in (blind, seeing)]
+        apart = abs(bits[0]["bits"] - bits[1]["bits"])
+        shown = apart > 2 * math.hypot(*(each["standard_error"] for each in bits))
+        lower = "lowers" if bits[1]["bits"] < bits[0]["bits"] else "raises"
+        verb = lower if shown else "does not change, beyond two standard errors,"
+        yield (
+            f"With the same training, {change(network, blind.scores, seeing.scores)}, and {verb} "
+            f"the bits per pixel from {fixed(bits[0]['bits'], 'bits')} to "
+            f"{fixed(bits[1]['bits'], 'bits')}; its own sampler takes {steps_of(seeing)} steps, "
+            f"that of {blind.name} {steps_of(blind)}."
+        )
+
+
+def guidance(model: ModelResults, accuracy: float) -> str:
+    """How often a model with labels draws the digit that was asked for, and which guidance of its
+    study has the lowest FID against validation images. accuracy: of the classifier."""
+    best = min(model.step_study, key=lambda entry: entry["fid"])
+    return (
+        f"The classifier, whose accuracy is {100 * accuracy:.2f} %, recognises the digit that was "
+        f"asked for in {100 * model.scores['label_accuracy']:.1f} % of "
+        f"{model.scores['images']:.0f} images of {model.name} with guidance "
+        f"{model.best['sampler'].get('guidance', 1):g}. Of the guidances that were studied, "
+        f"{best.get('guidance', 1):g} has the lowest FID against validation images, "
+        f"{interval(best, 'fid')}."
+    )
+
+
+def steps_of(model: ModelResults) -> int:
+    """Steps of the model's own sampler."""
+    return int(model.best["sampler"].get("steps", model.design.degradation.T))
+
+
+def memorisation(models: Iterable[ModelResults], real: Scores) -> str:
+    """Whether images are nearer to the training images than validation images are, by more than two
+    standard errors."""
+    key = "nearest_training_distance"
+    than_real = (
+        "nearer to the training images, by more than two standard errors, than validation images "
+        f"are ({fixed(real[key], key)})"
+    )
+    nearer = []
+    for model in models:
+        distances = np.array([float(row["distance"]) for row in model.best_predictions])
+        if real[key] - distances.mean() > 2 * distances.std() / math.sqrt(len(distances)):
+            nearer.append(model.name)
+    if not nearer:
+        return f"On average, the images of no model are {than_real}."
+    return (
+        f"On average, the images of {names(nearer)} are {than_real}: they are memorised, or "
+        "simpler than real digits; the gallery shows the nearest pairs."
+    )

@@ -1,0 +1,70 @@
+"""Numbers and intervals as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hotcold.reporting.results import Scores
+
+DECIMALS = {  # of a score in tables, where it is not 2
+    "validation_loss": 4,
+    "kid": 4,
+    "precision": 3,
+    "recall": 3,
+    "density": 3,
+    "coverage": 3,
+    "is_published_definition": 3,
+    "class_distance": 3,
+    "zeros": 3,
+    "ssim": 3,
+    "rmse": 3,
+    "bits": 3,
+    "psnr": 1,
+}
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with `digits` significant digits; a dash for None or NaN."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+
+
+def count(value: int) -> str:
+    """A whole number, with a comma in front of every three digits from 10,000 on."""
+    return f"{value:,}" if value >= 10_000 else str(value)
+
+
+def fixed(value: float | None, key: str) -> str:
+    """A score with the decimals of its column; a dash for None or NaN."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.{DECIMALS.get(key, 2)}f}".replace("-", "−")
+
+
+def interval(scores: Scores, key: str) -> str:
+    """A score with its 95 % interval, with the decimals of its column: 3.05 [2.56, 3.54]."""
+    low, high = bounds(scores, key)
+    return f"{fixed(scores[key], key)} [{fixed(low, key)}, {fixed(high, key)}]"
+
+
+def bounds(scores: Scores, key: str) -> tuple[float, float]:
+    """The 95 % interval of a score."""
+    return scores[key] - scores[f"{key}_below"], scores[key] + scores[f"{key}_above"]
+
+
+def overlap(a: Scores, b: Scores, key: str) -> bool:
+    """Whether the 95 % intervals of a score overlap."""
+    (low_a, high_a), (low_b, high_b) = bounds(a, key), bounds(b, key)
+    return low_a <= high_b and low_b <= high_a
+
+
+def names(items: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'; 'model5 to model9' if more than two follow one another."""
+    numbered = re.fullmatch(r"(\D+)(\d+)", items[0])
+    if numbered and len(items) > 2:
+        stem, first = numbered[1], int(numbered[2])
+        if list(items) == [f"{stem}{first + i}" for i in range(len(items))]:
+            return f"{items[0]} to {items[-1]}"
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

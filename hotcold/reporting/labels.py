@@ -1,0 +1,118 @@
+"""Numbers of figures and tables, references to them, and citations, in two renderings.
+
+As in LaTeX, the first rendering finds the numbers, so that in the second one a reference may come
+before what it refers to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pybtex.backends.markdown import Backend
+from pybtex.database import BibliographyData, Entry, Person, parse_string
+from pybtex.exceptions import PybtexError
+from pybtex.style.formatting.unsrt import Style
+
+from hotcold.reporting.sources import checking, damaged, read_text
+from hotcold.runtime import paths
+
+BIBLIOGRAPHY = paths.REPORT / "references.bib"
+UNKNOWN = "?"  # the number of what the first rendering has not yet met
+
+
+class Labels:
+    """bibliography: the path of a BibTeX file."""
+
+    def __init__(self, bibliography: Path) -> None:
+        self.bibliography, self.entries = bibliography, read_bibliography(bibliography)
+        self.numbers: Mapping[str, str] = {}  # `figure loss` -> its number, of the last rendering
+        self.cited: set[str] = set()
+        self.placed: dict[str, str] = {}
+        self.rendering = 0
+
+    def start(self) -> None:
+        """Start a rendering."""
+        self.numbers, self.placed = self.placed, {}
+        self.rendering += 1
+
+    def place(self, kind: str, keys: Sequence[str], number: str = "") -> str:
+        """The number of a figure or table: the published one, or else the next of S1, S2, ...
+
+        kind: `figure` or `table`. keys: of a table one, of a figure one for each picture.
+        Raises ValueError if a key or the number is placed already.
+        """
+        taken = {n for label, n in self.placed.items() if label.startswith(f"{kind} ")}
+        if not number:
+            number = f"S{sum(n[0] == 'S' for n in taken) + 1}"
+        labels = [f"{kind} {key}" for key in keys]
+        if number in taken or any(label in self.placed for label in labels):
+            raise ValueError(f"{labels} (number {number}) is placed twice")
+        self.placed |= dict.fromkeys(labels, number)
+        return number
+
+    def ref(self, kind: str, key: str) -> str:
+        """A link to a figure or table. Raises KeyError if the last rendering has not placed it."""
+        label = f"{kind} {key}"
+        if self.rendering == 1:
+            return UNKNOWN
+        number = self.numbers[label]
+        return f"[{kind} {number}](#{anchor(kind, number)})"
+
+    def cite(self, *keys: str) -> str:
+        """Authors and year of works as links. Raises UserError if the bibliography lacks one."""
+        if absent := [key for key in keys if key not in self.entries.entries]:
+            raise damaged(self.bibliography, f"the entry {absent[0]}, which is cited, is missing")
+        self.cited.update(keys)
+        return "; ".join(f"[{short(self.entries.entries[key])}](#{key})" for key in keys)
+
+    def references(self) -> list[tuple[str, str]]:
+        """(key, Markdown) of the works that the last rendering cited, in the order of authors."""
+        entries = [self.entries.entries[key] for key in self.cited]
+        entries.sort(key=lambda entry: (short(entry).lower(), entry.key))
+        return formatted(entries)
+
+
+def read_bibliography(path: Path) -> BibliographyData:
+    """The entries of a BibTeX file. Raises UserError if it is missing or damaged, or if an entry
+    has no author, title or year."""
+    text = read_text(path)
+    with checking(path):
+        try:
+            entries = parse_string(text, "bibtex")
+            if not entries.entries:
+                raise ValueError("it has no entry")
+            for key, entry in entries.entries.items():
+                for field in ("author", "title", "year"):
+                    if not (entry.persons if field == "author" else entry.fields).get(field):
+                        raise ValueError(f"{field} of the entry {key} is missing")
+            formatted(entries.entries.values())
+        except PybtexError as error:
+            raise ValueError(error) from None
+    return entries
+
+
+def formatted(entries: Iterable[Entry]) -> list[tuple[str, str]]:
+    """(key, Markdown) of works."""
+    backend, style = Backend(), Style(abbreviate_names=True)
+    return [
+        (entry.key, " ".join(entry.text.render(backend).split()))
+        for entry in style.format_entries(entries)
+    ]
+
+
+def anchor(kind: str, number: str) -> str:
+    """The id of a figure or table."""
+    return f"{kind}-{number.lower()}"
+
+
+def short(entry: Entry) -> str:
+    """Authors and year: `Ho et al. 2020`, `Song and Wu 2021`, `Dillmann 2023`."""
+    surnames = [surname(person) for person in entry.persons["author"]]
+    authors = f"{surnames[0]} et al." if len(surnames) > 2 else " and ".join(surnames)
+    return f"{authors} {entry.fields['year']}"
+
+
+def surname(person: Person) -> str:
+    """The last name, without TeX."""
+    return " ".join(str(part) for part in person.rich_last_names)

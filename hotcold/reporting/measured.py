@@ -1,0 +1,103 @@
+"""Tables of more than one run, which a command of `tools` writes and the report shows.
+
+The commands take hours, so git holds the tables. A row names the commit at which it was computed,
+and has a hash of the settings, so that the report leaves out a row that was computed with others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hotcold.reporting import schemas
+from hotcold.reporting.sources import MEASURED, damaged, read_table
+from hotcold.runtime.files import write_csv
+from hotcold.runtime.params import load
+
+SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
+SCORE_COLUMNS = (
+    *(f"{score}{side}" for score in ("fid", "is") for side in ("", "_below", "_above")),
+    *(f"{score}{side}" for score in ("precision", "recall") for side in ("", "_std")),
+)
+
+Row = dict[str, Any]
+Key = tuple[str, Decimal, str]  # of a row: model, value and settings
+
+
+def read_settings() -> dict[str, Any]:
+    """The part of params.yaml on which scores depend."""
+    params = load()
+    return {key: params.get(key) for key in (*SETTINGS, "models")}
+
+
+@dataclass(frozen=True)
+class Table:
+    """varied: the setting that differs between the rows of a model, `seed` or a key of its
+    degradation. schema: of a row."""
+
+    path: Path
+    varied: str
+    schema: type[schemas.Measured]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("model", self.varied, "epoch", "commit", "settings", *SCORE_COLUMNS)
+
+    def read(self) -> list[Row]:
+        """Every row; none if there is no table. Raises UserError if the table is damaged, or has
+        two rows of the same model, value and settings."""
+        if not self.path.exists():
+            return []
+        rows: list[Row] = list(read_table(self.path, self.schema))
+        if tuple(rows[0]) != self.columns:
+            raise damaged(self.path, f"its columns must be {', '.join(self.columns)}")
+        first: dict[Key, int] = {}
+        for line, row in enumerate(rows, start=2):
+            earlier = first.setdefault(self._key(row), line)
+            if earlier != line:
+                raise damaged(self.path, f"lines {earlier} and {line} are of the same run")
+        return rows
+
+    def add(self, row: Row) -> None:
+        """Write a row, in place of an earlier one of the same model, value and settings. Raises
+        UserError if the table is damaged."""
+        rows = {self._key(each): each for each in [*self.read(), row]}
+        table = [
+            [each[key] for key in self.columns] for each in sorted(rows.values(), key=self._order)
+        ]
+        write_csv(self.path, self.columns, table)
+
+    def rows(self, params: Mapping[str, Any]) -> list[Row]:
+        """The rows with the settings of params.yaml, by increasing values of the varied one; scores
+        as numbers."""
+        rows = [
+            {**row} | {key: float(row[key]) for key in SCORE_COLUMNS}
+            for row in self.read()
+            if row["model"] in params["models"]
+            and row["settings"] == self.settings(params, row["model"])
+        ]
+        return sorted(rows, key=self._order)
+
+    def settings(self, params: Mapping[str, Any], model: str) -> str:
+        """A hash of the settings on which the scores of a model depend, but the varied one."""
+        block = params["models"][model]
+        degradation = {k: v for k, v in block["degradation"].items() if k != self.varied}
+        kept = {key: params.get(key) for key in SETTINGS if key != self.varied}
+        kept["model"] = block | {"degradation": degradation}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:10]
+
+    def _order(self, row: Row) -> tuple[str, Decimal]:
+        return row["model"], Decimal(row[self.varied])
+
+    def _key(self, row: Row) -> Key:
+        return *self._order(row), row["settings"]
+
+
+# Of tools.noise_axis and of tools.retrain.
+NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", schemas.MeasuredNoise)
+SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed)

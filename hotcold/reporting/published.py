@@ -1,0 +1,69 @@
+"""The numbers of the published report: for comparison only, never a result of this repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from hotcold.reporting import schemas
+from hotcold.reporting.sources import read_table, read_yaml
+from hotcold.runtime import paths
+
+PUBLISHED_SCORES = paths.PUBLISHED / "scores.yaml"
+CLAIMS = paths.PUBLISHED / "claims.yaml"
+LOSSES = paths.PUBLISHED / "losses_model3.csv"
+Published = dict[str, Any]
+Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, validation loss
+
+
+def read_published() -> Published:
+    """All of scores.yaml. Raises UserError if it, or the table of losses, is missing or damaged."""
+    read_losses()
+    return read_yaml(PUBLISHED_SCORES, schemas.Published)
+
+
+def read_claims() -> list[dict[str, Any]]:
+    """All of claims.yaml. Raises UserError if the file is missing or damaged."""
+    return list(read_yaml(CLAIMS, schemas.Claims)["claims"])
+
+
+def read_losses() -> Losses:
+    """The published losses of model3. Raises UserError if the file is missing or damaged."""
+    rows = read_table(LOSSES, schemas.PublishedLosses)
+    epoch, training, validation = np.array([[float(v) for v in row.values()] for row in rows]).T
+    return epoch, training, validation
+
+
+def published_fids(
+    published: Published, model: str, roles: Iterable[str]
+) -> list[tuple[int, float]]:
+    """(epoch, FID) of the published checkpoint of each role; empty if no FID of the model is known.
+
+    roles: `early`, `best` or `last`.
+    """
+    entry = published["models"].get(model, {})
+    if "fid" not in entry:
+        return []
+    by_role = {
+        "early": published["early_epoch"],
+        "best": entry["best_epoch"],
+        "last": published["epochs"],
+    }
+    return [(by_role[role], entry["fid"][by_role[role]]) for role in roles]
+
+
+def published_losses(published: Published) -> dict[str, Losses]:
+    """The published losses by model, as far as they are known; NaN where one is not."""
+    known: dict[str, Losses] = {}
+    for name, entry in published["models"].items():
+        points = {}
+        if "first_epoch" in entry:
+            points[1] = entry["first_epoch"]
+        if "validation_loss" in entry:
+            points[entry["best_epoch"]] = [np.nan, entry["validation_loss"]]
+        if points:
+            training, validation = np.array(list(points.values())).T
+            known[name] = (np.array(list(points)), training, validation)
+    return known | {"model3": read_losses()}

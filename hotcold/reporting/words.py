@@ -1,0 +1,147 @@
+"""Words that templates use: models and settings described, scores listed, commands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hotcold.reporting.claims import FAILS, HOLDS, OPEN, Claim, kept_pixels
+from hotcold.reporting.formatting import fixed, interval, names
+from hotcold.reporting.published import Published, published_losses
+from hotcold.reporting.results import SAMPLERS, ModelResults
+from hotcold.reporting.settings import NONE, Recipe, sees, settings_table
+
+FEW = 3  # losses that are listed
+COLUMNS = {"training": "train_loss", "validation": "validation_loss"}  # of a history
+GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
+    "progress_": "images during training, one row for each kept epoch",
+    "reverse_": "the reverse process, from step T at the left to the image at the right",
+    "digits_": "the first images that the classifier takes for each digit",
+    "confidence_": "the images with the highest and the lowest confidence of the classifier",
+    "nearest_": "the images nearest to a training image, and that image",
+}
+
+
+def command(stage: str, models: Iterable[str] = ()) -> str:
+    """The command that makes a figure from the results of one stage, of these models or of all."""
+    stages = [f"{stage}@{model}" for model in models] or [stage]
+    return f"dvc repro {' '.join(stages)}" + (" figures" if stages != ["figures"] else "")
+
+
+def described(model: ModelResults) -> str:
+    """What a model does, and with which sampler: a sentence."""
+    sampler, main, kind = model.best["sampler"], model.best["main"], model.kind
+    steps = ""
+    if "steps" in sampler:
+        steps = f", in {sampler['steps']} steps with {rate(sampler)}"
+    if sampler.get("clip"):
+        steps += ", with its estimate of the clean image clipped"
+    if model.design.classes:
+        steps += f", each digit in turn, with guidance {sampler.get('guidance', 1):g}"
+    if kind == "gaussian":
+        does = f"generates images from Gaussian noise with the {SAMPLERS[main]} sampler{steps}"
+    elif main == "categorical":
+        start = "masked pixels" if sees(model.design) != NONE else "salt-and-pepper noise"
+        does = f"generates images from {start} alone by categorical draws of grey levels{steps}"
+    elif kind == "dissipation":
+        does = "generates images from uniform grey ones, as bright as training images, plus noise"
+    elif model.generates:
+        does = "starts from salt-and-pepper noise alone and uses the naive sampler (algorithm 4)"
+    else:
+        images = "training" if sampler["start"] == "train" else "validation"
+        share = kept_pixels(model)
+        after = f"in which {share:.0f} % of the pixels survive" if share else f"after {kind}"
+        does = f"restores {images} images {after}, with the naive sampler (algorithm 4)"
+    return f"**{model.name}** {does}."
+
+
+def rate(setting: Mapping[str, Any]) -> str:
+    """How much a sampler draws anew: its η or its churn."""
+    return f"churn = {setting['churn']:g}" if setting.get("churn") else f"η = {setting['eta']:g}"
+
+
+def smallest_losses(models: Sequence[ModelResults]) -> str:
+    """`is 0.0183 (epoch 73) for model1 and 0.0096 (epoch 73) for model2`."""
+    parts = []
+    for model in models:
+        best = min(model.history, key=lambda row: row["validation_loss"])
+        loss = fixed(best["validation_loss"], "validation_loss")
+        parts.append(f"{loss} (epoch {best['epoch']:.0f}) for {model.name}")
+    return f"is {names(parts)}"
+
+
+def losses_compared(models: Iterable[ModelResults], published: Published) -> Iterator[str]:
+    """The losses of each model, divided by the published ones at every epoch that is known; of more
+    than FEW epochs, only the range of the ratios, of all and from the early checkpoint on."""
+    known, early = published_losses(published), published["early_epoch"]
+    for model in (m for m in models if m.name in known):
+        for i, part in ((1, "training"), (2, "validation")):
+            subject, losses = f"The {part} loss of {model.name}", model.column(COLUMNS[part])
+            here = dict(zip(model.column("epoch"), losses, strict=True))
+            there = dict(zip(known[model.name][0], known[model.name][i], strict=True))
+            ratios = {e: here[e] / loss for e, loss in there.items() if e in here and loss == loss}
+            if len(ratios) > FEW:
+                late = span([ratio for epoch, ratio in ratios.items() if epoch >= early])
+                text = f"{span(ratios.values())} times the published one over {len(ratios)} epochs"
+                yield f"{subject} is {text}, and {late} times from epoch {early} on."
+            elif ratios:
+                listed = [f"{fixed(r, 'ratio')} times at epoch {e:.0f}" for e, r in ratios.items()]
+                text = names(listed).replace(" times", " times the published one", 1)
+                yield f"{subject} is {text}."
+
+
+def lowered_rates(models: Iterable[ModelResults], recipes: Mapping[str, Recipe]) -> Iterator[str]:
+    """The epochs before which a plateau of the validation loss has lowered the learning rate."""
+    for model in (m for m in models if recipes[m.name]["plateau"]):
+        rates = model.column("learning_rate")
+        epochs = [f"{e:.0f}" for e in model.column("epoch")[1:][rates[1:] < rates[:-1]]]
+        when = "never lowered"
+        if epochs:
+            when = f"lowered before epoch{'s' * (len(epochs) > 1)} {names(epochs)}"
+        yield f"The learning rate of {model.name} is {when}."
+
+
+def span(values: Collection[float]) -> str:
+    """The smallest and the largest of some ratios."""
+    return f"{fixed(min(values), 'ratio')} to {fixed(max(values), 'ratio')}"
+
+
+def score_list(models: Sequence[ModelResults], key: str) -> str:
+    """`model1 has an FID of 21.32 [20.37, 22.26] and model2 of 11.65 [10.91, 12.38]`."""
+    first, *others = ((m.name, interval(m.scores, key)) for m in models)
+    rest = [f"{name} of {value}" for name, value in others]
+    return names([f"{first[0]} has an {key.upper()} of {first[1]}", *rest])
+
+
+def verdicts_counted(claims: Sequence[Claim]) -> str:
+    """`10 hold, 3 do not hold and 6 cannot be told`."""
+    verbs = {HOLDS: ("holds", "hold"), FAILS: ("does not hold", "do not hold")}
+    counts = Counter(claim.verdict for claim in claims)
+    return names(
+        [
+            f"{counts[verdict]} {verbs.get(verdict, (verdict, verdict))[counts[verdict] != 1]}"
+            for verdict in (HOLDS, FAILS, OPEN)
+            if counts[verdict]
+        ]
+    )
+
+
+def ordered(models: Iterable[ModelResults], key: str) -> str:
+    """The names of models, the best one first."""
+    sign = 1 if key == "fid" else -1
+    return ", ".join(m.name for m in sorted(models, key=lambda m: sign * m.scores[key]))
+
+
+def same_settings(
+    models: Sequence[ModelResults], recipes: Mapping[str, Recipe], published: Mapping[str, Any]
+) -> bool:
+    """Whether no setting of these models differs from the published one."""
+    rows = settings_table(models, recipes, "", published)
+    return not any("(published: " in cell for row in rows for cell in row)
+
+
+def gallery_words(files: Iterable[str], model: str) -> str:
+    """What the figures of one model in the gallery show, from top to bottom."""
+    shown = {file.removesuffix(model) for file in files}
+    return "; ".join(words for start, words in GALLERY.items() if start in shown)

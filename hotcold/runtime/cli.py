@@ -1,0 +1,53 @@
+"""The command line of a stage or tool. All settings of a stage are in params.yaml."""
+
+from __future__ import annotations
+
+import argparse
+
+from hotcold.runtime import paths
+from hotcold.runtime.params import load, member
+
+EPILOG = """\
+All settings come from params.yaml. `dvc repro {stage}` runs this stage, and the stages that it
+depends on, where one of their dependencies has changed. DEVICE=cpu|cuda|mps selects the device.
+"""
+
+
+def parser(module: str, doc: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
+    """A parser for `python -m <module>` with the module's docstring as its description."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=doc,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def known_model(name: str) -> str:
+    """The type of an argument MODEL: a key of `models` in params.yaml, or a model whose folder of
+    weights is kept. Raises UserError for another name."""
+    if name not in {folder.name for folder in paths.MODELS.glob("*") if folder.is_dir()}:
+        member(load().get("models"), name, f"models.{name or repr(name)}")
+    return name
+
+
+def add_model(options: argparse.ArgumentParser) -> None:
+    """Add the positional argument MODEL."""
+    options.add_argument(
+        "model",
+        type=known_model,
+        metavar="MODEL",
+        help="a key of `models` in params.yaml, such as model1",
+    )
+
+
+def no_arguments(stage: str, doc: str | None) -> None:
+    """Parse the command line of a stage without arguments."""
+    parser(f"stages.{stage}", doc, EPILOG.format(stage=stage)).parse_args()
+
+
+def model_argument(stage: str, doc: str | None) -> str:
+    """Parse the command line of a stage that runs once for each model; the model's name."""
+    options = parser(f"stages.{stage}", doc, EPILOG.format(stage=f"{stage}@MODEL"))
+    add_model(options)
+    return options.parse_args().model

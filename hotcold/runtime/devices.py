@@ -1,0 +1,97 @@
+"""The device that computes, and its precision."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from hotcold.runtime import distributed
+from hotcold.runtime.errors import UserError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+BATCH_SIZE = 100  # images that are sampled at once on a CPU: more of them are not faster
+IMAGE_MEMORY = 2**23  # bytes for an image on a GPU; the widest network of params.yaml needs 2**20
+
+
+def device() -> torch.device:
+    """CUDA if available, else Apple's MPS, else the CPU; the variable DEVICE overrides it.
+
+    Of several ranks on one machine, each has a GPU of its own.
+    Raises UserError for a device that PyTorch does not know or that is not available.
+    """
+    name = os.environ.get("DEVICE")
+    if name:
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError, NotImplementedError):
+            raise UserError(
+                f"DEVICE is '{name}', must be cpu, or an available cuda or mps device"
+            ) from None
+        if name != "cuda":  # the rank decides which GPU
+            return torch.device(name)
+    if torch.cuda.is_available():
+        local_rank, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if local_rank >= gpus:
+            raise UserError(
+                f"rank {local_rank} of this machine has no GPU of its own: there are {gpus}; "
+                "start as many ranks, or set DEVICE=cpu"
+            )
+        return torch.device("cuda", local_rank)
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The dtype of matrix products; `auto` is bfloat16 on hardware with bfloat16 units.
+
+    A CPU without them emulates bfloat16, which is slower than float32.
+    """
+    if precision != "auto":
+        return DTYPES[precision]
+    if device.type == "cuda":
+        has_units = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        units = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        has_units = bool(units.get("amx_bf16") or units.get("avx512_bf16"))
+    else:
+        has_units = False
+    return torch.bfloat16 if has_units else torch.float32
+
+
+def batch_size(device: torch.device) -> int:
+    """How many images to sample at once: BATCH_SIZE, or on CUDA as many as fit into half of the
+    memory, so that two runs can share the device. The images do not depend on it."""
+    if device.type != "cuda":
+        return BATCH_SIZE
+    memory = torch.cuda.get_device_properties(device).total_memory
+    return max(BATCH_SIZE, memory // 2 // IMAGE_MEMORY)
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Mixed precision: products in dtype; weights and all else in float32."""
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
+
+
+def record(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:
+    """The hardware and the versions of a run; equal for every run on one machine."""
+    return {
+        "device": describe(device, dtype).rsplit(", ", 1)[0],
+        "precision": str(dtype).removeprefix("torch."),
+        "processes": distributed.size(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def describe(device: torch.device, dtype: torch.dtype) -> str:
+    """Device and precision in one line."""
+    name = str(dtype).removeprefix("torch.")
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, {name}"
+    if device.type == "cpu":
+        return f"CPU with {torch.get_num_threads()} threads, {name}"
+    return f"{device}, {name}"

@@ -1,0 +1,129 @@
+"""Files: written atomically, read with an error message that names the command to run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.startup import is_orphaned
+
+
+def check_output(path: Path) -> None:
+    """Raise UserError before an orphaned stage, whose dvc has ended, writes to an output.
+
+    Another run may have written newer results there. State in scratch may always be written.
+    """
+    if is_orphaned() and paths.RESUME.parent.name not in path.parts:
+        raise UserError(f"{path} is not written, because the dvc that started this has ended")
+
+
+def partial_of(path: Path) -> Path:
+    """The file beside it that has the new content until that is complete."""
+    return path.with_name(path.name + ".partial")
+
+
+def check_writable(path: Path) -> None:
+    """Raises OSError if `write` cannot create a file in the folder of this path."""
+    partial = partial_of(path)
+    partial.touch()
+    partial.unlink()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file atomically: a reader sees either the new content or the old.
+
+    Raises OSError, with the path, if it cannot be written; no partial file remains. Raises
+    UserError if the file is an output and the dvc that started this process has ended.
+    """
+    check_output(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_of(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # the content must reach the disk before the name
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON."""
+    write(path, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table with a header."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows(rows)
+    write(path, text.getvalue().encode())
+
+
+def read_bytes(path: Path) -> bytes:
+    """Raises UserError if the file is missing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run dvc repro") from None
+
+
+def read_text(path: Path) -> str:
+    """Raises UserError if the file is missing or is not UTF-8."""
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is damaged: delete it and run dvc repro") from None
+
+
+def read_json(path: Path) -> Any:
+    """Raises UserError if the file is missing or is not JSON."""
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is damaged: delete it and run dvc repro") from None
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table, by column name.
+
+    Raises UserError if the file is missing, is not text, or has a row of another length.
+    """
+    damaged = UserError(f"{path} is damaged: delete it and run dvc repro")
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run dvc repro") from None
+    except (ValueError, csv.Error):
+        raise damaged from None
+    if not rows or any(None in row or None in row.values() for row in rows):
+        raise damaged
+    return rows
+
+
+def empty_folder(path: Path) -> Path:
+    """Create a folder, or delete what an earlier run left in it. See `check_output`.
+
+    Raises OSError, with the path, if that is not possible.
+    """
+    check_output(path)
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    path.mkdir(parents=True)
+    return path
