@@ -19,10 +19,11 @@ from hotcold.metrics.generation import nearest
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.restoration import median_filter, restoration_scores
 from hotcold.metrics.scorer import Scorer, headline
-from hotcold.runtime import cli, devices, files, paths
+from hotcold.numerics import devices, tables
+from hotcold.runs.progress import Progress
+from hotcold.runtime import cli, files, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import read
-from hotcold.runtime.progress import Progress
 
 COLUMNS = ("epoch", "set", "image", "digit", "confidence", "nearest", "distance")
 INPUTS = ("original", "degraded")  # sets that are not results of the model
@@ -118,11 +119,11 @@ def main() -> None:
                 f"IS {main_scores['is']:.2f}, FID {main_scores['fid']:.1f}"
             )
     folder = files.empty_folder(paths.SCORES / name)
-    files.write_csv(folder / "predictions.csv", COLUMNS, evaluation.rows)
-    files.write_json(folder / "scores.json", entries)
+    tables.write_csv(folder / "predictions.csv", COLUMNS, evaluation.rows)
+    tables.write_json(folder / "scores.json", entries)
     best = next(entry for entry in entries if "best" in entry["roles"])
     scores = headline(best["sets"][best["main"]])
-    files.write_json(paths.metrics("evaluate", name), {name: scores})
+    tables.write_json(paths.metrics("evaluate", name), {name: scores})
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from hotcold.metrics.generation import nearest
 from hotcold.metrics.inception import find_inception
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, headline
-from hotcold.runtime import checkpoints, cli, devices, files, paths
+from hotcold.numerics import checkpoints, devices, tables
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, TestImages, read
 
@@ -57,8 +58,8 @@ def main() -> None:
     checkpoints.save(paths.REAL_FEATURES, real, {"images": len(real["features"])})
     checkpoints.save(paths.REAL_VALIDATION, selection, {"images": len(selection["features"])})
     checkpoints.save(paths.REAL_INCEPTION, inception_features, {})
-    files.write_json(paths.REAL_SCORES, scores)
-    files.write_json(paths.REAL_METRICS, {"real": headline(scores)})
+    tables.write_json(paths.REAL_SCORES, scores)
+    tables.write_json(paths.REAL_METRICS, {"real": headline(scores)})
     print(f"evaluate_real: {count} real images, IS {scores['is']:.2f}, FID {scores['fid']:.2f}")
 
 

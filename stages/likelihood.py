@@ -14,11 +14,12 @@ from hotcold.likelihood import bits
 from hotcold.likelihood.params import LikelihoodParams
 from hotcold.models.degradations import GreyImpulse
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import cli, devices, files, paths
+from hotcold.numerics import devices, tables
+from hotcold.numerics.pixels import to_pixels
+from hotcold.numerics.rng import Stream
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Precision, Seed, read
-from hotcold.runtime.pixels import to_pixels
-from hotcold.runtime.rng import Stream
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
             "lzma": bits.compressed(levels),
         }
         print(f"likelihood {name}: {bound.bits:.3f} bits a pixel of {len(test)} test images")
-    files.write_json(paths.LIKELIHOOD / f"{name}.json", entry)
+    tables.write_json(paths.LIKELIHOOD / f"{name}.json", entry)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hotcold.numerics.tables import write_json
 from hotcold.params import Params
 from hotcold.reporting import claims, findings, page, provenance, summary, templates
 from hotcold.reporting.budget import Budget
@@ -37,7 +38,7 @@ def main() -> None:
         html = page.render(page_text, paths.REPORT, frame, scores, tables)
     if not html.rstrip().endswith("</html>"):
         raise damaged(paths.TEMPLATES / "page.html.j2", "it does not end with </html>")
-    files.write_json(paths.SUMMARY, scores)
+    write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())
     print(f"report: {(paths.REPORT / 'report.html').resolve()}")

@@ -23,12 +23,14 @@ from hotcold import image_sets
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import checkpoints, cli, devices, distributed, launch, paths, resume
+from hotcold.numerics import checkpoints, devices, distributed
+from hotcold.numerics.pixels import SIDE, to_pixels
+from hotcold.numerics.rng import CHUNK, Stream
+from hotcold.runs import launch, resume
+from hotcold.runs.progress import Progress
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Precision, Seed, read
-from hotcold.runtime.pixels import SIDE, to_pixels
-from hotcold.runtime.progress import Progress
-from hotcold.runtime.rng import CHUNK, Stream
 from hotcold.sampling.draw import Compute, DrawOptions, Sets, draw, labels_in_turn
 from hotcold.sampling.film import Film
 from hotcold.sampling.params import AnySampler, Cold, Sampler, SamplingParams

@@ -24,12 +24,13 @@ from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer
 from hotcold.models.degradations import Gaussian, GreyImpulse
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import cli, devices, files, paths
+from hotcold.numerics import devices, tables
+from hotcold.numerics.pixels import SIDE
+from hotcold.numerics.rng import Stream
+from hotcold.runs.progress import Progress
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, Precision, Seed, read
-from hotcold.runtime.pixels import SIDE
-from hotcold.runtime.progress import Progress
-from hotcold.runtime.rng import Stream
 from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn
 from hotcold.sampling.params import DDIM, Categorical, Guidances, StepStudyParams
 
@@ -86,8 +87,8 @@ def main() -> None:
             bar.advance(sampler.steps)
             words = ", ".join(f"{key} {value}" for key, value in setting.items())
             bar.note(f"step_study {name}: {words}: IS {scores['is']:.2f}, FID {scores['fid']:.1f}")
-    files.write_json(paths.STEP_STUDY / f"{name}.json", entries)
-    files.write_json(paths.STUDY_TIMES / f"{name}.json", {"seconds": seconds})
+    tables.write_json(paths.STEP_STUDY / f"{name}.json", entries)
+    tables.write_json(paths.STUDY_TIMES / f"{name}.json", {"seconds": seconds})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Writes the weights, the losses of every epoch, and the hardware and versions to
 results/models/<model>, and the times to results/times/<model>.json. An interrupted training
 continues after its last finished epoch. Under DVC the losses are there after every epoch already.
-TORCHRUN="--nproc-per-node=2" trains on two ranks: see hotcold/runtime/launch.py.
+TORCHRUN="--nproc-per-node=2" trains on two ranks: see hotcold/runs/launch.py.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from hotcold.data.params import DataParams
 from hotcold.models.degradations import with_brightness
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_design
-from hotcold.runtime import cli, devices, distributed, files, launch, paths, resume
+from hotcold.numerics import devices, distributed, tables
+from hotcold.numerics.pixels import to_pixels
+from hotcold.numerics.rng import derive
+from hotcold.runs import launch, resume
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Precision, Seed, read
-from hotcold.runtime.pixels import to_pixels
-from hotcold.runtime.rng import derive
 from hotcold.training import fit
 from hotcold.training.loop import Examples, LoopSettings
 from hotcold.training.params import RecipeParams, TrainingParams
@@ -74,7 +76,7 @@ def main() -> None:
     with resume.ResumableRun("train", name, key) as run:
         if not run.is_finished():
             if distributed.is_rank_zero():
-                files.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
+                tables.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
             dropout = recipe.label_dropout or 0.0
             loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t, dropout)
             train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))

@@ -8,7 +8,8 @@ from hotcold.classifier.params import ClassifierParams
 from hotcold.classifier.training import train
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
-from hotcold.runtime import checkpoints, cli, devices, files, paths
+from hotcold.numerics import checkpoints, devices, tables
+from hotcold.runtime import cli, files, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Precision, read
 
@@ -39,8 +40,8 @@ def main() -> None:
         "test_images": len(test_labels),
         "confusion": confusion.tolist(),  # rows: true digit, columns: predicted
     }
-    files.write_json(paths.CLASSIFIER_SCORES, scores)
-    files.write_json(paths.CLASSIFIER_METRICS, {"classifier": {"accuracy": accuracy}})
+    tables.write_json(paths.CLASSIFIER_SCORES, scores)
+    tables.write_json(paths.CLASSIFIER_METRICS, {"classifier": {"accuracy": accuracy}})
     print(f"train_classifier: {accuracy:.2%} of {len(test_labels)} test images are correct")
 
 

@@ -10,10 +10,11 @@ from torch import nn
 from hotcold.models import degradations
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import DesignParams, read_design
+from hotcold.numerics import checkpoints
+from hotcold.numerics.pixels import SIDE
 from hotcold.reporting.flops import input_channels, multiply_adds
-from hotcold.runtime import checkpoints, cli, paths
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
-from hotcold.runtime.pixels import SIDE
 
 
 def receptive_field(network: nn.Module) -> tuple[int, int]:

@@ -16,13 +16,13 @@ from typing import Any
 
 import torch
 
+from hotcold.numerics import devices
+from hotcold.numerics.pixels import SIDE
+from hotcold.numerics.rng import Stream
 from hotcold.reporting.style import tile
-from hotcold.runtime import devices
+from hotcold.runs.progress import Progress
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, read
-from hotcold.runtime.pixels import SIDE
-from hotcold.runtime.progress import Progress
-from hotcold.runtime.rng import Stream
 from hotcold.sampling.draw import DrawOptions, draw
 from tools import outputs, pictures, samplers
 

@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
+from hotcold.numerics.pixels import SIDE, to_pixels
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.pixels import SIDE, to_pixels
 from tools import outputs
 
 MODES = {"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"}  # of Pillow, with 8 bits

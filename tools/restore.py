@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hotcold.models import degradations
+from hotcold.numerics import devices
+from hotcold.numerics.pixels import HIGH, to_levels
+from hotcold.numerics.rng import ChunkedNoise, generator
 from hotcold.reporting.style import tile
-from hotcold.runtime import devices
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, read
-from hotcold.runtime.pixels import HIGH, to_levels
-from hotcold.runtime.rng import ChunkedNoise, generator
 from hotcold.sampling.samplers import sample_cold_improved, sample_cold_naive
 from tools import outputs, pictures
 

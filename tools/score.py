@@ -24,11 +24,12 @@ from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.metrics.generation import nearest
 from hotcold.metrics.scorer import Scorer, Scores
+from hotcold.numerics import devices
+from hotcold.numerics.pixels import SIDE
 from hotcold.reporting.formatting import interval, number
-from hotcold.runtime import cli, devices
+from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, bounded, run
 from hotcold.runtime.params import read
-from hotcold.runtime.pixels import SIDE
 from tools import pictures
 
 NUMPY_FILES = (np.lib.format.MAGIC_PREFIX, b"PK\x03\x04", b"PK\x05\x06")  # .npy; .npz, also empty

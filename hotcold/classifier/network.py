@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hotcold.runtime import checkpoints, paths
-from hotcold.runtime.pixels import to_pixels
+from hotcold.numerics import checkpoints
+from hotcold.numerics.pixels import to_pixels
+from hotcold.runtime import paths
 
 
 class Outputs(NamedTuple):

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from hotcold.classifier.network import Classifier
 from hotcold.classifier.params import ClassifierParams
-from hotcold.runtime import devices
-from hotcold.runtime.pixels import to_pixels
-from hotcold.runtime.progress import Progress
-from hotcold.runtime.rng import derive, generator
+from hotcold.numerics import devices
+from hotcold.numerics.pixels import to_pixels
+from hotcold.numerics.rng import derive, generator
+from hotcold.runs.progress import Progress
 
 
 def shift(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:

@@ -61,7 +61,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 def fetch(url: str, limit: int) -> bytes:
     """The content of an http(s) address, of at most `limit` bytes. Raises FetchError."""
-    from hotcold.runtime.progress import Progress  # imports PyTorch, which takes seconds
+    from hotcold.runs.progress import Progress  # imports PyTorch, which takes seconds
 
     if not url.startswith(("http://", "https://")):
         raise FetchError("not an http(s) address")

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from hotcold.models.degradations import GreyImpulse
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import devices
-from hotcold.runtime.progress import Progress
-from hotcold.runtime.rng import CHUNK, Stream
+from hotcold.numerics import devices
+from hotcold.numerics.rng import CHUNK, Stream
+from hotcold.runs.progress import Progress
 
 BYTE = 8  # bits
 

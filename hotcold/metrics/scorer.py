@@ -16,10 +16,11 @@ from hotcold.metrics.inception import Features, find_inception
 from hotcold.metrics.kernel import Kernel
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.pixels import pixel_scores
-from hotcold.runtime import checkpoints, paths
+from hotcold.numerics import checkpoints
+from hotcold.numerics.rng import generator
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
-from hotcold.runtime.rng import generator
 
 Scores = dict[str, float]
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hotcold.models.fourier_conv import FourierConv2d
-from hotcold.runtime import distributed
-from hotcold.runtime.pixels import SIDE
+from hotcold.numerics import distributed
+from hotcold.numerics.pixels import SIDE
 
 
 class TimeEmbedding(nn.Module):

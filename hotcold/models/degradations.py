@@ -17,7 +17,7 @@ from hotcold.models.schedules import (
     cosine_density,
     linear_alpha_bar,
 )
-from hotcold.runtime.pixels import HIGH, LOW
+from hotcold.numerics.pixels import HIGH, LOW
 
 QUANTILES = 101  # of the mean brightness
 

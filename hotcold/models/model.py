@@ -14,7 +14,7 @@ from hotcold.models import degradations
 from hotcold.models.cnn import Cnn
 from hotcold.models.degradations import Gaussian, GreyImpulse, Process, per_image
 from hotcold.models.unet import UNet
-from hotcold.runtime import checkpoints
+from hotcold.numerics import checkpoints
 from hotcold.runtime.errors import UserError, bounded
 
 # (x_t, t / T), and the label if the network has classes -> its prediction

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hotcold.models.unet import Attention
-from hotcold.runtime.pixels import SIDE
+from hotcold.numerics.pixels import SIDE
 
 TRAINING = 3  # forward passes: the backward pass has two products for each one of the forward pass
 

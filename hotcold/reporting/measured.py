@@ -14,9 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hotcold.numerics.tables import write_csv
 from hotcold.reporting import schemas
 from hotcold.reporting.sources import MEASURED, damaged, read_table
-from hotcold.runtime.files import write_csv
 from hotcold.runtime.params import load
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")

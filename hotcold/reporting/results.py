@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from hotcold.models.params import DesignParams
+from hotcold.numerics import checkpoints
 from hotcold.reporting import schemas
 from hotcold.reporting.sources import checking, damaged, read_json, read_table
-from hotcold.runtime import checkpoints, paths
+from hotcold.runtime import paths
 
 Scores = dict[str, float]
 Checkpoint = dict[str, Any]  # an entry of scores.json

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hotcold.runtime import files, paths
+from hotcold.numerics import tables
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import parse, validate
 
@@ -93,7 +94,7 @@ def read_table(path: Path, schema: Any) -> list[dict[str, str]]:
     if not text.endswith("\n"):
         raise damaged(path, "its last line has no end" if text else "it is empty")
     try:
-        rows = files.read_csv(path)
+        rows = tables.read_csv(path)
     except UserError:
         raise damaged(path, "it is not a table, or has a row of another length") from None
     with checking(path):

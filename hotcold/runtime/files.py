@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
@@ -57,20 +52,6 @@ def write(path: Path, content: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON."""
-    write(path, (json.dumps(value, indent=1) + "\n").encode())
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table with a header."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(rows)
-    write(path, text.getvalue().encode())
-
-
 def read_bytes(path: Path) -> bytes:
     """Raises UserError if the file is missing."""
     try:
@@ -85,32 +66,6 @@ def read_text(path: Path) -> str:
         return read_bytes(path).decode()
     except UnicodeDecodeError:
         raise UserError(f"{path} is damaged: delete it and run dvc repro") from None
-
-
-def read_json(path: Path) -> Any:
-    """Raises UserError if the file is missing or is not JSON."""
-    try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError):
-        raise UserError(f"{path} is damaged: delete it and run dvc repro") from None
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a table, by column name.
-
-    Raises UserError if the file is missing, is not text, or has a row of another length.
-    """
-    damaged = UserError(f"{path} is damaged: delete it and run dvc repro")
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file, strict=True))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: run dvc repro") from None
-    except (ValueError, csv.Error):
-        raise damaged from None
-    if not rows or any(None in row or None in row.values() for row in rows):
-        raise damaged
-    return rows
 
 
 def empty_folder(path: Path) -> Path:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from hotcold.models.degradations import Dissipation, Gaussian, GreyImpulse, Impulse, restores
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import devices, distributed
+from hotcold.numerics import devices, distributed
+from hotcold.numerics.pixels import HIGH, LOW, SIDE, to_levels
+from hotcold.numerics.rng import CHUNK, ChunkedNoise, NoiseAhead, Stream
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.pixels import HIGH, LOW, SIDE, to_levels
-from hotcold.runtime.rng import CHUNK, ChunkedNoise, NoiseAhead, Stream
 from hotcold.sampling import samplers
 from hotcold.sampling.film import Film
 from hotcold.sampling.params import (

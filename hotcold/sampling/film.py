@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hotcold.runtime.pixels import to_levels
+from hotcold.numerics.pixels import to_levels
 
 IMAGES, FRAMES = 16, 41
 

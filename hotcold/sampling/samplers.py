@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from hotcold.models.degradations import Cold, Dissipation, Gaussian, GreyImpulse, Impulse
-from hotcold.runtime.pixels import HIGH, LOW
-from hotcold.runtime.rng import Draw
+from hotcold.numerics.pixels import HIGH, LOW
+from hotcold.numerics.rng import Draw
 from hotcold.sampling.params import DDIM, Categorical
 
 Predict = Callable[[Tensor, int], Tensor]

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import distributed
-from hotcold.runtime.files import write_csv, write_json
-from hotcold.runtime.progress import Progress
-from hotcold.runtime.resume import ResumableRun
+from hotcold.numerics import distributed
+from hotcold.numerics.tables import write_csv, write_json
+from hotcold.runs.progress import Progress
+from hotcold.runs.resume import ResumableRun
 from hotcold.training.loop import Examples, LoopSettings, train_epoch, validate
 from hotcold.training.params import TrainingParams
 from hotcold.training.state import TrainState

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import distributed
-from hotcold.runtime.devices import autocast
+from hotcold.numerics import distributed
+from hotcold.numerics.devices import autocast
+from hotcold.numerics.pixels import to_pixels
+from hotcold.numerics.rng import derive, generator
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.pixels import to_pixels
-from hotcold.runtime.rng import derive, generator
 from hotcold.training.loss import loss
 from hotcold.training.step import Batch, Step
 

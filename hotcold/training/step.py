@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import distributed
-from hotcold.runtime.devices import autocast
+from hotcold.numerics import distributed
+from hotcold.numerics.devices import autocast
+from hotcold.numerics.pixels import SIDE
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.pixels import SIDE
 from hotcold.training.loss import loss
 
 COMPILE = "COMPILE"  # environment variable: 0 runs every operation by itself, on CUDA too

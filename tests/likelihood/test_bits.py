@@ -19,7 +19,7 @@ from hotcold.likelihood.bits import (
 from hotcold.models.degradations import Gaussian, GreyImpulse, MaskedImpulse
 from hotcold.models.model import DiffusionModel
 from hotcold.models.schedules import cosine_density, linear_alpha_bar
-from hotcold.runtime.rng import Stream
+from hotcold.numerics.rng import Stream
 from hotcold.training.loss import loss
 
 T = 4

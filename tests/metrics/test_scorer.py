@@ -12,7 +12,8 @@ from hotcold.classifier.network import Classifier
 from hotcold.metrics.frechet import Frechet
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer
-from hotcold.runtime import checkpoints, paths
+from hotcold.numerics import checkpoints
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 
 PARAMS = EvaluationParams(

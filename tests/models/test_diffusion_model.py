@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hotcold.models.degradations import Gaussian, GreyImpulse, Impulse
 from hotcold.models.model import DiffusionModel
 from hotcold.models.schedules import cosine_alpha_bar, cosine_density, linear_alpha_bar
-from hotcold.runtime import checkpoints
+from hotcold.numerics import checkpoints
 from hotcold.runtime.errors import UserError
 from hotcold.training.loss import loss
 

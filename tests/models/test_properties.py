@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hotcold.models import degradations
 from hotcold.models.degradations import Gaussian, Impulse
 from hotcold.models.schedules import beta_from, cosine_density, linear_alpha_bar
+from hotcold.numerics.pixels import to_pixels
 from hotcold.params import Params
 from hotcold.runtime.params import load, validate
-from hotcold.runtime.pixels import to_pixels
 from tools.copy_project import set_key
 
 VALID = load(ROOT / "params.yaml")

@@ -10,19 +10,21 @@ import pytest
 from conftest import ROOT
 
 LIBRARY, STAGES, TOOLS = ROOT / "hotcold", ROOT / "stages", ROOT / "tools"
-LAYERS = {  # part -> the parts that it may import
+LAYERS: dict[str, set[str]] = {  # part -> the parts that it may import
     "runtime": set(),
     "command_help": set(),
-    "data": {"runtime"},
+    "numerics": {"runtime"},
+    "runs": {"runtime", "numerics"},
     "image_sets": {"runtime"},
     "downloads": {"runtime"},
-    "classifier": {"runtime"},
-    "models": {"runtime"},
-    "training": {"runtime", "models"},
-    "sampling": {"runtime", "models", "image_sets"},
-    "metrics": {"runtime", "classifier"},
-    "likelihood": {"runtime", "models"},
-    "reporting": {"runtime", "models", "data", "image_sets"},
+    "data": {"runtime"},
+    "classifier": {"runtime", "numerics", "runs"},
+    "models": {"runtime", "numerics"},
+    "training": {"runtime", "numerics", "runs", "models"},
+    "sampling": {"runtime", "numerics", "models"},
+    "metrics": {"runtime", "numerics", "runs", "classifier"},
+    "likelihood": {"runtime", "numerics", "runs", "models"},
+    "reporting": {"runtime", "numerics", "models", "data", "image_sets"},
 }
 ABOVE_ALL = {"__init__", "params"}  # modules of the library that may import every part
 

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hotcold.runtime import checkpoints, paths
+from hotcold.numerics import checkpoints
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 
 

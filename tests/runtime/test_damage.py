@@ -11,7 +11,7 @@ import torch
 
 from hotcold import image_sets
 from hotcold.data.mnist import read_idx
-from hotcold.runtime import checkpoints, files
+from hotcold.numerics import checkpoints, tables
 from hotcold.runtime.errors import UserError
 
 SETS = {"main": torch.arange(2 * 28 * 28).view(2, 1, 28, 28).to(torch.uint8)}
@@ -27,8 +27,8 @@ FORMATS: list[tuple[Make, Callable[[Path], object]]] = [
     (lambda path: image_sets.save(path, SETS, {"epoch": 1}), image_sets.load),
     (lambda path: checkpoints.save(path, {"x": torch.ones(3, 4)}, {"epoch": 1}), checkpoints.load),
     (make_idx, read_idx),
-    (lambda path: files.write_json(path, {"seconds": [1.5, 2.5]}), files.read_json),
-    (lambda path: files.write_csv(path, ("epoch", "loss"), [(1, 0.5), (2, 0.4)]), files.read_csv),
+    (lambda path: tables.write_json(path, {"seconds": [1.5, 2.5]}), tables.read_json),
+    (lambda path: tables.write_csv(path, ("epoch", "loss"), [(1, 0.5), (2, 0.4)]), tables.read_csv),
 ]
 
 
@@ -80,7 +80,7 @@ def test_other_content_is_refused_or_a_value(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    if load is files.read_json and content == b"{}":
+    if load is tables.read_json and content == b"{}":
         assert load(path) == {}
         return
     with pytest.raises(UserError, match=r"is damaged|is not an IDX"):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from hotcold.runtime import devices
+from hotcold.numerics import devices
 from hotcold.runtime.errors import UserError
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hotcold.runtime import errors, files, paths, resume
+from hotcold.numerics import tables
+from hotcold.runs import resume
+from hotcold.runtime import errors, files, paths
 from hotcold.runtime.errors import UserError
 
 
@@ -67,12 +69,12 @@ def test_other_errors_of_files_are_not_hidden() -> None:
 
 
 def test_json_and_tables_are_read_as_they_were_written(tmp_path: Path) -> None:
-    files.write_json(tmp_path / "a.json", {"α": [1, 2.5, None]})
-    assert files.read_json(tmp_path / "a.json") == {"α": [1, 2.5, None]}
-    files.write_csv(tmp_path / "a.csv", ("epoch", "loss"), [(1, "0.5"), (2, "0.25")])
+    tables.write_json(tmp_path / "a.json", {"α": [1, 2.5, None]})
+    assert tables.read_json(tmp_path / "a.json") == {"α": [1, 2.5, None]}
+    tables.write_csv(tmp_path / "a.csv", ("epoch", "loss"), [(1, "0.5"), (2, "0.25")])
     assert (tmp_path / "a.csv").read_bytes() == b"epoch,loss\n1,0.5\n2,0.25\n"
-    assert files.read_csv(tmp_path / "a.csv")[1] == {"epoch": "2", "loss": "0.25"}
-    for read in (files.read_json, files.read_csv):
+    assert tables.read_csv(tmp_path / "a.csv")[1] == {"epoch": "2", "loss": "0.25"}
+    for read in (tables.read_json, tables.read_csv):
         with pytest.raises(UserError, match="nothing is missing: run dvc repro"):
             read(tmp_path / "nothing")
 

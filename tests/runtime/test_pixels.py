@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hotcold.numerics.pixels import HIGH, LOW, to_levels, to_pixels
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.pixels import HIGH, LOW, to_levels, to_pixels
 
 
 def test_levels_are_scaled_to_pixels_and_back() -> None:

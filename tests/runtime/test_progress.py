@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotcold.runtime import progress
+from hotcold.runs import progress
 
 
 def test_progress_is_printed_as_lines_where_there_is_no_terminal(

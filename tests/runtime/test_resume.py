@@ -13,8 +13,8 @@ import pytest
 import torch
 from conftest import ROOT
 
-from hotcold.runtime import resume
-from hotcold.runtime.resume import ResumableRun
+from hotcold.runs import resume
+from hotcold.runs.resume import ResumableRun
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_key_depends_on_settings_data_code_and_build(
 
 def test_second_run_with_the_same_key_prints_that_it_waits() -> None:
     program = (
-        "from hotcold.runtime.resume import ResumableRun\n"
+        "from hotcold.runs.resume import ResumableRun\n"
         "with ResumableRun('train', 'm', 'k') as run:\n"
         "    run.save('state', {}, {}); print('entered', flush=True)"
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hotcold.models.degradations import Blur, Gaussian
 from hotcold.models.schedules import linear_alpha_bar
-from hotcold.runtime.rng import AHEAD, ChunkedNoise, NoiseAhead, Stream, derive
+from hotcold.numerics.rng import AHEAD, ChunkedNoise, NoiseAhead, Stream, derive
 
 ELSEWHERE = torch.device("meta")  # a device without values, on every machine
 

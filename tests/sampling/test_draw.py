@@ -12,9 +12,9 @@ from torch import Tensor
 from hotcold.models.degradations import Gaussian
 from hotcold.models.model import DiffusionModel
 from hotcold.models.schedules import linear_alpha_bar
-from hotcold.runtime import distributed
+from hotcold.numerics import distributed
+from hotcold.numerics.rng import ChunkedNoise, NoiseAhead, Stream
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.rng import ChunkedNoise, NoiseAhead, Stream
 from hotcold.sampling import draw as draw_module
 from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn, sample
 from hotcold.sampling.params import (

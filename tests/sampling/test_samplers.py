@@ -13,7 +13,7 @@ from torch import Tensor
 from hotcold.models import degradations
 from hotcold.models.degradations import Gaussian, Impulse
 from hotcold.models.schedules import cosine_density, linear_alpha_bar
-from hotcold.runtime.rng import Draw
+from hotcold.numerics.rng import Draw
 from hotcold.sampling.params import DDIM
 from hotcold.sampling.samplers import (
     Predict,

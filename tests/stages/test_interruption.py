@@ -19,7 +19,9 @@ import torch
 from conftest import ROOT, TINY, write_fake_mnist, write_params
 
 from hotcold import image_sets
-from hotcold.runtime import checkpoints, paths, resume, startup
+from hotcold.numerics import checkpoints
+from hotcold.runs import resume
+from hotcold.runtime import paths, startup
 from hotcold.runtime.errors import UserError
 from hotcold.sampling import draw
 from hotcold.training import fit, loop

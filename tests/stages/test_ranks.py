@@ -18,7 +18,8 @@ import psutil
 import pytest
 from conftest import ROOT, TINY, prepare, run_stage, write_params
 
-from hotcold.runtime import checkpoints, paths
+from hotcold.numerics import checkpoints
+from hotcold.runtime import paths
 from stages import sample, train
 
 Start = Callable[..., subprocess.Popen]

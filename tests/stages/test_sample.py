@@ -9,7 +9,8 @@ import torch
 from conftest import TINY, prepare, run_stage
 
 from hotcold import image_sets
-from hotcold.runtime import checkpoints, paths
+from hotcold.numerics import checkpoints
+from hotcold.runtime import paths
 from stages import sample, train
 
 UNET = {"kind": "unet", "channels": [8, 8, 8]}

@@ -14,7 +14,8 @@ import torch
 from conftest import TINY, prepare, run_stage
 
 from hotcold import image_sets
-from hotcold.runtime import checkpoints, paths
+from hotcold.numerics import checkpoints
+from hotcold.runtime import paths
 from stages import sample, train
 
 Run = Callable[..., None]

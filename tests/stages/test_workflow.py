@@ -15,9 +15,10 @@ from hotcold import image_sets
 from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
-from hotcold.runtime import checkpoints, files, paths
+from hotcold.numerics import checkpoints, tables
+from hotcold.numerics.pixels import to_pixels
+from hotcold.runtime import paths
 from hotcold.runtime.params import read
-from hotcold.runtime.pixels import to_pixels
 from stages import evaluate_real, figures, report, train_classifier
 
 MODELS = copy.deepcopy(TINY["models"])
@@ -172,7 +173,7 @@ def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
     }
     assert len({x.numpy().tobytes() for x in shown.values()}) == 3
     for entry in read_json(folder / paths.SCORES / "labelled/scores.json"):
-        rows = files.read_csv(folder / paths.SCORES / "labelled/predictions.csv")
+        rows = tables.read_csv(folder / paths.SCORES / "labelled/predictions.csv")
         digits = [int(row["digit"]) for row in rows if int(row["epoch"]) == entry["epoch"]]
         right = sum(digit == label for label, digit in enumerate(digits))
         assert entry["sets"]["ddim"]["label_accuracy"] == right / 4

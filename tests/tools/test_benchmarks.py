@@ -21,10 +21,10 @@ from hotcold.models.degradations import Gaussian
 from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
 from hotcold.models.model import DiffusionModel, build_network
 from hotcold.models.schedules import linear_alpha_bar
+from hotcold.numerics.pixels import to_pixels
 from hotcold.params import ModelParams
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
-from hotcold.runtime.pixels import to_pixels
 from hotcold.sampling import samplers
 from hotcold.sampling.params import DDIM
 from tools.benchmarks import in_diffusers, published_losses, reference, speed, timing, variants

@@ -19,11 +19,12 @@ from torch import nn
 from hotcold.models import degradations
 from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
 from hotcold.models.model import DiffusionModel, build_network
+from hotcold.numerics import devices
+from hotcold.numerics.rng import Stream
+from hotcold.numerics.tables import write_json
 from hotcold.reporting.flops import multiply_adds
-from hotcold.runtime import devices, paths
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.files import write_json
-from hotcold.runtime.rng import Stream
 from hotcold.sampling.draw import DrawOptions, draw
 from hotcold.sampling.params import DDIM, Categorical, Cold
 from stages import train

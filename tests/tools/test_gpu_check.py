@@ -11,7 +11,8 @@ import torch
 from conftest import TINY, prepare, run_stage
 from torch import Tensor
 
-from hotcold.runtime import checkpoints, paths
+from hotcold.numerics import checkpoints
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.training import step as step_module
 from stages import sample, train

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hotcold.numerics.pixels import to_levels
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.pixels import to_levels
 from tools.pictures import read
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, prepare, run_stage, write_params
 
-from hotcold.runtime import checkpoints, paths
+from hotcold.numerics import checkpoints
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from stages import sample, train
 from tools.checks import resample, validation

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from hotcold.models.degradations import Gaussian, Impulse, Process
 from hotcold.models.model import DiffusionModel, build_network
 from hotcold.models.schedules import cosine_density, linear_alpha_bar
+from hotcold.numerics.pixels import to_pixels
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.pixels import to_pixels
 from hotcold.training.loop import Examples, LoopSettings, train_epoch, validate
 from hotcold.training.step import Step
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import distributed
+from hotcold.numerics import distributed
 from hotcold.runtime.errors import UserError
 from hotcold.training import step as step_module
 from hotcold.training.loop import Examples, LoopSettings, train_batches

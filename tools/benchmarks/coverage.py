@@ -23,11 +23,12 @@ from hotcold.metrics.frechet import Frechet
 from hotcold.metrics.generation import inception_score
 from hotcold.metrics.kernel import Kernel
 from hotcold.metrics.params import EvaluationParams
-from hotcold.runtime import checkpoints, cli, paths
+from hotcold.numerics import checkpoints
+from hotcold.numerics.rng import generator
+from hotcold.runs.progress import Progress
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Count, read
-from hotcold.runtime.progress import Progress
-from hotcold.runtime.rng import generator
 
 ALLOWED = (0.88, 0.99)
 TARGET = 3.0  # FID of the mock generator

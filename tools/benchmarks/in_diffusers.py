@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before diffusers imports torchvision)
 from hotcold.models.degradations import Gaussian
-from hotcold.runtime.pixels import SIDE
+from hotcold.numerics.pixels import SIDE
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

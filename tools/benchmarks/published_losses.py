@@ -19,11 +19,12 @@ import yaml
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.models.model import DiffusionModel
+from hotcold.numerics import devices, tables
+from hotcold.numerics.rng import derive
 from hotcold.params import ModelParams
-from hotcold.runtime import cli, devices, files, paths
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Seed, read
-from hotcold.runtime.rng import derive
 from hotcold.training.loop import Examples, LoopSettings, train_epoch, validate
 from hotcold.training.step import build_step
 
@@ -41,7 +42,7 @@ def published_losses() -> dict[str, dict[int, Losses]]:
     known = {name: {1: tuple(s["first_epoch"])} for name, s in scores.items() if "first_epoch" in s}
     known["model3"] = {
         int(row["epoch"]): (float(row["train_loss"]), float(row["val_loss"]))
-        for row in files.read_csv(paths.PUBLISHED / "losses_model3.csv")
+        for row in tables.read_csv(paths.PUBLISHED / "losses_model3.csv")
     }
     return known
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from hotcold.runtime import cli, devices, files
+from hotcold.numerics import devices, tables
+from hotcold.runtime import cli, files
 from hotcold.runtime.errors import run
 from tools.benchmarks import variants
 from tools.benchmarks.timing import interleaved, peak_memory, results
@@ -121,7 +122,7 @@ def main() -> None:
             rows.append(row)
             print(f"{part}, {row['variant']}: {row['cost']:.4g} s", flush=True)
     record = devices.record(device, dtype) | {"rows": rows}
-    files.write_json(arguments.output / "speed.json", record)
+    tables.write_json(arguments.output / "speed.json", record)
     text = table(rows)
     heading = f"{devices.describe(device, dtype)}, torch {torch.__version__}"
     files.write(arguments.output / "speed.md", f"{heading}\n\n{text}".encode())

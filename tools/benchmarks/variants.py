@@ -24,12 +24,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from hotcold.metrics.params import EvaluationParams
 from hotcold.models.degradations import Gaussian
 from hotcold.models.model import DiffusionModel
+from hotcold.numerics import devices
+from hotcold.numerics.pixels import SIDE
+from hotcold.numerics.rng import ChunkedNoise, generator
 from hotcold.params import ModelParams
-from hotcold.runtime import devices
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
-from hotcold.runtime.pixels import SIDE
-from hotcold.runtime.rng import ChunkedNoise, generator
 from hotcold.sampling import samplers
 from hotcold.sampling.params import DDIM
 from hotcold.training.loop import Examples, LoopSettings, train_epoch

@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
+from hotcold.numerics import devices
+from hotcold.numerics.pixels import SIDE
 from hotcold.params import ModelParams
-from hotcold.runtime import cli, devices, paths
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, load, read
-from hotcold.runtime.pixels import SIDE
 from hotcold.training.loop import Examples, LoopSettings, train_batches
 from hotcold.training.params import TrainingParams
 from hotcold.training.state import TrainState

@@ -20,12 +20,12 @@ from hotcold import image_sets
 from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.models.params import read_design
+from hotcold.numerics.rng import generator
+from hotcold.numerics.tables import read_csv
 from hotcold.params import Params
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
-from hotcold.runtime.files import read_csv
 from hotcold.runtime.params import load, validate
-from hotcold.runtime.rng import generator
 from tools.checks import independent
 
 CAPTIONS = (

@@ -22,12 +22,13 @@ from torch import Tensor
 
 from hotcold import image_sets
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import cli, devices, paths
+from hotcold.numerics import devices
+from hotcold.numerics.pixels import to_pixels
+from hotcold.numerics.rng import CHUNK, Stream
+from hotcold.runs.progress import Progress
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, Seed, read, validate
-from hotcold.runtime.pixels import to_pixels
-from hotcold.runtime.progress import Progress
-from hotcold.runtime.rng import CHUNK, Stream
 from hotcold.sampling.draw import DrawOptions, draw
 from hotcold.sampling.params import Sampler
 

@@ -29,7 +29,8 @@ from pathlib import Path
 import psutil
 import yaml
 
-from hotcold.runtime import checkpoints, cli, devices, paths
+from hotcold.numerics import checkpoints, devices
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from tools.checks.compare_locks import stage_outputs
 from tools.checks.slow_server import served

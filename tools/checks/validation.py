@@ -16,7 +16,8 @@ import torch
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.models.model import DiffusionModel
-from hotcold.runtime import cli, devices, paths
+from hotcold.numerics import devices
+from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, Seed, read
 from hotcold.training.loop import Examples, LoopSettings, validate

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from hotcold import image_sets
 from hotcold.data import mnist
+from hotcold.numerics.pixels import SIDE
 from hotcold.reporting.results import ModelResults
 from hotcold.reporting.style import Gallery, encode_frames, image_rows
 from hotcold.runtime import paths
-from hotcold.runtime.pixels import SIDE
 
 COLUMNS = 8  # images of a row of progress or restorations
 SHEET, ACROSS = 60, 12  # images of a contact sheet, and of one of its rows

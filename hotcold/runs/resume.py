@@ -25,7 +25,8 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from hotcold.runtime import checkpoints, distributed, files, paths
+from hotcold.numerics import checkpoints, distributed, tables
+from hotcold.runtime import files, paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.startup import is_orphaned, is_run_by_dvc
 
@@ -77,7 +78,7 @@ def digests(folder: Path) -> dict[str, str]:
 def is_intact(marker: Path, outputs: Path) -> bool:
     """Whether complete outputs are those whose digests their marker has."""
     try:
-        return files.read_json(marker) == digests(outputs)
+        return tables.read_json(marker) == digests(outputs)
     except UserError:  # the marker is damaged
         return False
 
@@ -206,7 +207,7 @@ class ResumableRun:
         has ended: another run may have written its own outputs since.
         """
         if distributed.is_rank_zero():
-            files.write_json(self.folder / FINISHED, digests(self.outputs))
+            tables.write_json(self.folder / FINISHED, digests(self.outputs))
         if is_orphaned():
             raise UserError(
                 f"{self.label} is finished, but the dvc that started it has ended: "

@@ -27,7 +27,8 @@ from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
-from hotcold.runtime import devices, distributed, errors, startup
+from hotcold.numerics import devices, distributed
+from hotcold.runtime import errors, startup
 from hotcold.runtime.errors import UserError
 
 OPTIONS = "TORCHRUN"

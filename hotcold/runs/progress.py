@@ -8,7 +8,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-from hotcold.runtime.distributed import is_rank_zero
+from hotcold.numerics.distributed import is_rank_zero
 
 SECONDS_BETWEEN_LINES = 20
 

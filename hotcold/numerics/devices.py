@@ -7,7 +7,7 @@ import platform
 
 import torch
 
-from hotcold.runtime import distributed
+from hotcold.numerics import distributed
 from hotcold.runtime.errors import UserError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
