@@ -13,24 +13,7 @@ PyTorch is imported.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from hotcold.metrics.scorer import Scorer
-    from hotcold.models.model import DiffusionModel
-    from hotcold.sampling.draw import draw, sample
-    from hotcold.sampling.params import DDIM, Ancestral, Categorical, Cold
-
-__all__ = [
-    "DDIM",
-    "Ancestral",
-    "Categorical",
-    "Cold",
-    "DiffusionModel",
-    "Scorer",
-    "draw",
-    "sample",
-]
+from typing import Any
 
 _MODULES = {
     "DiffusionModel": "hotcold.models.model",
@@ -40,7 +23,18 @@ _MODULES = {
 }
 
 
+def _samplers() -> dict[str, Any]:
+    """The blocks of all kinds of sampler, such as DDIM, by the names of their classes."""
+    kinds = import_module("hotcold.models.kinds")
+    blocks = [kinds.params("samplers", kind) for kind in kinds.names("samplers")]
+    return {block.__name__: block for block in blocks}
+
+
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'hotcold' has no attribute '{name}'")
-    return getattr(import_module(_MODULES.get(name, "hotcold.sampling.params")), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    if name == "__all__":
+        return [*_MODULES, *_samplers()]
+    if not name.startswith("_") and name in (samplers := _samplers()):
+        return samplers[name]
+    raise AttributeError(f"module 'hotcold' has no attribute '{name}'")

@@ -14,13 +14,8 @@ from hotcold.metrics.params import EvaluationParams
 from hotcold.models.params import DesignParams, Name
 from hotcold.reporting.params import FiguresParams
 from hotcold.runtime.params import Precision, Section, Seed
-from hotcold.sampling.params import (
-    Cold,
-    Sampler,
-    SamplingParams,
-    StepStudyParams,
-    samplers_for,
-)
+from hotcold.sampling.bases import StepStudyParams
+from hotcold.sampling.params import Sampler, SamplingParams
 from hotcold.training.params import RecipeParams, TrainingParams
 
 
@@ -32,37 +27,22 @@ class ModelParams(DesignParams):
 
     @pydantic.model_validator(mode="after")
     def _sampler_fits(self) -> ModelParams:
-        allowed = samplers_for(self.degradation.kind, self.network.predicts)
+        degradation, predicts = self.degradation, self.network.predicts
+        allowed = degradation.predictions[predicts].samplers
         if self.sampler.kind not in allowed:
-            words = " or ".join(f"'{kind}'" for kind in allowed)
             raise ValueError(
-                f"sampler.kind is '{self.sampler.kind}', must be {words} for "
-                f"{self.degradation.kind} degradation that predicts {self.network.predicts}"
+                f"sampler.kind is '{self.sampler.kind}', must be "
+                f"{' or '.join(map(repr, allowed))} for {degradation.kind} degradation that "
+                f"predicts {predicts}"
             )
-        self._guidance_fits()
-        if isinstance(self.sampler, Cold):
-            if self.sampler.start == "noise" and self.degradation.kind != "impulse":
-                raise ValueError(
-                    "sampler.start is 'noise', must be 'validation' or 'train' for "
-                    f"{self.degradation.kind} degradation"
-                )
-        elif self.sampler.steps_of(self.degradation.T) > self.degradation.T:
-            raise ValueError(
-                f"sampler.steps is {self.sampler.steps_of(self.degradation.T)}, "
-                f"must not exceed degradation.T, {self.degradation.T}"
-            )
-        return self
-
-    def _guidance_fits(self) -> None:
-        guidance, dropout = getattr(self.sampler, "guidance", 1), self.training.label_dropout
-        if self.classes:
-            return
+        self.sampler.check(degradation)
         for key, value, absent in (
-            ("sampler.guidance", guidance, 1),
-            ("training.label_dropout", dropout, None),
+            ("sampler.guidance", self.sampler.scale, 1),
+            ("training.label_dropout", self.training.label_dropout, None),
         ):
-            if value != absent:
+            if value != absent and not self.classes:
                 raise ValueError(f"{key} is {value}, must be absent without network.classes")
+        return self
 
 
 class Params(Section):

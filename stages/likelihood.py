@@ -8,11 +8,12 @@ has no likelihood of grey levels.
 
 from __future__ import annotations
 
+from typing import Any
+
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.likelihood import bits
 from hotcold.likelihood.params import LikelihoodParams
-from hotcold.models.degradations import GreyImpulse
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices, tables
 from hotcold.numerics.pixels import to_pixels
@@ -30,9 +31,9 @@ def main() -> None:
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
     model = DiffusionModel.load(paths.weights(name), device)
-    process = model.process
+    process: Any = model.process
     entry: dict[str, float] = {}
-    if isinstance(process, GreyImpulse):
+    if process.levels:
         print(f"likelihood {name}: {devices.describe(device, dtype)}")
         test = to_pixels(mnist.images("test")[: params.images])
         stream = Stream(seed, "likelihood", name)

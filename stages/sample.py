@@ -31,9 +31,11 @@ from hotcold.runs.progress import Progress
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Precision, Seed, read
-from hotcold.sampling.draw import Compute, DrawOptions, Sets, draw, labels_in_turn
+from hotcold.sampling.bases import SamplerParams
+from hotcold.sampling.draw import Compute, DrawOptions, draw, labels_in_turn
 from hotcold.sampling.film import Film
-from hotcold.sampling.params import AnySampler, Cold, Sampler, SamplingParams
+from hotcold.sampling.params import Sampler, SamplingParams
+from hotcold.sampling.predictors import Sets
 
 
 def checkpoint_roles(folder: Path, epoch: int) -> dict[int, tuple[Path, list[str]]]:
@@ -56,14 +58,14 @@ def checkpoint_roles(folder: Path, epoch: int) -> dict[int, tuple[Path, list[str
     return {number: (files[number], found) for number, found in roles.items()}
 
 
-def originals(sampler: AnySampler, count: int) -> Tensor:
+def originals(sampler: SamplerParams, count: int) -> Tensor:
     """The images that a cold model restores, (count, 1, 28, 28) pixels; for any other model they
     only define number and shape."""
     data = read("data", DataParams)
     images = mnist.images("train")
     split = mnist.split(len(images), data)
-    from_training = isinstance(sampler, Cold) and sampler.start == "train"
-    return to_pixels(images[(split.train if from_training else split.held_out)[:count]])
+    chosen = split.train if sampler.from_training else split.held_out
+    return to_pixels(images[chosen[:count]])
 
 
 def cached_batch(
@@ -83,7 +85,7 @@ def cached_batch(
 
 
 def each_class(
-    model: DiffusionModel, sampler: AnySampler, guidance: float, stream: Stream
+    model: DiffusionModel, sampler: SamplerParams, guidance: float, stream: Stream
 ) -> Tensor:
     """One image of each class, (classes, 1, 28, 28) uint8; any guidance has the same noise."""
     shapes = torch.zeros(model.classes, 1, SIDE, SIDE, device=model.device)

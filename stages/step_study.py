@@ -3,26 +3,23 @@
 results/step_study/<model>.json is a list, with one entry for each setting of `step_study`:
 {"steps": 50, "eta": 0.0, "clip": false, "images": 1000, "is": ..., "is_below": ..., "is_above":
 ..., "fid": ..., and all other scores of hotcold.metrics.scorer}. An entry of a churn or of a
-guidance names it too.
+guidance names it too, and one of another kind of sampler than DDIM and categorical draws its kind.
 The times of sampling are in results/times/step_study/<model>.json, in the same order.
 The scores compare with validation images, because the settings are chosen by them; the scores of
 the report compare with test images. The images start from the noise of stages.sample, whose
-`validation_fid` compares with the FID here. A Gaussian model is sampled by DDIM, a categorical
-model by draws of grey levels. The list of any other model is empty, because its samplers cannot
-leave out steps.
+`validation_fid` compares with the FID here. The sampler of the model decides which settings there
+are (`SamplerParams.study`); the list is empty for one that cannot leave out steps.
 """
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterator, Sequence
 
 import torch
 
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer
-from hotcold.models.degradations import Gaussian, GreyImpulse
+from hotcold.models import kinds
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices, tables
 from hotcold.numerics.pixels import SIDE
@@ -31,25 +28,8 @@ from hotcold.runs.progress import Progress
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, Precision, Seed, read
+from hotcold.sampling.bases import Guidances, StepStudyParams
 from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn
-from hotcold.sampling.params import DDIM, Categorical, Guidances, StepStudyParams
-
-
-def settings(
-    study: StepStudyParams, model: DiffusionModel, guidances: Sequence[float]
-) -> Iterator[DDIM | Categorical]:
-    """The samplers of the study. guidances: for a network with classes, instead of all else, with
-    the most steps and the largest eta."""
-    if isinstance(model.process, GreyImpulse):
-        for steps in study.steps:
-            yield from (Categorical(steps=steps, eta=eta) for eta in study.etas)
-            yield from (Categorical(steps=steps, churn=c) for c in study.churns if c <= steps)
-    if isinstance(model.process, Gaussian) and model.classes:
-        steps, eta = max(study.steps), max(study.etas)
-        yield from (DDIM(steps=steps, eta=eta, guidance=guidance) for guidance in guidances)
-    elif isinstance(model.process, Gaussian):
-        for steps, eta, clip in itertools.product(study.steps, study.etas, study.clips):
-            yield DDIM(steps=steps, eta=eta, clip=clip)
 
 
 def main() -> None:
@@ -65,13 +45,15 @@ def main() -> None:
     scorer = Scorer.load(params, device, features=paths.REAL_VALIDATION)
     print(f"step_study {name}: {devices.describe(device, dtype)}")
 
-    chosen = list(settings(study, model, guidances))
+    kind = kinds.params("samplers", read(f"models.{name}.sampler.kind", str))
+    chosen = list(kind.study(study, model.classes, guidances))
     shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
     stream = Stream(seed, "sample", name, model.description["epoch"])
     options = DrawOptions(dtype, devices.batch_size(device))
     entries, seconds = [], []
-    with Progress(f"step_study {name}", sum(sampler.steps for sampler in chosen)) as bar:
-        for sampler in chosen:
+    steps = [sampler.steps_of(model.process.T) for sampler in chosen]
+    with Progress(f"step_study {name}", sum(steps)) as bar:
+        for sampler, advance in zip(chosen, steps, strict=True):
             start = time.monotonic()
             sets = draw(model, shapes, sampler, stream, options)
             seconds.append(round(time.monotonic() - start, 1))
@@ -81,10 +63,9 @@ def main() -> None:
                 asked = labels_in_turn(count, model.classes)
                 agrees = outputs.logits.argmax(1).cpu() == asked
                 scores["label_accuracy"] = agrees.double().mean().item()
-            setting = sampler.model_dump(exclude={"kind"})
-            setting = {**setting, "clip": setting.get("clip", False)}
+            setting = sampler.setting()
             entries.append({**setting, **scores})
-            bar.advance(sampler.steps)
+            bar.advance(advance)
             words = ", ".join(f"{key} {value}" for key, value in setting.items())
             bar.note(f"step_study {name}: {words}: IS {scores['is']:.2f}, FID {scores['fid']:.1f}")
     tables.write_json(paths.STEP_STUDY / f"{name}.json", entries)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
-from hotcold.models.degradations import with_brightness
+from hotcold.models import process
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_design
 from hotcold.numerics import devices, distributed, tables
@@ -58,7 +58,8 @@ def main() -> None:
     epochs = recipe.epochs or params.epochs
     torch.manual_seed(derive(seed, "weights"))
     block = design.block()
-    degradation = with_brightness(block["degradation"], to_pixels(training.images))
+    degradation = block["degradation"]
+    degradation = process.build(degradation).fitted(degradation, to_pixels(training.images))
     model = DiffusionModel.build({"model": name, **block, "degradation": degradation})
     state = TrainState(
         model.module.to(device), recipe, steps=epochs * (len(training) // params.batch_size)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from hotcold.sampling.samplers import sample_cold_improved, sample_cold_naive
 from torch import Tensor
 
 from hotcold.models import degradations
@@ -23,7 +24,6 @@ from hotcold.numerics.rng import ChunkedNoise, generator
 from hotcold.reporting.style import tile
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, read
-from hotcold.sampling.samplers import sample_cold_improved, sample_cold_naive
 from tools import outputs, pictures
 
 COLUMNS = ("degraded", "one step", "naive", "improved")

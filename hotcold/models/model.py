@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hotcold.models import degradations
-from hotcold.models.cnn import Cnn
-from hotcold.models.degradations import Gaussian, GreyImpulse, Process, per_image
-from hotcold.models.unet import UNet
+from hotcold.models import kinds, process
+from hotcold.models.predictions import Prediction
+from hotcold.models.process import Process
 from hotcold.numerics import checkpoints
 from hotcold.runtime.errors import UserError, bounded
 
@@ -27,15 +26,9 @@ FOREIGN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError
 class DiffusionModel:
     """A forward process, and a network that predicts something of x_0 or of the noise from x_t.
 
-    predicts:
-    - eps: the noise of a Gaussian process, equation 11;
-    - x_0: the clean image, Algorithm 3;
-    - v: sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 of a Gaussian process (Salimans and Ho
-      2022), which has the same scale at every t and is informative where x_t is pure noise;
-    - categorical: for each pixel of x_0, one logit for each grey level of an impulse process.
-
-    description: the blocks `degradation` and `network` of params.yaml, and what else the file of
-    weights records, such as `epoch` and `validation_loss`.
+    predicts: a name of `process.predictions`. description: the blocks `degradation` and `network`
+    of params.yaml, and what else the file of weights records, such as `epoch` and
+    `validation_loss`. Raises ValueError if the process has no such prediction.
     """
 
     network: Network
@@ -43,17 +36,19 @@ class DiffusionModel:
     predicts: str
     description: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.predicts not in self.process.predictions:
+            allowed = " or ".join(map(repr, self.process.predictions))
+            name = type(self.process).__name__
+            raise ValueError(f"predicts is {self.predicts!r}, must be {allowed} for {name}")
+
     @classmethod
     def build(cls, block: dict[str, Any]) -> DiffusionModel:
         """A model with random weights from the blocks `degradation` and `network`."""
-        network, degradation = block["network"], block["degradation"]
-        process = degradations.build(degradation)
-        return cls(
-            build_network(network, degradation.get("levels") or 1, process.channels),
-            process,
-            network["predicts"],
-            dict(block),
-        )
+        network, forward = block["network"], process.build(block["degradation"])
+        build_network = kinds.behaviour("networks", network["kind"], "build")
+        module = build_network(network, forward.channels, forward.levels or 1)
+        return cls(module, forward, network["predicts"], dict(block))
 
     @classmethod
     def load(cls, path: Path | str, device: torch.device | str = "cpu") -> DiffusionModel:
@@ -91,30 +86,14 @@ class DiffusionModel:
         return next(self.module.parameters()).device
 
     @property
-    def restores(self) -> bool:
-        """Whether sampling starts from a degraded image, not from noise alone."""
-        return degradations.restores(self.process)
-
-    def target(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """What the network is trained to predict at step t: (N, 1, H, W), or for `categorical`
-        the grey levels, (N, H, W) int64.
-
-        x_0, noise: (N, 1, H, W); t: (N,) in 1..T.
-        """
-        process = self.process
-        if isinstance(process, GreyImpulse):
-            return process.quantise(x_0)[:, 0]
-        if self.predicts == "x_0" or not isinstance(process, Gaussian):
-            return x_0
-        if self.predicts == "eps":
-            return noise
-        signal = per_image(process.sqrt_alpha_bar, t, x_0)
-        return signal * noise - per_image(process.sqrt_one_minus_alpha_bar, t, x_0) * x_0
+    def prediction(self) -> Prediction:
+        """What the network predicts."""
+        return self.process.predictions[self.predicts]
 
     @property
     def classes(self) -> int:
         """How many labels the network knows; 0 if it gets none."""
-        return self.description.get("network", {}).get("classes") or 0
+        return getattr(getattr(self.network, "module", self.network), "classes", 0)
 
     def output(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
         """The output of the network, (N, channels, H, W).
@@ -127,31 +106,22 @@ class DiffusionModel:
         )
 
     def predict(self, x_t: Tensor, t: int, label: Tensor | None = None) -> Tensor:
-        """What the samplers of the process use: eps_hat of a Gaussian process, x_0_hat of a cold
-        one, (N, 1, H, W) in the dtype of x_t; or for `categorical` the probabilities of the grey
-        levels, p(x_0 | x_t), (N, levels, H, W).
+        """The estimate that the samplers of the process use, see `Prediction.estimate`, in the
+        dtype of x_t.
 
         x_t: (N, 1, H, W); t: in 1..T; label: (N,) int64, for a network with classes.
         """
-        process = self.process
         steps = torch.full((len(x_t),), t, device=x_t.device)
         output = self.output(x_t, steps, label).to(x_t.dtype)
-        if isinstance(process, GreyImpulse):
-            return output.softmax(1)
-        if self.predicts == "eps" or not isinstance(process, Gaussian):
-            return output
-        alpha_bar = float(process.alpha_bar[t])
-        signal, noise = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
-        if self.predicts == "v":
-            return signal * output + noise * x_t
-        return (x_t - signal * output) / noise
+        return self.prediction.estimate(self.process, output, x_t, t)
 
+    def loss(self, x_0: Tensor, t: Tensor, noise: Tensor, label: Tensor | None = None) -> Tensor:
+        """The training loss of Algorithms 1 and 3 over a batch, see `Prediction.loss`.
 
-def build_network(block: dict[str, Any], out_channels: int = 1, in_channels: int = 1) -> nn.Module:
-    """The network of a `network` block of params.yaml. Raises ValueError for an unknown kind."""
-    if block["kind"] == "unet":
-        classes = block.get("classes") or 0
-        return UNet(tuple(block["channels"]), out_channels, in_channels, classes)
-    if block["kind"] == "cnn":
-        return Cnn(tuple(block["hidden"]), block.get("dropout", 0.0))
-    raise ValueError(f"network.kind is {block['kind']!r}, must be 'cnn' or 'unet'")
+        x_0: (N, 1, 28, 28) in [-0.5, 0.5]; t: (N,) in 1..T; noise: as `process.draw_noise` draws
+        it; label: (N,) int64, for a network with classes.
+        """
+        x_t = self.process.degrade(x_0, noise, t)
+        output = self.output(x_t, t, label).float()
+        target = self.prediction.target(self.process, x_0, t, noise)
+        return self.prediction.loss(self.process, output, target, x_t, t)

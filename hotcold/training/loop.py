@@ -15,7 +15,6 @@ from hotcold.numerics.devices import autocast
 from hotcold.numerics.pixels import to_pixels
 from hotcold.numerics.rng import derive, generator
 from hotcold.runtime.errors import UserError
-from hotcold.training.loss import loss
 from hotcold.training.step import Batch, Step
 
 VALIDATION_BATCH = 500  # defines the order in which the validation noise is drawn
@@ -132,7 +131,7 @@ def validate(
     model.module.eval()
     images, labels = examples.images, examples.labels
     device, process = images.device, model.process
-    g = generator("cpu", settings.seed, "validation", type(process).__name__)
+    g = generator("cpu", settings.seed, "validation", process.validation)
     position = torch.rand(len(images), generator=g)
     steps = ((position * process.T).long().clamp(max=process.T - 1) + 1).to(device)
     total = torch.zeros((), device=device)
@@ -143,7 +142,7 @@ def validate(
         if number % distributed.size() == distributed.rank():
             with autocast(device, settings.dtype):
                 known = None if labels is None else labels[indices]
-                total += loss(model, x_0, t, noise, known) * len(x_0)
+                total += model.loss(x_0, t, noise, known) * len(x_0)
     return _check_finite(distributed.all_reduce(total).item() / len(images), "validation", epoch)
 
 

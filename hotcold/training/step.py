@@ -20,7 +20,6 @@ from hotcold.numerics import distributed
 from hotcold.numerics.devices import autocast
 from hotcold.numerics.pixels import SIDE
 from hotcold.runtime.errors import UserError
-from hotcold.training.loss import loss
 
 COMPILE = "COMPILE"  # environment variable: 0 runs every operation by itself, on CUDA too
 # Of a training: compiling takes 10 to 25 s, which is more than a shorter training gains.
@@ -44,7 +43,7 @@ class Step:
 
     def __call__(self, *batch: Tensor) -> Tensor:
         with autocast(batch[0].device, self.dtype):
-            value = loss(self.model, *batch)
+            value = self.model.loss(*batch)
         self.model.module.zero_grad(set_to_none=True)
         value.backward()
         return value.detach()

@@ -8,6 +8,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from hotcold.models.degradations import Gaussian, GreyImpulse, MaskedImpulse
+from hotcold.models.schedules import cosine_density, linear_alpha_bar
+from hotcold.training.loss import loss
 from torch import Tensor
 
 from hotcold.likelihood.bits import (
@@ -16,11 +19,8 @@ from hotcold.likelihood.bits import (
     posterior_divergence,
     variational_bound,
 )
-from hotcold.models.degradations import Gaussian, GreyImpulse, MaskedImpulse
 from hotcold.models.model import DiffusionModel
-from hotcold.models.schedules import cosine_density, linear_alpha_bar
 from hotcold.numerics.rng import Stream
-from hotcold.training.loss import loss
 
 T = 4
 DENSITY = cosine_density(0.0, 0.5, T)

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hotcold.models.cnn import Block
 from torch import nn
 
-from hotcold.models.cnn import Block
 from hotcold.models.model import build_network
 
 

@@ -7,8 +7,6 @@ import math
 
 import pytest
 import torch
-
-from hotcold.models import degradations
 from hotcold.models.degradations import (
     Blur,
     Dissipation,
@@ -21,6 +19,8 @@ from hotcold.models.degradations import (
     with_brightness,
 )
 from hotcold.models.schedules import cosine_density, linear_alpha_bar
+
+from hotcold.models import degradations
 
 GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
 DETERMINISTIC = [

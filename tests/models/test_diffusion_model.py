@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hotcold.models.degradations import Gaussian, GreyImpulse, Impulse
+from hotcold.models.schedules import cosine_alpha_bar, cosine_density, linear_alpha_bar
+from hotcold.training.loss import loss
 from torch import Tensor, nn
 
-from hotcold.models.degradations import Gaussian, GreyImpulse, Impulse
 from hotcold.models.model import DiffusionModel
-from hotcold.models.schedules import cosine_alpha_bar, cosine_density, linear_alpha_bar
 from hotcold.numerics import checkpoints
 from hotcold.runtime.errors import UserError
-from hotcold.training.loss import loss
 
 LINEAR = Gaussian(linear_alpha_bar(1e-4, 0.02, 100))
 COSINE = Gaussian(cosine_alpha_bar(1000))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
-
 from hotcold.models.fourier_conv import CUDA_CHANNELS, MIN_CHANNELS, FourierConv2d
+from torch import Tensor, nn
 
 
 def both(

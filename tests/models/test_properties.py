@@ -6,12 +6,12 @@ import copy
 
 import torch
 from conftest import ROOT
+from hotcold.models.degradations import Gaussian, Impulse
+from hotcold.models.schedules import beta_from, cosine_density, linear_alpha_bar
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hotcold.models import degradations
-from hotcold.models.degradations import Gaussian, Impulse
-from hotcold.models.schedules import beta_from, cosine_density, linear_alpha_bar
 from hotcold.numerics.pixels import to_pixels
 from hotcold.params import Params
 from hotcold.runtime.params import load, validate

@@ -6,21 +6,21 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from hotcold.models.degradations import build
-from hotcold.models.params import GaussianParams
 from hotcold.models.schedules import (
     beta_from,
     cosine_alpha_bar,
     cosine_density,
     linear_alpha_bar,
 )
+from hotcold.sampling.samplers import sample_ddim
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotcold.models.params import GaussianParams
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import validate
 from hotcold.sampling.params import DDIM
-from hotcold.sampling.samplers import sample_ddim
 
 # t -> value, as printed under the published figures 1 (model1) and 8 (model3)
 FIGURE_1 = {50: "0.96998", 100: "0.89523", 250: "0.52175", 500: "0.07799", 750: "0.003319"}

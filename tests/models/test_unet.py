@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
+from hotcold.models.unet import UNet
 
 from hotcold.models.model import build_network
-from hotcold.models.unet import UNet
 
 
 def test_unet_predicts_every_channel_of_every_pixel() -> None:

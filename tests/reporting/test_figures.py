@@ -10,11 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import ROOT
+from hotcold.models.degradations import build
 from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
 
-from hotcold.models.degradations import build
 from hotcold.reporting import style
 from hotcold.reporting.figures import degradations, step_study
 from hotcold.reporting.intervals import wilson

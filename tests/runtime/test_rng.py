@@ -6,10 +6,10 @@ import threading
 
 import pytest
 import torch
-from torch import Tensor
-
 from hotcold.models.degradations import Blur, Gaussian
 from hotcold.models.schedules import linear_alpha_bar
+from torch import Tensor
+
 from hotcold.numerics.rng import AHEAD, ChunkedNoise, NoiseAhead, Stream, derive
 
 ELSEWHERE = torch.device("meta")  # a device without values, on every machine

@@ -9,12 +9,12 @@ from typing import Any
 import pydantic
 import pytest
 import torch
-from torch import Tensor, nn
-
 from hotcold.models.degradations import GreyImpulse, MaskedImpulse
 from hotcold.models.schedules import cosine_density
-from hotcold.sampling.params import Categorical
 from hotcold.sampling.samplers import sample_categorical, subset_of_steps
+from torch import Tensor, nn
+
+from hotcold.sampling.params import Categorical
 
 GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
 PRIOR = [0.5, 0.3, 0.2]  # of the three grey levels of `tiny`

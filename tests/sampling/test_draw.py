@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from hotcold.models.degradations import Gaussian
+from hotcold.models.schedules import linear_alpha_bar
+from hotcold.sampling.samplers import sample_ancestral
 from torch import Tensor
 
-from hotcold.models.degradations import Gaussian
 from hotcold.models.model import DiffusionModel
-from hotcold.models.schedules import linear_alpha_bar
 from hotcold.numerics import distributed
 from hotcold.numerics.rng import ChunkedNoise, NoiseAhead, Stream
 from hotcold.runtime.errors import UserError
@@ -25,7 +26,6 @@ from hotcold.sampling.params import (
     Cold,
     InverseDissipation,
 )
-from hotcold.sampling.samplers import sample_ancestral
 
 GAUSSIAN = {"kind": "gaussian", "beta": (0.01, 0.5), "T": 4}
 IMPULSE = {"kind": "impulse", "rho": (0.05, 0.25), "T": 4}

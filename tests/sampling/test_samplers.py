@@ -8,13 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-
-from hotcold.models import degradations
 from hotcold.models.degradations import Gaussian, Impulse
 from hotcold.models.schedules import cosine_density, linear_alpha_bar
-from hotcold.numerics.rng import Draw
-from hotcold.sampling.params import DDIM
 from hotcold.sampling.samplers import (
     Predict,
     clipped,
@@ -26,6 +21,11 @@ from hotcold.sampling.samplers import (
     sample_inverse_dissipation,
     subset_of_steps,
 )
+from torch import Tensor
+
+from hotcold.models import degradations
+from hotcold.numerics.rng import Draw
+from hotcold.sampling.params import DDIM
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

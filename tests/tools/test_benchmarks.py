@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT, prepare, write_params
+from hotcold.models.cnn import Cnn, LayerNorm
+from hotcold.models.degradations import Gaussian
+from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
+from hotcold.models.schedules import linear_alpha_bar
 from torch import nn
 
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
-from hotcold.models.cnn import Cnn, LayerNorm
-from hotcold.models.degradations import Gaussian
-from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
 from hotcold.models.model import DiffusionModel, build_network
-from hotcold.models.schedules import linear_alpha_bar
 from hotcold.numerics.pixels import to_pixels
 from hotcold.params import ModelParams
 from hotcold.runtime.errors import UserError

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY, prepare, run_stage, write_params
+from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
 from PIL import Image
 from torch import nn
 
 from hotcold.models import degradations
-from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
 from hotcold.models.model import DiffusionModel, build_network
 from hotcold.numerics import devices
 from hotcold.numerics.rng import Stream

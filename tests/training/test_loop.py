@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hotcold.models.degradations import Gaussian, Impulse, Process
+from hotcold.models.schedules import cosine_density, linear_alpha_bar
 from torch import Tensor, nn
 
-from hotcold.models.degradations import Gaussian, Impulse, Process
 from hotcold.models.model import DiffusionModel, build_network
-from hotcold.models.schedules import cosine_density, linear_alpha_bar
 from hotcold.numerics.pixels import to_pixels
 from hotcold.runtime.errors import UserError
 from hotcold.training.loop import Examples, LoopSettings, train_epoch, validate

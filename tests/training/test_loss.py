@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
-
 from hotcold.models.degradations import Gaussian, GreyImpulse, Impulse
-from hotcold.models.model import DiffusionModel, Network
 from hotcold.models.schedules import cosine_density, linear_alpha_bar
 from hotcold.training.loss import loss
+from torch import Tensor, nn
+
+from hotcold.models.model import DiffusionModel, Network
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
 COLD = Impulse(cosine_density(0.05, 0.25, 20))

@@ -7,10 +7,10 @@ import warnings
 from types import SimpleNamespace
 
 import torch
+from hotcold.models.degradations import Gaussian
 from torch import Tensor, nn
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before diffusers imports torchvision)
-from hotcold.models.degradations import Gaussian
 from hotcold.numerics.pixels import SIDE
 
 with warnings.catch_warnings():

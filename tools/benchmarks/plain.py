@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from hotcold.models.cnn import LayerNorm
 from hotcold.models.fourier_conv import FourierConv2d
+from torch import nn
 
 
 def plain(network: nn.Module) -> nn.Module:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
+from hotcold.models.degradations import Gaussian
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchvision)
-from hotcold.models.degradations import Gaussian
 
 WORKERS = 4
 

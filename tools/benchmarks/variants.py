@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from hotcold.models.degradations import Gaussian
+from hotcold.training.loss import loss
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from hotcold.metrics.params import EvaluationParams
-from hotcold.models.degradations import Gaussian
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
@@ -33,7 +34,6 @@ from hotcold.runtime.params import read
 from hotcold.sampling import samplers
 from hotcold.sampling.params import DDIM
 from hotcold.training.loop import Examples, LoopSettings, train_epoch
-from hotcold.training.loss import loss
 from hotcold.training.params import TrainingParams
 from hotcold.training.step import MIN_COMPILED_STEPS, build_step
 from tools.benchmarks.plain import plain

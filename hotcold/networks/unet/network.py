@@ -6,6 +6,8 @@ After Ho et al. 2020, appendix B, at a fraction of its size.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -109,6 +111,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         fine, middle, coarse = channels
+        self.classes = classes
         self.time = TimeEmbedding()
         self.conv_in = nn.Conv2d(in_channels, fine, kernel_size=3, padding=1)
         self.down1 = ResidualBlock(fine, fine)
@@ -139,3 +142,7 @@ class UNet(nn.Module):
         middle = self.up2(middle + self.upsample2(coarse), time)
         fine = self.up1(fine + self.upsample1(middle), time)
         return self.conv_out(F.silu(self.norm(fine)))
+
+
+def build(block: Mapping[str, Any], in_channels: int, out_channels: int) -> UNet:
+    return UNet(tuple(block["channels"]), out_channels, in_channels, block.get("classes") or 0)

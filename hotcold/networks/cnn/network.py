@@ -6,13 +6,15 @@ Activations are in channels_last, the memory format of the fast convolutions of 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hotcold.models.fourier_conv import FourierConv2d
+from hotcold.networks.cnn.fourier_conv import FourierConv2d
 from hotcold.numerics import distributed
 from hotcold.numerics.pixels import SIDE
 
@@ -95,3 +97,9 @@ class Cnn(nn.Module):
         for block in self.blocks[1:]:
             x = block(x)
         return self.conv_out(x)
+
+
+def build(block: Mapping[str, Any], in_channels: int, out_channels: int) -> Cnn:
+    if (in_channels, out_channels) != (1, 1):
+        raise ValueError(f"a cnn has one channel, not {in_channels} and {out_channels}")
+    return Cnn(tuple(block["hidden"]), block.get("dropout", 0.0))

@@ -1,0 +1,78 @@
+"""Kinds of process, network and sampler: one folder each, found by its name.
+
+A folder has two modules. `params.py`, without PyTorch, has one class: the block of params.yaml,
+and the words for figures and report. The other has the behaviour:
+
+    processes/<kind>/process.py    build(block) -> Process
+    networks/<kind>/network.py     build(block, in_channels, out_channels) -> nn.Module
+    samplers/<kind>/sampler.py     run(sampler, predict, process, start, noise, watch) -> Sets
+
+A name of a kind, also one in a file of weights, is compared with the folders before anything is
+imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, reduce
+from importlib import import_module
+from operator import or_
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import pydantic
+
+from hotcold.runtime.errors import UserError, shown
+from hotcold.runtime.params import Section
+
+LIBRARY = Path(__file__).parents[1]
+BEHAVIOUR = {"processes": "process", "networks": "network", "samplers": "sampler"}  # -> its module
+KEYS = {"processes": "degradation", "networks": "network", "samplers": "sampler"}  # in params.yaml
+
+
+def names(family: str) -> list[str]:
+    """The kinds of a family, `processes`, `networks` or `samplers`, in alphabetical order."""
+    return sorted(path.parent.name for path in (LIBRARY / family).glob("*/params.py"))
+
+
+@lru_cache
+def params(family: str, kind: str) -> type[Any]:
+    """The class of the block of a kind. Raises UserError if the folder is not complete."""
+    module = import_module(f"hotcold.{family}.{kind}.params")
+    own: list[Any] = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type)
+        and issubclass(each, Section)
+        and each.__module__ == module.__name__
+        and get_args(getattr(each.model_fields.get("kind"), "annotation", None)) == (kind,)
+    ]
+    place = f"hotcold/{family}/{kind}/params.py"
+    if len(own) != 1:
+        raise UserError(f"{place} has {len(own)} classes with kind: Literal['{kind}'], must have 1")
+    for name in own[0].required:
+        if not hasattr(own[0], name) and name not in own[0].model_fields:
+            raise UserError(f"{place}: {name} of {own[0].__name__} is missing")
+    return own[0]
+
+
+def union(family: str) -> Any:
+    """The type of the block of any kind of a family, selected by its key `kind`."""
+    kinds = reduce(or_, (params(family, kind) for kind in names(family)))
+    return Annotated[kinds, pydantic.Field(discriminator="kind")]
+
+
+def behaviour(family: str, kind: object, function: str) -> Callable[..., Any]:
+    """A function of the behaviour of a kind. Raises ValueError for an unknown kind, and UserError
+    if its folder has no such function."""
+    if kind not in names(family):
+        known = ", ".join(map(repr, names(family)))
+        raise ValueError(f"{KEYS[family]}.kind is {shown(kind)}, must be one of {known}")
+    module = BEHAVIOUR[family]
+    try:
+        return getattr(import_module(f"hotcold.{family}.{kind}.{module}"), function)
+    except (ModuleNotFoundError, AttributeError) as error:
+        place = f"hotcold/{family}/{kind}/{module}.py"
+        if isinstance(error, ModuleNotFoundError) and error.name != place[:-3].replace("/", "."):
+            raise
+        raise UserError(f"{place} must have the function {function}") from None

@@ -1,0 +1,79 @@
+"""Between cold and hot: blur plus Gaussian noise of constant size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hotcold.models.process import HotProcess, Start, blurred, per_image
+from hotcold.numerics.rng import ChunkedNoise
+
+QUANTILES = 101  # of the mean brightness
+
+
+@dataclass(frozen=True, eq=False)
+class Dissipation(HotProcess):
+    """Inverse heat dissipation (Rissanen et al. 2023, equations 6 and 7), with a Gaussian blur for
+    the heat equation.
+
+    At T nothing is left of an image but its mean brightness. brightness: quantiles of that of
+    training images, (n,), evenly spaced from 0 to 1; none before `fitted`.
+    """
+
+    std: Tensor  # of the blur in pixels, (T + 1,), float64; std[0] = 0
+    noise: float  # its standard deviation
+    brightness: tuple[float, ...] = ()
+
+    @property
+    def schedule(self) -> Tensor:
+        return self.std
+
+    @cached_property
+    def noise_std(self) -> Tensor:
+        """(T + 1,), float64; 0 at t = 0, the clean image."""
+        std = torch.full((self.T + 1,), self.noise, dtype=torch.float64)
+        std[0] = 0
+        return std
+
+    def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
+        """x_t = blur_t(x_0) + delta noise."""
+        return blurred(x_0, self.std, t) + per_image(self.noise_std, t, x_0) * noise
+
+    def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:
+        """x_T is an image of one grey, whose brightness the first value of an array of noise
+        draws from that of training images, plus a second array of noise.
+
+        Raises ValueError if the quantiles of the brightness are not known.
+        """
+        if not self.brightness:
+            raise ValueError("the quantiles of the mean brightness are not known")
+        first, second = noise.normal(originals), noise.normal(originals)
+        quantiles = torch.tensor(self.brightness, device=first.device, dtype=first.dtype)
+        position = torch.special.ndtr(first[:, :1, :1, :1]) * (len(quantiles) - 1)
+        below = position.long().clamp(max=len(quantiles) - 2)
+        mean = quantiles[below].lerp(quantiles[below + 1], position - below)
+        return Start(mean + self.noise * second, second)
+
+    def remainder(self, t: int) -> str:
+        blur = f"blurred with a standard deviation of {self.std[t]:.2f} pixels"
+        return f"{blur}, noise of {self.noise:g}"
+
+    @classmethod
+    def fitted(cls, block: dict[str, Any], images: Tensor) -> dict[str, Any]:
+        """The block with the quantiles of the mean brightness of training images."""
+        shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64)
+        quantiles = images.double().mean((1, 2, 3)).quantile(shares)
+        return block | {"brightness": [round(value, 6) for value in quantiles.tolist()]}
+
+
+def build(block: Mapping[str, Any]) -> Dissipation:
+    first, last = map(math.log, block["std"])
+    std = torch.linspace(first, last, block["T"], dtype=torch.float64).exp()
+    std = torch.cat([std.new_zeros(1), std])
+    return Dissipation(std, block["noise"], tuple(block.get("brightness", ())))

@@ -1,0 +1,55 @@
+"""The block of the cold samplers."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from hotcold.models.bases import ProcessParams
+from hotcold.sampling.bases import SamplerParams
+
+
+class Cold(SamplerParams):
+    """Algorithm 4 and Algorithm 2 of Bansal et al., for a cold process.
+
+    Both start from the same degraded images. start: these are validation images (`validation`),
+    images that the model was trained on (`train`), or, if the process has it, `noise`: nothing of
+    an image is left. The main set is that of Algorithm 4, the sampler of the published report.
+    """
+
+    sets: ClassVar = {"naive": "naive", "improved": "improved"}
+    restores: ClassVar = True
+
+    kind: Literal["cold"] = "cold"
+    start: Literal["validation", "train", "noise"]
+
+    @property
+    def from_training(self) -> bool:
+        return self.start == "train"
+
+    @property
+    def from_noise(self) -> bool:
+        return self.start == "noise"
+
+    def steps_of(self, T: int) -> int:
+        return 2 * T
+
+    def evaluations(self, T: int) -> int:
+        return T
+
+    @classmethod
+    def complete(cls, T: int) -> Cold:
+        return cls(start="validation")
+
+    def check(self, process: ProcessParams) -> None:
+        if self.from_noise and not process.starts_from_noise:
+            raise ValueError(
+                "sampler.start is 'noise', must be 'validation' or 'train' for "
+                f"{process.kind} degradation"
+            )
+
+    def does(self, process: ProcessParams) -> str:
+        sampler = "the naive sampler (algorithm 4)"
+        if self.from_noise or process.from_noise_alone:
+            return f"starts from {process.start} alone and uses {sampler}"
+        images = "training" if self.from_training else "validation"
+        return f"restores {images} images {process.left}, with {sampler}"

@@ -1,0 +1,61 @@
+"""The cold samplers: naive, improved, and one step of restoration."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hotcold.models.process import Process, Start
+from hotcold.numerics.rng import ChunkedNoise
+from hotcold.samplers.cold.params import Cold
+from hotcold.sampling.predictors import Predict, Sets, Watch, ignore
+
+
+def run(
+    sampler: Cold,
+    predict: Predict,
+    process: Process,
+    start: Start,
+    noise: ChunkedNoise,
+    watch: Watch = ignore,
+) -> Sets:
+    """Restorations `naive`, `improved` and `one_step` of the same `degraded` images."""
+    return {
+        "naive": naive(predict, process, start, noise, watch),
+        "improved": improved(predict, process, start, watch),
+        "one_step": predict(start.x_T, process.T),
+        "degraded": start.x_T,
+    }
+
+
+def naive(
+    restore: Predict, process: Process, start: Start, noise: ChunkedNoise, watch: Watch = ignore
+) -> Tensor:
+    """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, then degrade to the next step.
+
+    Impulse noise is drawn anew in each step. The position of a dark spot belongs to the image, so
+    such a process keeps the noise of x_T.
+    """
+    x = start.x_T
+    watch("naive", process.T, x)
+    for s in range(process.T, 0, -1):
+        x_0_hat = restore(x, s)
+        u = noise.uniform(x) if process.renews_noise else start.noise
+        x = process.degrade(x_0_hat, u, s - 1)
+        watch("naive", s - 1, x)
+    return x
+
+
+def improved(restore: Predict, process: Process, start: Start, watch: Watch = ignore) -> Tensor:
+    """Algorithm 2 of Bansal et al.: x_{s-1} = x_s - D(x_0_hat, s) + D(x_0_hat, s - 1).
+
+    The noise of x_T is used in all steps, so that the masks nest and an error of the restoration
+    cancels in every pixel that this step does not reveal.
+    """
+    x = start.x_T
+    watch("improved", process.T, x)
+    for s in range(process.T, 0, -1):
+        x_0_hat = restore(x, s)
+        after = process.degrade(x_0_hat, start.noise, s - 1)
+        x = x - process.degrade(x_0_hat, start.noise, s) + after
+        watch("improved", s - 1, x)
+    return x
