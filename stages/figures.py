@@ -21,12 +21,17 @@ from hotcold.reporting.figures import (
     scores,
     step_study,
 )
-from hotcold.reporting.measured import NOISE_AXIS, read_settings
-from hotcold.reporting.params import FiguresParams
-from hotcold.reporting.published import read_published
-from hotcold.reporting.results import read_classifier, read_frequencies, read_model, read_real
-from hotcold.reporting.sources import MEDIA
-from hotcold.reporting.style import Gallery, use_style
+from hotcold.reporting.figures.params import FiguresParams
+from hotcold.reporting.figures.style import Gallery, use_style
+from hotcold.reporting.reading.measured import NOISE_AXIS, read_settings
+from hotcold.reporting.reading.published import read_published
+from hotcold.reporting.reading.results import (
+    read_classifier,
+    read_frequencies,
+    read_model,
+    read_real,
+)
+from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Seed, read

@@ -6,12 +6,11 @@ from typing import Any
 
 from hotcold.numerics.tables import write_json
 from hotcold.params import Params
-from hotcold.reporting import claims, findings, page, provenance, summary, templates
-from hotcold.reporting.budget import Budget
-from hotcold.reporting.labels import BIBLIOGRAPHY
-from hotcold.reporting.measured import NOISE_AXIS, SEEDS
-from hotcold.reporting.published import CLAIMS, read_claims, read_published
-from hotcold.reporting.results import (
+from hotcold.reporting.page import rendering
+from hotcold.reporting.reading import provenance
+from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
+from hotcold.reporting.reading.published import CLAIMS, read_claims, read_published
+from hotcold.reporting.reading.results import (
     by_kind,
     known_and_further,
     read_classifier,
@@ -19,7 +18,10 @@ from hotcold.reporting.results import (
     read_model,
     read_real,
 )
-from hotcold.reporting.sources import checking, damaged, read_text
+from hotcold.reporting.reading.sources import checking, damaged, read_text
+from hotcold.reporting.text import claims, findings, summary, templates
+from hotcold.reporting.text.budget import Budget
+from hotcold.reporting.text.labels import BIBLIOGRAPHY
 from hotcold.runtime import cli, files, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import load, validate
@@ -35,7 +37,7 @@ def main() -> None:
         page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
         frame = environment.get_template("page.html.j2")
         tables = summary.plots(context["models"])
-        html = page.render(page_text, paths.REPORT, frame, scores, tables)
+        html = rendering.render(page_text, paths.REPORT, frame, scores, tables)
     if not html.rstrip().endswith("</html>"):
         raise damaged(paths.TEMPLATES / "page.html.j2", "it does not end with </html>")
     write_json(paths.SUMMARY, scores)

@@ -9,8 +9,8 @@ from typing import Any
 
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_design
-from hotcold.reporting.schemas import Studied
-from hotcold.reporting.sources import read_json
+from hotcold.reporting.reading.schemas import Studied
+from hotcold.reporting.reading.sources import read_json
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read, validate

@@ -11,9 +11,9 @@ import pytest
 from conftest import ROOT
 from test_findings import model
 
-from hotcold.reporting import claims, words
-from hotcold.reporting.claims import FAILS, HOLDS, OPEN
-from hotcold.reporting.results import ModelResults
+from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.text import claims, words
+from hotcold.reporting.text.claims import FAILS, HOLDS, OPEN
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
 

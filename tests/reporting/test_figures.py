@@ -15,9 +15,8 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from hotcold.models.degradations import build
-from hotcold.reporting import style
-from hotcold.reporting.figures import degradations, step_study
-from hotcold.reporting.intervals import wilson
+from hotcold.reporting.figures import degradations, step_study, style
+from hotcold.reporting.reading.intervals import wilson
 from hotcold.runtime import paths
 
 

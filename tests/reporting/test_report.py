@@ -20,19 +20,19 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from hotcold.models.params import read_design
-from hotcold.reporting import budget, summary, templates
-from hotcold.reporting.labels import BIBLIOGRAPHY, Labels
-from hotcold.reporting.measured import SEEDS
-from hotcold.reporting.page import slug, svg_size
-from hotcold.reporting.published import read_claims, read_published
-from hotcold.reporting.results import (
+from hotcold.reporting.figures.style import use_style
+from hotcold.reporting.page.rendering import slug, svg_size
+from hotcold.reporting.reading.measured import SEEDS
+from hotcold.reporting.reading.published import read_claims, read_published
+from hotcold.reporting.reading.results import (
     ModelResults,
     read_classifier,
     read_frequencies,
     read_model,
     read_real,
 )
-from hotcold.reporting.style import use_style
+from hotcold.reporting.text import budget, summary, templates
+from hotcold.reporting.text.labels import BIBLIOGRAPHY, Labels
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load

@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY, write_params
 
 from hotcold.reporting.figures.noise_axis import draw_axes
-from hotcold.reporting.measured import NOISE_AXIS, SCORE_COLUMNS, SEEDS
+from hotcold.reporting.reading.measured import NOISE_AXIS, SCORE_COLUMNS, SEEDS
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
 from tools import experiments, noise_axis, retrain

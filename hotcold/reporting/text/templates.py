@@ -11,11 +11,12 @@ from typing import Any
 
 import jinja2
 
-from hotcold.reporting import alternatives, axis, findings, formatting, tables, trainings, words
-from hotcold.reporting.labels import Labels, anchor
-from hotcold.reporting.results import SAMPLERS
-from hotcold.reporting.settings import settings_table
-from hotcold.reporting.sources import FAULTS, damaged, missing, read_text
+from hotcold.reporting.reading import formatting
+from hotcold.reporting.reading.results import SAMPLERS
+from hotcold.reporting.reading.sources import FAULTS, damaged, missing, read_text
+from hotcold.reporting.text import alt_texts, axis, findings, tables, trainings, words
+from hotcold.reporting.text.labels import Labels, anchor
+from hotcold.reporting.text.settings import settings_table
 
 SECTIONS = (  # of report/templates/sections, in their order
     "abstract",
@@ -78,7 +79,7 @@ FUNCTIONS = (
 GLOBALS = {
     **{function.__name__: function for function in FUNCTIONS},
     "settings_rows": settings_table,
-    "alt": alternatives,
+    "alt": alt_texts,
     "gallery": words.GALLERY,
     "samplers": SAMPLERS,
     "sections": SECTIONS,

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from hotcold.reporting.formatting import bounds, fixed, interval, names
-from hotcold.reporting.intervals import wilson
-from hotcold.reporting.published import Published
-from hotcold.reporting.results import ModelResults, main_scores
+from hotcold.reporting.reading.formatting import bounds, fixed, interval, names
+from hotcold.reporting.reading.intervals import wilson
+from hotcold.reporting.reading.published import Published
+from hotcold.reporting.reading.results import ModelResults, main_scores
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
 RESAMPLES = 1000  # of the predicted digits, for the interval of their distance

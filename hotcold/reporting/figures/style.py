@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
-from hotcold.reporting.sources import MEDIA, checking, damaged, read_text
+from hotcold.reporting.reading.sources import MEDIA, checking, damaged, read_text
 from hotcold.runtime import paths
 from hotcold.runtime.files import empty_folder
 

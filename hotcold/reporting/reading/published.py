@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hotcold.reporting import schemas
-from hotcold.reporting.sources import read_table, read_yaml
+from hotcold.reporting.reading import schemas
+from hotcold.reporting.reading.sources import read_table, read_yaml
 from hotcold.runtime import paths
 
 PUBLISHED_SCORES = paths.PUBLISHED / "scores.yaml"

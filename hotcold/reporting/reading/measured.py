@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hotcold.numerics.tables import write_csv
-from hotcold.reporting import schemas
-from hotcold.reporting.sources import MEASURED, damaged, read_table
+from hotcold.reporting.reading import schemas
+from hotcold.reporting.reading.sources import MEASURED, damaged, read_table
 from hotcold.runtime.params import load
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")

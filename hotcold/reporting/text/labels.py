@@ -14,7 +14,7 @@ from pybtex.database import BibliographyData, Entry, Person, parse_string
 from pybtex.exceptions import PybtexError
 from pybtex.style.formatting.unsrt import Style
 
-from hotcold.reporting.sources import checking, damaged, read_text
+from hotcold.reporting.reading.sources import checking, damaged, read_text
 from hotcold.runtime import paths
 
 BIBLIOGRAPHY = paths.REPORT / "references.bib"

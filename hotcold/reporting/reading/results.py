@@ -12,8 +12,8 @@ import numpy as np
 
 from hotcold.models.params import DesignParams
 from hotcold.numerics import checkpoints
-from hotcold.reporting import schemas
-from hotcold.reporting.sources import checking, damaged, read_json, read_table
+from hotcold.reporting.reading import schemas
+from hotcold.reporting.reading.sources import checking, damaged, read_json, read_table
 from hotcold.runtime import paths
 
 Scores = dict[str, float]

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hotcold.reporting import schemas
-from hotcold.reporting.results import ModelResults, Scores
-from hotcold.reporting.sources import damaged, read_table, read_text
+from hotcold.reporting.reading import schemas
+from hotcold.reporting.reading.results import ModelResults, Scores
+from hotcold.reporting.reading.sources import damaged, read_table, read_text
 from hotcold.runtime import paths
 
 HEADLINE = (

@@ -20,7 +20,7 @@ from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from hotcold.reporting.sources import MEDIA, damaged, missing, read_text
+from hotcold.reporting.reading.sources import MEDIA, damaged, missing, read_text
 from hotcold.runtime import files, paths
 from hotcold.runtime.errors import UserError
 
