@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
-from hotcold.reporting.reading import schemas
+from hotcold.numerics import tables
 from hotcold.reporting.reading.results import ModelResults, Scores
-from hotcold.reporting.reading.sources import damaged, read_table, read_text
-from hotcold.runtime import paths
+from hotcold.runtime import files, paths
 
 HEADLINE = (
     "is",
@@ -32,8 +29,6 @@ HEADLINE = (
     "nearest_training_distance",
     "label_accuracy",
 )
-LOSS = paths.PLOTS / "loss.csv"
-FILMS = paths.PLOTS / "films.csv"
 RESTORATION = ("psnr", "ssim", "rmse", "is", "fid")  # of each set of a model that restores
 
 
@@ -70,55 +65,24 @@ def select(scores: Scores, keys: Iterable[str]) -> Scores:
 
 
 def films(models: Iterable[ModelResults]) -> dict[str, dict[str, list[Any]]]:
-    """By model: the steps t of the frames of its film, and the sets that have one. Raises UserError
-    if the table is missing or damaged."""
-    found: dict[str, dict[str, list[Any]]] = {}
-    for row in read_table(FILMS, schemas.FilmFrame):
-        film = found.setdefault(row["model"], {"steps": [], "sets": []})
+    """By model: the steps t of the frames of its film, and the sets that have one."""
+    found: dict[str, dict[str, list[Any]]] = {m.name: {"steps": [], "sets": []} for m in models}
+    for row in tables.read_csv(paths.PLOTS / "films.csv"):
+        film = found[row["model"]]
         if row["set"] not in film["sets"]:
             film["sets"].append(row["set"])
         if row["set"] == film["sets"][0]:
             film["steps"].append(int(row["t"]))
-    if set(found) != {model.name for model in models} or row["t"] != "0":
-        raise damaged(FILMS, "it has not the films of all models")
     return found
 
 
 def training_compute(models: Iterable[ModelResults]) -> dict[str, float]:
-    """Multiply-adds of training up to the best checkpoint, by model, from report/plots. Raises
-    UserError if the table is missing or damaged, or is of another run."""
-    rows = read_of_checkpoints(paths.COMPUTE, schemas.Compute, models)
-    return {m.name: float(rows[m.name, m.best["epoch"]]["multiply_adds"]) for m in models}
+    """Multiply-adds of training up to the best checkpoint, by model, from report/plots."""
+    rows = tables.read_csv(paths.COMPUTE)
+    spent = {(row["model"], int(row["epoch"])): float(row["multiply_adds"]) for row in rows}
+    return {model.name: spent[model.name, model.best["epoch"]] for model in models}
 
 
-def read_of_checkpoints(
-    path: Path, schema: Any, models: Iterable[ModelResults]
-) -> dict[tuple[str, int], dict[str, str]]:
-    """The rows of a table by model and epoch. Raises UserError if it is missing or damaged, or has
-    not one row for each checkpoint."""
-    rows = read_table(path, schema)
-    found = {(row["model"], int(row["epoch"])): row for row in rows}
-    expected = {(m.name, checkpoint["epoch"]) for m in models for checkpoint in m.checkpoints}
-    if len(rows) != len(found) or set(found) != expected:
-        raise damaged(path, "it has not one row for each checkpoint of results/scores")
-    return found
-
-
-def is_here(row: Mapping[str, str]) -> bool:
-    """Whether a row is of this repository, and not published."""
-    return row["source"] == "here"
-
-
-def plots(models: Iterable[ModelResults]) -> dict[str, str]:
-    """Name -> CSV of every table of report/plots. Raises UserError if one is damaged, or if the
-    scores of the checkpoints are missing."""
-    read_of_checkpoints(paths.PLOTS / "fid.csv", schemas.Fid, models)
-    losses = Counter(row["model"] for row in read_table(LOSS, schemas.Loss) if is_here(row))
-    if losses != {model.name: len(model.history) for model in models}:
-        raise damaged(LOSS, "it has not one row for each epoch of results/history")
-    tables = {}
-    for path in sorted(paths.PLOTS.glob("*.csv")):
-        tables[path.stem] = read_text(path)
-        if tables[path.stem].count("\n") != 1:  # a head alone: there was nothing to draw
-            read_table(path, schemas.Row)
-    return tables
+def plots() -> dict[str, str]:
+    """Name -> CSV of every table of report/plots."""
+    return {path.stem: files.read_text(path) for path in sorted(paths.PLOTS.glob("*.csv"))}
