@@ -12,7 +12,7 @@ from hotcold.downloads.params import InceptionParams
 from hotcold.likelihood.params import LikelihoodParams
 from hotcold.metrics.params import EvaluationParams
 from hotcold.models.params import DesignParams, Name
-from hotcold.reporting.params import FiguresParams
+from hotcold.reporting.figures.params import FiguresParams
 from hotcold.runtime.params import Precision, Section, Seed
 from hotcold.sampling.bases import StepStudyParams
 from hotcold.sampling.params import Sampler, SamplingParams

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.metrics.generation import nearest
@@ -97,7 +97,7 @@ def main() -> None:
     name = cli.model_argument("evaluate", __doc__)
     data = read("data", DataParams)
     params = read("evaluation", EvaluationParams)
-    saved = image_sets.load_epochs(paths.SAMPLES / name)
+    saved = samples_file.load_epochs(paths.SAMPLES / name)
     scored = [(sets, description) for sets, description in saved if description["roles"]]
     if not scored:
         raise UserError(f"there are no samples of '{name}' in {paths.SAMPLES}: run dvc repro")

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 from hotcold.models.params import read_designs
 from hotcold.reporting.figures import (
     classes,
@@ -21,12 +23,17 @@ from hotcold.reporting.figures import (
     scores,
     step_study,
 )
-from hotcold.reporting.measured import NOISE_AXIS, read_settings
-from hotcold.reporting.params import FiguresParams
-from hotcold.reporting.published import read_published
-from hotcold.reporting.results import read_classifier, read_frequencies, read_model, read_real
-from hotcold.reporting.sources import MEDIA
-from hotcold.reporting.style import Gallery, use_style
+from hotcold.reporting.figures.params import FiguresParams
+from hotcold.reporting.figures.style import Gallery
+from hotcold.reporting.reading.measured import NOISE_AXIS, read_settings
+from hotcold.reporting.reading.published import read_published
+from hotcold.reporting.reading.results import (
+    read_classifier,
+    read_frequencies,
+    read_model,
+    read_real,
+)
+from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Seed, read
@@ -68,11 +75,11 @@ def main() -> None:
     designs = read_designs()
     models = [read_model(name, design) for name, design in designs.items()]
     published = read_published()
-    real, frequencies = read_real(models), read_frequencies()
+    real, frequencies = read_real(), read_frequencies()
     confusion = read_classifier()["confusion"]
     noise = NOISE_AXIS.rows(read_settings())
 
-    use_style(paths.STYLE)
+    plt.style.use(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
     gallery.add_table("models", ("model", "colour"), gallery.colours.items())
 

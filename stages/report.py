@@ -6,12 +6,11 @@ from typing import Any
 
 from hotcold.numerics.tables import write_json
 from hotcold.params import Params
-from hotcold.reporting import claims, findings, page, provenance, summary, templates
-from hotcold.reporting.budget import Budget
-from hotcold.reporting.labels import BIBLIOGRAPHY
-from hotcold.reporting.measured import NOISE_AXIS, SEEDS
-from hotcold.reporting.published import CLAIMS, read_claims, read_published
-from hotcold.reporting.results import (
+from hotcold.reporting.page import rendering
+from hotcold.reporting.reading import provenance
+from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
+from hotcold.reporting.reading.published import read_claims, read_published
+from hotcold.reporting.reading.results import (
     by_kind,
     known_and_further,
     read_classifier,
@@ -19,7 +18,9 @@ from hotcold.reporting.results import (
     read_model,
     read_real,
 )
-from hotcold.reporting.sources import checking, damaged, read_text
+from hotcold.reporting.text import claims, findings, summary, templates
+from hotcold.reporting.text.budget import Budget
+from hotcold.reporting.text.labels import BIBLIOGRAPHY
 from hotcold.runtime import cli, files, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import load, validate
@@ -30,14 +31,10 @@ def main() -> None:
     params = validate(load(), Params)
     scores, context = gather(params)
     environment = templates.environment(paths.TEMPLATES)
-    with templates.naming_lines(paths.TEMPLATES):
-        text = templates.markdown(environment, context, BIBLIOGRAPHY)
-        page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
-        frame = environment.get_template("page.html.j2")
-        tables = summary.plots(context["models"])
-        html = page.render(page_text, paths.REPORT, frame, scores, tables)
-    if not html.rstrip().endswith("</html>"):
-        raise damaged(paths.TEMPLATES / "page.html.j2", "it does not end with </html>")
+    text = templates.markdown(environment, context, BIBLIOGRAPHY)
+    page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
+    frame = environment.get_template("page.html.j2")
+    html = rendering.render(page_text, paths.REPORT, frame, scores, summary.plots())
     write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())
@@ -48,7 +45,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     """The scores of scores.json, and the variables of the templates, from results and figures."""
     settings = load()
     models = [read_model(name, block) for name, block in params.models.items()]
-    real, frequencies, classifier = read_real(models), read_frequencies(), read_classifier()
+    real, frequencies, classifier = read_real(), read_frequencies(), read_classifier()
     published, entries = read_published(), read_claims()
     known, further = known_and_further(models, published["models"])
     groups = by_kind(known)
@@ -57,8 +54,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     epochs = {name: params.epochs(name) for name in params.models}
     budget = Budget(epochs, params.training.images, params.sampling.images, published)
     evidence = claims.Evidence({m.name: m for m in models}, frequencies, classifier, published)
-    with checking(CLAIMS):  # a claim may be on a number that is not in scores.yaml
-        decided = claims.decide(entries, evidence) if budget.conclusive else []
+    decided = claims.decide(entries, evidence) if budget.conclusive else []
     return summary.scores(models, real, classifier["accuracy"]), {
         "params": params,
         "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
@@ -83,7 +79,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "trained_again": [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed],
         "beyond": list(findings.beyond(models, real, compute, published["models"])),
         "compute": compute,
-        "inception_note": read_text(paths.INCEPTION_NOTE).strip(),
+        "inception_note": files.read_text(paths.INCEPTION_NOTE).strip(),
         "figures": {path.name for path in paths.FIGURES.glob("*")},
         "films": summary.films(models),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},

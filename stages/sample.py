@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.models.model import DiffusionModel
@@ -78,7 +78,7 @@ def cached_batch(
         sets = compute()
         if film and first == 0:
             states, steps = film.states()
-            image_sets.save(run.outputs / "film.npz", states, {"steps": steps})
+            samples_file.save(run.outputs / "film.npz", states, {"steps": steps})
         return sets
 
     return run.cached(f"{prefix}{first:05d}", with_film)
@@ -151,8 +151,8 @@ def main() -> None:
             }
             if distributed.is_rank_zero():
                 if by_guidance:
-                    image_sets.save(run.outputs / "guidance.npz", by_guidance, {"model": name})
-                image_sets.save(run.outputs / f"epoch_{epoch:03d}.npz", sets, description)
+                    samples_file.save(run.outputs / "guidance.npz", by_guidance, {"model": name})
+                samples_file.save(run.outputs / f"epoch_{epoch:03d}.npz", sets, description)
             print(f"{label}: {count} images ({', '.join(roles) or 'progress'})", flush=True)
         run.commit({run.outputs: paths.SAMPLES / name})
 

@@ -20,7 +20,7 @@ import yaml
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
 from hotcold.data.mnist import FILES
-from hotcold.reporting.labels import BIBLIOGRAPHY
+from hotcold.reporting.text.labels import BIBLIOGRAPHY
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
 from stages import (

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hotcold.reporting.formatting import interval, number
-from hotcold.reporting.results import main_scores
+from hotcold.reporting.reading.formatting import interval, number
+from hotcold.reporting.reading.results import main_scores
 from hotcold.runtime import cli
 from hotcold.runtime.errors import run
 from tools.experiments import best_checkpoint, run_alone

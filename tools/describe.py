@@ -12,7 +12,7 @@ from hotcold.models.model import DiffusionModel
 from hotcold.models.params import DesignParams, read_design
 from hotcold.numerics import checkpoints
 from hotcold.numerics.pixels import SIDE
-from hotcold.reporting.flops import input_channels, multiply_adds
+from hotcold.reporting.figures.flops import input_channels, multiply_adds
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
 

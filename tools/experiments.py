@@ -27,9 +27,9 @@ from dvc.repo.experiments.serialize import ExpState
 from dvc.stage import Stage
 from pygit2 import GitError
 
-from hotcold.reporting import provenance
-from hotcold.reporting.measured import Table
-from hotcold.reporting.results import main_scores
+from hotcold.reporting.reading import provenance
+from hotcold.reporting.reading.measured import Table
+from hotcold.reporting.reading.results import main_scores
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load as load_params

@@ -19,7 +19,7 @@ import torch
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
 from hotcold.numerics.rng import Stream
-from hotcold.reporting.style import tile
+from hotcold.reporting.figures.style import tile
 from hotcold.runs.progress import Progress
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, read

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from hotcold.models.params import DissipationParams, read_design
-from hotcold.reporting.measured import NOISE_AXIS
+from hotcold.reporting.reading.measured import NOISE_AXIS
 from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, run
 from tools.experiments import measure

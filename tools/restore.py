@@ -21,7 +21,7 @@ from hotcold.models import degradations
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import HIGH, to_levels
 from hotcold.numerics.rng import ChunkedNoise, generator
-from hotcold.reporting.style import tile
+from hotcold.reporting.figures.style import tile
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, read
 from tools import outputs, pictures

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 from hotcold.models.params import read_design
-from hotcold.reporting.measured import SEEDS
+from hotcold.reporting.reading.measured import SEEDS
 from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, bounded, run
 from hotcold.runtime.params import Seed, read

@@ -9,8 +9,7 @@ from typing import Any
 
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_design
-from hotcold.reporting.schemas import Studied
-from hotcold.reporting.sources import read_json
+from hotcold.numerics.tables import read_json
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read, validate
@@ -53,7 +52,7 @@ def choose(
     if kind is Categorical and "eta" in fixed:
         fixed = {**fixed, "churn": 0.0}  # which is another way to set eta
     path = paths.STEP_STUDY / f"{name}.json"
-    study = read_json(path, tuple[Studied, ...]) if path.exists() else []
+    study = read_json(path) if path.exists() else []
     # Without a study, eta is 1, as of the ancestral sampler, or that of the model's own sampler.
     found = _nearest(study, steps, fixed) if study else {"eta": 1.0} | own.model_dump()
     values = {key: found[key] for key in SETTINGS if key in found and key in kind.model_fields}

@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.metrics.generation import nearest
 from hotcold.metrics.scorer import Scorer, Scores
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
-from hotcold.reporting.formatting import interval, number
+from hotcold.reporting.reading.formatting import interval, number
 from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, bounded, run
 from hotcold.runtime.params import read
@@ -63,7 +63,7 @@ def read_array(path: Path, name: str | None) -> np.ndarray:
             warnings.simplefilter("ignore")  # damage ends in an error, or does not matter
             loaded = np.load(io.BytesIO(content), allow_pickle=False)
             return loaded if isinstance(loaded, np.ndarray) else choose(path, loaded, name)
-    except image_sets.DAMAGE as error:
+    except samples_file.DAMAGE as error:
         if "allow_pickle" in str(error):
             raise UserError(f"{path} has Python objects, must have numbers") from None
         reason = bounded(error) or type(error).__name__
@@ -73,7 +73,7 @@ def read_array(path: Path, name: str | None) -> np.ndarray:
 def choose(path: Path, archive: np.lib.npyio.NpzFile, name: str | None) -> np.ndarray:
     """The array of an archive with this name; by default its only one, or the main set of a file of
     results/samples."""
-    names = [each for each in archive.files if each != image_sets.DESCRIPTION]
+    names = [each for each in archive.files if each != samples_file.DESCRIPTION]
     if not names:
         raise UserError(f"{path} has no array of images")
     if name is None:
@@ -89,7 +89,7 @@ def choose(path: Path, archive: np.lib.npyio.NpzFile, name: str | None) -> np.nd
 def main_set(archive: np.lib.npyio.NpzFile) -> str | None:
     """What the description of a file of results/samples names; None in an archive of others."""
     try:
-        return json.loads(str(archive[image_sets.DESCRIPTION]))["main"]
+        return json.loads(str(archive[samples_file.DESCRIPTION]))["main"]
     except (LookupError, RecursionError, TypeError, ValueError):
         return None
 

@@ -19,7 +19,7 @@ import yaml
 from conftest import ROOT, TINY, run_all, run_stage, write_fake_mnist
 from dvc.repo import Repo
 
-from hotcold.reporting.measured import SETTINGS
+from hotcold.reporting.reading.measured import SETTINGS
 from hotcold.runtime import paths
 from stages import download_inception
 from tools.checks.compare_locks import outputs
@@ -366,8 +366,8 @@ def test_parameters_change_the_stages_that_read_them(
 
 
 EDITS = {
-    "hotcold/reporting/style.py": {"figures"},
-    "hotcold/image_sets.py": of_each("sample", "evaluate") | {"figures"},
+    "hotcold/reporting/figures/style.py": {"figures"},
+    "hotcold/samples_file.py": of_each("sample", "evaluate") | {"figures"},
     "hotcold/sampling/samplers.py": of_each("sample", "step_study"),
     "hotcold/sampling/params.py": of_each("sample", "step_study"),
     "hotcold/training/loop.py": of_each("train"),

@@ -21,9 +21,9 @@ from markdown_it.token import Token
 
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_designs
-from hotcold.reporting.formatting import names, number
-from hotcold.reporting.measured import NOISE_AXIS, SEEDS
-from hotcold.reporting.trainings import Spread
+from hotcold.reporting.reading.formatting import names, number
+from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
+from hotcold.reporting.text.trainings import Spread
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
 

@@ -15,7 +15,7 @@ LAYERS: dict[str, set[str]] = {  # part -> the parts that it may import
     "command_help": set(),
     "numerics": {"runtime"},
     "runs": {"runtime", "numerics"},
-    "image_sets": {"runtime"},
+    "samples_file": {"runtime"},
     "downloads": {"runtime"},
     "data": {"runtime"},
     "classifier": {"runtime", "numerics", "runs"},
@@ -24,7 +24,7 @@ LAYERS: dict[str, set[str]] = {  # part -> the parts that it may import
     "sampling": {"runtime", "numerics", "models"},
     "metrics": {"runtime", "numerics", "runs", "classifier"},
     "likelihood": {"runtime", "numerics", "runs", "models"},
-    "reporting": {"runtime", "numerics", "models", "data", "image_sets"},
+    "reporting": {"runtime", "numerics", "models", "data", "samples_file"},
 }
 ABOVE_ALL = {"__init__", "params"}  # modules of the library that may import every part
 
@@ -70,6 +70,27 @@ def test_part_imports_only_what_lies_below_it(part: str) -> None:
         parts = {name.split(".")[1] for name in names if "." in name}
         assert "hotcold" not in names, f"{path} imports all of the library"
         assert parts - {part} <= LAYERS[part], path
+
+
+ROOMS: dict[str, set[str]] = {
+    "reading": set(),
+    "text": {"reading"},
+    "figures": {"reading"},
+    "page": {"reading"},
+}  # of reporting -> the rooms that it may import
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_of_reporting_imports_only_what_lies_below_it(room: str) -> None:
+    folder = LIBRARY / "reporting"
+    assert {path.parent.relative_to(folder).parts[0] for path in folder.glob("*/*.py")} == set(
+        ROOMS
+    )
+    for path in modules(f"reporting/{room}"):
+        names = [
+            name.split(".") for name in imported(path) if name.startswith("hotcold.reporting.")
+        ]
+        assert {parts[2] for parts in names} - {room} <= ROOMS[room], path
 
 
 @pytest.mark.parametrize(

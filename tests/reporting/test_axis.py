@@ -7,8 +7,8 @@ from typing import Any
 from test_findings import model
 from test_trainings import again
 
-from hotcold.reporting.axis import between_cold_and_hot
-from hotcold.reporting.tables import axis_rows
+from hotcold.reporting.text.axis import between_cold_and_hot
+from hotcold.reporting.text.tables import axis_rows
 
 
 def rows(model: str, **fids: float) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotcold.reporting.budget import Budget
+from hotcold.reporting.text.budget import Budget
 
 PUBLISHED = {"epochs": 75, "images": 48_000, "samples": 1000, "models": {"a": {}, "b": {}}}
 

@@ -11,10 +11,11 @@ import pytest
 from conftest import ROOT
 from test_findings import model
 
-from hotcold.reporting import claims, words
-from hotcold.reporting.claims import FAILS, HOLDS, OPEN
-from hotcold.reporting.results import ModelResults
+from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.text import claims, words
+from hotcold.reporting.text.claims import FAILS, HOLDS, OPEN
 from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
 
 REAL = np.full(10, 0.1)
@@ -222,6 +223,11 @@ def test_claims_about_models_that_were_not_run_are_left_out() -> None:
     evidence = claims.Evidence({}, REAL, classifier, PUBLISHED)
     (only,) = claims.decide(entries, evidence)
     assert "classifier" in only.text
+
+
+def test_a_claim_on_a_number_that_is_not_published_names_the_number() -> None:
+    with pytest.raises(UserError, match=r"scores\.yaml lacks models\.model3\.validation_loss"):
+        verdict("loss", [with_losses("model3", 0.5)], model="model3")
 
 
 def test_verdicts_are_counted_in_words() -> None:

@@ -15,9 +15,9 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
 
-from hotcold.reporting import style
-from hotcold.reporting.figures import degradations, step_study
-from hotcold.reporting.intervals import wilson
+from hotcold.models.degradations import build
+from hotcold.reporting.figures import degradations, step_study, style
+from hotcold.reporting.reading.intervals import wilson
 from hotcold.runtime import paths
 
 
@@ -58,7 +58,7 @@ def test_frames_are_below_each_other_and_transparent_between_images() -> None:
 def test_pictures_in_an_svg_keep_their_grey_levels() -> None:
     levels = np.arange(0, 255, dtype=np.uint8)[: 14 * 18].reshape(14, 18)
     with plt.rc_context():
-        style.use_style(ROOT / paths.STYLE)
+        plt.style.use(ROOT / paths.STYLE)
         figure, axis = plt.subplots()
         style.show(axis, np.ma.masked_equal(levels, 7))
         svg = style.vectorise(figure).decode()
@@ -75,7 +75,7 @@ def test_pictures_in_an_svg_keep_their_grey_levels() -> None:
 
 def test_a_legend_names_only_what_is_drawn() -> None:
     with plt.rc_context():
-        style.use_style(ROOT / paths.STYLE)
+        plt.style.use(ROOT / paths.STYLE)
         figure, axes = style.panels(2, 2, 2.0)
         axes[0].plot([1, 2], label="training")
         axes[1].plot([1, 2], label="training")
@@ -100,7 +100,7 @@ def test_grey_images_are_kept_exactly_without_colour() -> None:
 
 def test_a_figure_of_lines_has_a_palette_and_looks_the_same() -> None:
     with plt.rc_context():
-        style.use_style(ROOT / paths.STYLE)
+        plt.style.use(ROOT / paths.STYLE)
         figure, axes = plt.subplots()
         for i in range(10):
             axes.plot(np.sin(np.arange(30) / (i + 1)), marker="o", label=str(i))
@@ -132,7 +132,7 @@ def luminance(colour: str) -> float:
 
 def test_a_model_keeps_its_colour_when_another_is_added() -> None:
     with plt.rc_context():
-        style.use_style(ROOT / paths.STYLE)
+        plt.style.use(ROOT / paths.STYLE)
         few, many = style.colours(["a", "b"]), style.colours([*"abcdefghij"])
     assert {name: many[name] for name in few} == few
     assert len(many) == 10

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hotcold.models.params import DesignParams
-from hotcold.reporting import findings
-from hotcold.reporting.results import ModelResults
+from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.text import findings
 
 DEGRADATIONS = {
     "gaussian": {"kind": "gaussian", "beta": (1.0e-4, 0.02), "T": 1000},

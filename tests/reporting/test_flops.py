@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hotcold.models.model import build_network
-from hotcold.reporting.flops import multiply_adds
+from hotcold.reporting.figures.flops import multiply_adds
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotcold.reporting import formatting
+from hotcold.reporting.reading import formatting
 
 
 @pytest.mark.parametrize(

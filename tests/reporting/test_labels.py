@@ -7,7 +7,7 @@ import re
 import pytest
 from conftest import ROOT
 
-from hotcold.reporting.labels import BIBLIOGRAPHY, Labels
+from hotcold.reporting.text.labels import BIBLIOGRAPHY, Labels
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 

@@ -9,13 +9,14 @@ import jinja2
 import pytest
 from conftest import ROOT
 
-from hotcold.reporting import page, templates
+from hotcold.reporting.page import rendering
+from hotcold.reporting.text import templates
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 
 
 def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> None:
-    html = page.render(
+    html = rendering.render(
         "# A <b>title</b>\n\n<script>alert(1)</script>\n",
         tmp_path,
         templates.environment(ROOT / paths.TEMPLATES).get_template("page.html.j2"),
@@ -31,7 +32,9 @@ def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> 
 
 def test_a_missing_figure_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"c\.png is missing: run dvc repro"):
-        page.render("# A\n\n![b](figures/c.png)\n", tmp_path, jinja2.Template("{{ body }}"), {}, {})
+        rendering.render(
+            "# A\n\n![b](figures/c.png)\n", tmp_path, jinja2.Template("{{ body }}"), {}, {}
+        )
 
 
 def test_a_missing_table_is_an_error() -> None:
@@ -41,7 +44,7 @@ def test_a_missing_table_is_an_error() -> None:
 
 def rendered(text: str) -> str:
     """The body of a page."""
-    return page.render(text, Path(), jinja2.Template("{{ body }}"), {}, {"loss": ""})
+    return rendering.render(text, Path(), jinja2.Template("{{ body }}"), {}, {"loss": ""})
 
 
 def test_an_equation_has_its_number_and_an_id() -> None:

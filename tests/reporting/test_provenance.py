@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hotcold.reporting import provenance
+from hotcold.reporting.reading import provenance
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -8,8 +8,8 @@ import yaml
 from conftest import ROOT
 
 from hotcold.params import ModelParams
-from hotcold.reporting.results import ModelResults
-from hotcold.reporting.settings import FURTHER_LABELS, LABELS, settings_table
+from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.text.settings import FURTHER_LABELS, LABELS, settings_table
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
 

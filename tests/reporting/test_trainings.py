@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from test_findings import model
 
-from hotcold.reporting.trainings import seed_rows, spreads, unlike_trainings
+from hotcold.reporting.text.trainings import seed_rows, spreads, unlike_trainings
 
 
 def again(name: str, fid: float, inception: float, half: float = 1.0) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hotcold.reporting import words
+from hotcold.reporting.text import words
 
 
 def model(name: str, train: list[float], validation: list[float], rates: list[float]) -> Any:

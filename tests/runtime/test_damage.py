@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.data.mnist import read_idx
 from hotcold.numerics import checkpoints, tables
 from hotcold.runtime.errors import UserError
@@ -24,7 +24,7 @@ def make_idx(path: Path) -> None:
 
 
 FORMATS: list[tuple[Make, Callable[[Path], object]]] = [
-    (lambda path: image_sets.save(path, SETS, {"epoch": 1}), image_sets.load),
+    (lambda path: samples_file.save(path, SETS, {"epoch": 1}), samples_file.load),
     (lambda path: checkpoints.save(path, {"x": torch.ones(3, 4)}, {"epoch": 1}), checkpoints.load),
     (make_idx, read_idx),
     (lambda path: tables.write_json(path, {"seconds": [1.5, 2.5]}), tables.read_json),

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from hotcold.reporting.style import Gallery
+from hotcold.reporting.figures.style import Gallery
 from hotcold.runtime.errors import UserError
 from stages.figures import in_second_process
 

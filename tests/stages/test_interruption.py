@@ -18,7 +18,7 @@ import pytest
 import torch
 from conftest import ROOT, TINY, write_fake_mnist, write_params
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runs import resume
 from hotcold.runtime import paths, startup
@@ -165,7 +165,7 @@ def test_interrupted_sampling_continues_after_the_last_finished_chunk(
     assert f"sample {name} epoch" in capsys.readouterr().out
     # 4 of all batches were finished by the three interrupted runs.
     batches = sum(
-        -(-len(next(iter(image_sets.load(path)[0].values()))) // 100)
+        -(-len(next(iter(samples_file.load(path)[0].values()))) // 100)
         for path in (folder / paths.SAMPLES / name).glob("epoch_*")
     )
     assert next(calls) - 1 == batches - 4

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import TINY, prepare, run_stage
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
 from stages import sample, train
@@ -67,7 +67,7 @@ def test_checkpoint_with_several_roles_is_sampled_once(
 def test_each_model_is_sampled_by_its_own_sampler(folder: Path) -> None:
     sets, samplers = {}, {}
     for name in MODELS:
-        sets[name], description = image_sets.load(folder / paths.samples(name, 2))
+        sets[name], description = samples_file.load(folder / paths.samples(name, 2))
         assert description.keys() == {
             "model",
             "epoch",

@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import TINY, prepare, run_stage
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
 from stages import sample, train
@@ -89,7 +89,7 @@ def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
         assert {x.dtype for x in kept[dtype].values()} == {getattr(torch, dtype)}
     assert all(torch.equal(kept["float16"][name], x.half()) for name, x in kept["float32"].items())
     run(sample, "model2")
-    images, _ = image_sets.load(paths.samples("model2", 2))
+    images, _ = samples_file.load(paths.samples("model2", 2))
     assert images["ancestral"].dtype == torch.uint8
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import ROOT, TINY, prepare, run_models, run_stage, write_random_inception
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
@@ -164,10 +164,10 @@ def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
 
 
 def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
-    sets, description = image_sets.load(folder / paths.SAMPLES / "labelled/epoch_001.npz")
+    sets, description = samples_file.load(folder / paths.SAMPLES / "labelled/epoch_001.npz")
     assert description["labels"] == [0, 1, 2, 3]
     assert len(sets["ddim"]) == 4
-    shown, _ = image_sets.load(folder / paths.SAMPLES / "labelled/guidance.npz")
+    shown, _ = samples_file.load(folder / paths.SAMPLES / "labelled/guidance.npz")
     assert {key: x.shape for key, x in shown.items()} == {
         key: (10, 1, 28, 28) for key in ("0", "1", "3")
     }

@@ -22,7 +22,7 @@ from hotcold.models.model import DiffusionModel, build_network
 from hotcold.numerics import devices
 from hotcold.numerics.rng import Stream
 from hotcold.numerics.tables import write_json
-from hotcold.reporting.flops import multiply_adds
+from hotcold.reporting.figures.flops import multiply_adds
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.sampling.draw import DrawOptions, draw

@@ -16,7 +16,7 @@ import torch
 from conftest import ROOT, prepare, run_stage
 from PIL import Image
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from stages import evaluate, evaluate_real, sample, train, train_classifier
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def digits(folder: Path) -> np.ndarray:
-    sets, _ = image_sets.load(folder / paths.samples("model2", 2))
+    sets, _ = samples_file.load(folder / paths.samples("model2", 2))
     return sets["ancestral"][:, 0].numpy()
 
 
@@ -210,7 +210,7 @@ def test_damaged_file_is_loaded_or_refused_in_a_sentence(tmp_path: Path, form: s
     images = RANDOM(0).integers(0, 200, (4, 28, 28), np.uint8)
     if form == "samples":
         sets = {"ddim": torch.from_numpy(images), "other": torch.from_numpy(images)}
-        image_sets.save(path, sets, {"main": "ddim"})
+        samples_file.save(path, sets, {"main": "ddim"})
     else:
         save = {"npy": np.save, "stored": np.savez, "compressed": np.savez_compressed}[form]
         save(path, images)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.models.params import read_design
@@ -95,7 +95,7 @@ class Recomputation:
             history = read_csv(paths.history(name))
             best = min(history, key=lambda row: float(row["validation_loss"]))
             epoch = int(float(best["epoch"]))
-            sets, description = image_sets.load(paths.samples(name, epoch))
+            sets, description = samples_file.load(paths.samples(name, epoch))
             scores = self.row(sets[description["main"]])
             yield name, [epoch, float(best["validation_loss"]), *scores]
 

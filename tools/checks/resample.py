@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import to_pixels
@@ -79,7 +79,7 @@ def compare(name: str, checkpoint: str, key: str | None, count: int) -> Comparis
     model = DiffusionModel.load(paths.weights(name, checkpoint), device)
     epoch = model.description["epoch"]
     path = paths.samples(name, epoch)
-    sets, recorded = image_sets.load(path)
+    sets, recorded = samples_file.load(path)
     key = key or ("improved" if "improved" in sets else recorded["main"])
     if key not in sets:
         raise UserError(f"--set is '{key}', must be one of {', '.join(sets)} for {name}")

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from hotcold.reporting.intervals import wilson
-from hotcold.reporting.published import Published
-from hotcold.reporting.results import ModelResults, by_kind, known_and_further
-from hotcold.reporting.style import REAL, SMALL, Gallery, add_legend, panels
+from hotcold.reporting.figures.style import REAL, SMALL, Gallery, add_legend, panels
+from hotcold.reporting.reading.intervals import wilson
+from hotcold.reporting.reading.published import Published
+from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
 
 
 def draw(

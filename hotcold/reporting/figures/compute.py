@@ -10,9 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from hotcold.models.model import DiffusionModel
-from hotcold.reporting.flops import TRAINING, multiply_adds
-from hotcold.reporting.results import ModelResults, main_scores, with_interval
-from hotcold.reporting.style import REAL, WIDTH, Gallery, add_legend, power_of_ten, set_scale
+from hotcold.reporting.figures.flops import TRAINING, multiply_adds
+from hotcold.reporting.figures.style import (
+    REAL,
+    WIDTH,
+    Gallery,
+    add_legend,
+    power_of_ten,
+    set_scale,
+)
+from hotcold.reporting.reading.results import ModelResults, main_scores, with_interval
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:

@@ -13,10 +13,10 @@ from hotcold.data import mnist
 from hotcold.models import degradations
 from hotcold.numerics.pixels import to_levels, to_pixels
 from hotcold.numerics.rng import generator
-from hotcold.reporting.formatting import names
-from hotcold.reporting.published import Published
-from hotcold.reporting.results import ModelResults, by_kind, known_and_further
-from hotcold.reporting.style import Gallery, image_rows, panels, power_of_ten
+from hotcold.reporting.figures.style import Gallery, image_rows, panels, power_of_ten
+from hotcold.reporting.reading.formatting import names
+from hotcold.reporting.reading.published import Published
+from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
 
 FIGURE_1_STEPS = (0, 50, 100, 250, 500, 750, 999)  # of T = 1000, as in figure 1
 FIGURE_8_STEPS = (0, 25, 50, 75, 100, 125, 149)  # of T = 150, as in figure 8

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from hotcold import image_sets
-from hotcold.reporting.results import SAMPLERS
-from hotcold.reporting.style import Gallery, encode_frames, image_rows
+from hotcold import samples_file
+from hotcold.reporting.figures.style import Gallery, encode_frames, image_rows
+from hotcold.reporting.reading.results import SAMPLERS
 from hotcold.runtime import paths
 
 IMAGES, STATES = 2, 9  # in the strip: images of each sampler, and states of an image
@@ -31,7 +31,7 @@ def draw(gallery: Gallery, models: Iterable[str]) -> None:
 def read(model: str) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
     """By set of images, naive before improved: the states, (frames, images, 28, 28) uint8, and
     their steps t."""
-    films, description = image_sets.load(paths.SAMPLES / model / "film.npz")
+    films, description = samples_file.load(paths.SAMPLES / model / "film.npz")
     keys = sorted(films, reverse=True)
     return {key: films[key][:, :, 0].numpy() for key in keys}, description["steps"]
 

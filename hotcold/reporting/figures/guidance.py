@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from hotcold import image_sets
-from hotcold.reporting.results import ModelResults, with_interval
-from hotcold.reporting.style import REAL, WIDTH, Gallery, image_rows, set_scale
+from hotcold import samples_file
+from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, image_rows, set_scale
+from hotcold.reporting.reading.results import ModelResults, with_interval
 from hotcold.runtime import paths
 
 
@@ -17,7 +17,7 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, fl
     """The figures of every model with classes. real: the scores of real images."""
     labelled = [model for model in models if model.design.classes]
     for model in labelled:
-        sets, _ = image_sets.load(paths.SAMPLES / model.name / "guidance.npz")
+        sets, _ = samples_file.load(paths.SAMPLES / model.name / "guidance.npz")
         images = [digits[:, 0].numpy() for digits in sets.values()]
         columns = [str(digit) for digit in range(model.design.classes)]
         labels = [f"guidance {scale}" for scale in sets]

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.data import mnist
 from hotcold.numerics.pixels import SIDE
-from hotcold.reporting.results import ModelResults
-from hotcold.reporting.style import Gallery, encode_frames, image_rows
+from hotcold.reporting.figures.style import Gallery, encode_frames, image_rows
+from hotcold.reporting.reading.results import ModelResults
 from hotcold.runtime import paths
 
 COLUMNS = 8  # images of a row of progress or restorations
@@ -23,7 +23,7 @@ RESTORATIONS = ("original", "degraded", "one_step", "naive", "improved")
 def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:
     """All figures of one model's images except its film. examples: of each digit, in figure 15."""
     name, rows, main = model.name, model.best_predictions, model.best["main"]
-    sets, _ = image_sets.load(paths.samples(name, model.best["epoch"]))
+    sets, _ = samples_file.load(paths.samples(name, model.best["epoch"]))
     arrays = {key: images[:, 0].numpy() for key, images in sets.items()}
     images = arrays[main]
     gallery.add(f"progress_{name}", draw_progress(name))
@@ -48,7 +48,7 @@ def draw_real(gallery: Gallery) -> None:
 def draw_progress(name: str, key: str | None = None) -> Figure:
     """The first images of every checkpoint, by epoch: of the main set, or of set `key`."""
     rows, labels = [], []
-    for sets, description in image_sets.load_epochs(paths.SAMPLES / name):
+    for sets, description in samples_file.load_epochs(paths.SAMPLES / name):
         rows.append(sets[key or description["main"]][:COLUMNS, 0].numpy())
         best = " (best)" if "best" in description["roles"] else ""
         labels.append(f"epoch {description['epoch']}{best}")

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.params import FiguresParams
-from hotcold.reporting.published import Losses, Published, published_losses
-from hotcold.reporting.results import ModelResults, by_kind, known_and_further
-from hotcold.reporting.style import REAL, Gallery, add_legend, panels, set_scale
+from hotcold.reporting.figures.params import FiguresParams
+from hotcold.reporting.figures.style import REAL, Gallery, add_legend, panels, set_scale
+from hotcold.reporting.reading.published import Losses, Published, published_losses
+from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
 
 LOSSES = {  # of a prediction; losses of different predictions cannot be compared
     "eps": "mean squared error of the noise",

@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.measured import NOISE_AXIS, Row
-from hotcold.reporting.results import ModelResults, with_interval
-from hotcold.reporting.style import REAL, WIDTH, Gallery, add_legend, set_scale
+from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, add_legend, set_scale
+from hotcold.reporting.reading.measured import NOISE_AXIS, Row
+from hotcold.reporting.reading.results import ModelResults, with_interval
 
 
 def draw(

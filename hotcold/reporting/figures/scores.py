@@ -8,8 +8,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.published import Published, published_fids
-from hotcold.reporting.results import (
+from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, set_scale
+from hotcold.reporting.reading.published import Published, published_fids
+from hotcold.reporting.reading.results import (
     Checkpoint,
     ModelResults,
     Scores,
@@ -18,7 +19,6 @@ from hotcold.reporting.results import (
     main_scores,
     with_interval,
 )
-from hotcold.reporting.style import REAL, WIDTH, Gallery, set_scale
 
 LABELS = {
     "fid": "FID, classifier features",

@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.results import ModelResults, Scores, with_interval
-from hotcold.reporting.style import REAL, WIDTH, Gallery, add_legend, set_scale
-from hotcold.reporting.words import rate
+from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, add_legend, set_scale
+from hotcold.reporting.reading.formatting import rate
+from hotcold.reporting.reading.results import ModelResults, Scores, with_interval
 
 PANELS = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
 OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores

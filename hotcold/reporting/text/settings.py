@@ -14,7 +14,7 @@ from hotcold.models.params import (
     ImpulseParams,
     PixelationParams,
 )
-from hotcold.reporting.results import ModelResults
+from hotcold.reporting.reading.results import ModelResults
 
 Recipe = Mapping[str, Any]  # the block `training` of a model
 NONE = "–"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hotcold.reporting import schemas
-from hotcold.reporting.sources import read_table, read_yaml
+from hotcold.reporting.reading import schemas
+from hotcold.reporting.reading.sources import read_table, read_yaml
 from hotcold.runtime import paths
 
 PUBLISHED_SCORES = paths.PUBLISHED / "scores.yaml"
@@ -19,18 +19,19 @@ Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, vali
 
 
 def read_published() -> Published:
-    """All of scores.yaml. Raises UserError if it, or the table of losses, is missing or damaged."""
+    """All of scores.yaml. Raises UserError if it, or the table of losses, is missing or
+    wrong."""
     read_losses()
     return read_yaml(PUBLISHED_SCORES, schemas.Published)
 
 
 def read_claims() -> list[dict[str, Any]]:
-    """All of claims.yaml. Raises UserError if the file is missing or damaged."""
+    """All of claims.yaml. Raises UserError if the file is missing or wrong."""
     return list(read_yaml(CLAIMS, schemas.Claims)["claims"])
 
 
 def read_losses() -> Losses:
-    """The published losses of model3. Raises UserError if the file is missing or damaged."""
+    """The published losses of model3. Raises UserError if the file is missing or wrong."""
     rows = read_table(LOSSES, schemas.PublishedLosses)
     epoch, training, validation = np.array([[float(v) for v in row.values()] for row in rows]).T
     return epoch, training, validation

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hotcold.reporting.formatting import fixed, names
-from hotcold.reporting.results import ModelResults, main_scores
+from hotcold.reporting.reading.formatting import fixed, names
+from hotcold.reporting.reading.results import ModelResults, main_scores
 
 
 def loss(row: Mapping[str, float]) -> str:

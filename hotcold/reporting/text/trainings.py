@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from scipy.special import chdtri, stdtrit
 
-from hotcold.reporting.formatting import fixed, names
-from hotcold.reporting.measured import Row
-from hotcold.reporting.results import ModelResults
+from hotcold.reporting.reading.formatting import fixed, names
+from hotcold.reporting.reading.measured import Row
+from hotcold.reporting.reading.results import ModelResults
 
 LABELS = {"fid": "FID", "is": "IS"}
 BETTER = {"fid": "↓", "is": "↑"}

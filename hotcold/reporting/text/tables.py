@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hotcold.reporting.claims import Claim
-from hotcold.reporting.formatting import fixed, interval
-from hotcold.reporting.measured import Row
-from hotcold.reporting.published import Published, published_fids
-from hotcold.reporting.results import ModelResults, Scores, main_scores
+from hotcold.reporting.reading.formatting import fixed, interval
+from hotcold.reporting.reading.measured import Row
+from hotcold.reporting.reading.published import Published, published_fids
+from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
+from hotcold.reporting.text.claims import Claim
 
 Rows = list[list[str]]
 NONE = "–"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hotcold import image_sets
+from hotcold import samples_file
 from hotcold.runtime.errors import UserError
 
 
@@ -21,9 +21,9 @@ def test_saved_sets_are_loaded_and_equal_sets_give_equal_bytes(
         for name in ("naive", "improved")
     }
     for name in ("a.npz", "b.npz"):
-        image_sets.save(tmp_path / name, sets, {"z": [1], "epoch": 3})
+        samples_file.save(tmp_path / name, sets, {"z": [1], "epoch": 3})
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    loaded, description = image_sets.load(tmp_path / "a.npz")
+    loaded, description = samples_file.load(tmp_path / "a.npz")
     assert description == {"z": [1], "epoch": 3}
     assert list(loaded) == ["naive", "improved"]
     assert all(torch.equal(loaded[name], sets[name]) for name in sets)
@@ -34,20 +34,20 @@ def test_saved_sets_are_loaded_and_equal_sets_give_equal_bytes(
 def test_missing_or_damaged_file_is_refused(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.npz"
     with pytest.raises(UserError, match=r"a\.npz is missing: run dvc repro"):
-        image_sets.load(path)
-    image_sets.save(path, {"naive": torch.randint(0, 256, (9, 1, 28, 28), dtype=torch.uint8)}, {})
+        samples_file.load(path)
+    samples_file.save(path, {"naive": torch.randint(0, 256, (9, 1, 28, 28), dtype=torch.uint8)}, {})
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(UserError, match=r"a\.npz is damaged"):
-        image_sets.load(path)
+        samples_file.load(path)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED, 99])
 def test_other_compression_is_damage(tmp_path: Path, method: int) -> None:
     """A flipped bit makes LZMA another method, whose errors are others."""
     path = tmp_path / "a.npz"
-    image_sets.save(path, {"naive": torch.zeros(9, 1, 28, 28, dtype=torch.uint8)}, {})
+    samples_file.save(path, {"naive": torch.zeros(9, 1, 28, 28, dtype=torch.uint8)}, {})
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\1\2") + 10] = method
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"a\.npz is damaged"):
-        image_sets.load(path)
+        samples_file.load(path)

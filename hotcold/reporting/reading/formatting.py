@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from hotcold.reporting.results import Scores
+from hotcold.reporting.reading.results import Scores
 
 DECIMALS = {  # of a score in tables, where it is not 2
     "validation_loss": 4,
@@ -58,6 +59,11 @@ def overlap(a: Scores, b: Scores, key: str) -> bool:
     """Whether the 95 % intervals of a score overlap."""
     (low_a, high_a), (low_b, high_b) = bounds(a, key), bounds(b, key)
     return low_a <= high_b and low_b <= high_a
+
+
+def rate(setting: Mapping[str, Any]) -> str:
+    """How much a sampler draws anew: its η or its churn."""
+    return f"churn = {setting['churn']:g}" if setting.get("churn") else f"η = {setting['eta']:g}"
 
 
 def names(items: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from hotcold.reporting.results import ModelResults
+from hotcold.reporting.reading.results import ModelResults
 
 PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "matplotlib", "dvc")
 SOURCES = ("hotcold", "stages", "params.yaml", "dvc.yaml")

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from hotcold.reporting.formatting import bounds, fixed, interval, names
-from hotcold.reporting.intervals import wilson
-from hotcold.reporting.published import Published
-from hotcold.reporting.results import ModelResults, main_scores
+from hotcold.reporting.reading.formatting import bounds, fixed, interval, names
+from hotcold.reporting.reading.intervals import wilson
+from hotcold.reporting.reading.published import PUBLISHED_SCORES, Published
+from hotcold.reporting.reading.results import ModelResults, main_scores
+from hotcold.runtime.errors import UserError
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
 RESAMPLES = 1000  # of the predicted digits, for the interval of their distance
@@ -47,6 +48,13 @@ class Evidence:
     frequencies: np.ndarray
     classifier: Mapping[str, Any]
     published: Published
+
+    def stated(self, model: str, key: str) -> Any:
+        """A published number of a model. Raises UserError if scores.yaml lacks it."""
+        known = self.published["models"].get(model, {})
+        if key not in known:
+            raise UserError(f"{PUBLISHED_SCORES} lacks models.{model}.{key}, which a claim is on")
+        return known[key]
 
 
 def decide(entries: Sequence[Entry], evidence: Evidence) -> list[Claim]:
@@ -101,20 +109,21 @@ def accuracy(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 
 def loss(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    known = evidence.published["models"][entry["model"]]
+    published = evidence.stated(entry["model"], "validation_loss")
+    epoch = evidence.stated(entry["model"], "best_epoch")
     best = min(evidence.models[entry["model"]].history, key=lambda row: row["validation_loss"])
     smallest = best["validation_loss"]
     return (
-        f"{known['validation_loss']} (epoch {known['best_epoch']})",
+        f"{published} (epoch {epoch})",
         f"{fixed(smallest, 'validation_loss')} (epoch {best['epoch']:.0f})",
-        rounded(smallest, known["validation_loss"]),
+        rounded(smallest, published),
     )
 
 
 def loss_ratio(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     pair = (entry["model"], entry["than"])
     here = [evidence.models[name].column("validation_loss").min() for name in pair]
-    there = [evidence.published["models"][name]["validation_loss"] for name in pair]
+    there = [evidence.stated(name, "validation_loss") for name in pair]
     ratio = here[0] / here[1]
     published = round(there[0] / there[1], 1)
     return str(published), f"{ratio:.2f}", rounded(ratio, published)
@@ -134,14 +143,15 @@ def order(entry: Entry, evidence: Evidence, lower: bool) -> tuple[str, str, str]
     own, *others = (bounds(evidence.models[name].scores, key) for name in compared)
     verdicts = [below(own, other) if lower else below(other, own) for other in others]
     shown = [interval(evidence.models[name].scores, key) for name in compared]
-    there = [published_score(evidence.published, name, key) for name in compared]
+    there = [published_score(evidence, name, key) for name in compared]
     return against(there), against(shown), all_of(verdicts)
 
 
-def published_score(published: Published, model: str, key: str) -> str:
+def published_score(evidence: Evidence, model: str, key: str) -> str:
     """The published FID at the best epoch, or the published inception score."""
-    entry = published["models"][model]
-    return str(entry["fid"][entry["best_epoch"]] if key == "fid" else entry["inception_score"][0])
+    if key == "fid":
+        return str(evidence.stated(model, "fid")[evidence.stated(model, "best_epoch")])
+    return str(evidence.stated(model, "inception_score")[0])
 
 
 def against(values: Sequence[str]) -> str:
@@ -149,11 +159,11 @@ def against(values: Sequence[str]) -> str:
 
 
 def best_epoch(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    model, known = evidence.models[entry["model"]], evidence.published["models"][entry["model"]]
+    model, fids = evidence.models[entry["model"]], evidence.stated(entry["model"], "fid")
     last = next(c for c in model.checkpoints if "last" in c["roles"])
     shown = [f"{interval(main_scores(c), 'fid')} (epoch {c['epoch']})" for c in (model.best, last)]
-    epochs = (known["best_epoch"], evidence.published["epochs"])
-    there = [f"{known['fid'][epoch]} (epoch {epoch})" for epoch in epochs]
+    epochs = (evidence.stated(model.name, "best_epoch"), evidence.published["epochs"])
+    there = [f"{fids[epoch]} (epoch {epoch})" for epoch in epochs]
     verdict = below(bounds(model.scores, "fid"), bounds(main_scores(last), "fid"))
     return against(there), against(shown), verdict
 

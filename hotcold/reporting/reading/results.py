@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hotcold.models.params import DesignParams
-from hotcold.numerics import checkpoints
-from hotcold.reporting import schemas
-from hotcold.reporting.sources import checking, damaged, read_json, read_table
+from hotcold.numerics import checkpoints, tables
 from hotcold.runtime import paths
 
 Scores = dict[str, float]
@@ -111,92 +107,34 @@ class ModelResults:
 
 
 def read_model(name: str, design: DesignParams) -> ModelResults:
-    """The results of one model of params.yaml. Raises UserError if a file is missing or damaged, or
-    belongs to another run than the others."""
-    categorical = design.network.predicts == "categorical"
-    studied = categorical or design.degradation.kind == "gaussian"
-    study = schemas.StepStudy if studied else schemas.NoStudy
-    likelihood = schemas.Likelihood if categorical else schemas.NoLikelihood
-    history = read_table(paths.history(name), schemas.Epoch)
-    model = ModelResults(
+    """The results of one model of params.yaml. Raises UserError if a file is missing."""
+    history = tables.read_csv(paths.history(name))
+    folder = paths.SCORES / name
+    return ModelResults(
         name=name,
         design=design,
-        run=read_json(paths.MODELS / name / "run.json", schemas.Run),
+        run=tables.read_json(paths.MODELS / name / "run.json"),
         history=[{key: float(value) for key, value in row.items()} for row in history],
-        checkpoints=read_json(scores_path(name), schemas.Checkpoints),
-        predictions=read_table(predictions_path(name), schemas.Prediction),
-        step_study=read_json(paths.STEP_STUDY / f"{name}.json", study),
-        likelihood=read_json(paths.LIKELIHOOD / f"{name}.json", likelihood),
+        checkpoints=tables.read_json(folder / "scores.json"),
+        predictions=tables.read_csv(folder / "predictions.csv"),
+        step_study=tables.read_json(paths.STEP_STUDY / f"{name}.json"),
+        likelihood=tables.read_json(paths.LIKELIHOOD / f"{name}.json"),
     )
-    check_agreement(model)
-    return model
 
 
-def scores_path(name: str) -> Path:
-    """The scores of the checkpoints of a model."""
-    return paths.SCORES / name / "scores.json"
-
-
-def predictions_path(name: str) -> Path:
-    """What the classifier predicts for the images of a model."""
-    return paths.SCORES / name / "predictions.csv"
-
-
-def check_agreement(model: ModelResults) -> None:
-    """Raise UserError if the files of a model are not of one run."""
-    epochs = [row["epoch"] for row in model.history]
-    if epochs != list(range(1, len(epochs) + 1)):
-        raise damaged(paths.history(model.name), "its epochs are not 1, 2, 3 and so on")
-    predicted = Counter((row["epoch"], row["set"]) for row in model.predictions)
-    labelled = ["label_accuracy"] if model.design.classes else []
-    for checkpoint in model.checkpoints:
-        epoch = checkpoint["epoch"]
-        if epoch > len(epochs):
-            fault = f"it has epoch {epoch}, {paths.history(model.name)} has {len(epochs)} epochs"
-            raise damaged(scores_path(model.name), fault)
-        if not set(labelled) <= set(main_scores(checkpoint)):
-            raise damaged(scores_path(model.name), "label_accuracy is missing")
-        for key, scores in checkpoint["sets"].items():
-            found, images = predicted[str(epoch), key], scores.get("images", 0)
-            if found != images:
-                fault = (
-                    f"it has {found} rows of epoch {epoch}, {key}, must have {images} as in "
-                    f"{scores_path(model.name)}"
-                )
-                raise damaged(predictions_path(model.name), fault)
-    for entry in model.step_study if model.design.classes else ():
-        if "label_accuracy" not in entry:
-            raise damaged(paths.STEP_STUDY / f"{model.name}.json", "label_accuracy is missing")
-
-
-def read_real(models: Iterable[ModelResults]) -> Scores:
-    """The scores of real images. Raises UserError if the file is missing or damaged, or if a model
-    lacks one of them."""
-    real: Scores = read_json(paths.REAL_SCORES, schemas.AllScores)
-    for model in models:
-        for checkpoint in model.checkpoints:
-            if absent := sorted(set(real) - set(main_scores(checkpoint))):
-                fault = f"{absent[0]} is missing, which {paths.REAL_SCORES} has"
-                raise damaged(scores_path(model.name), fault)
-    return real
+def read_real() -> Scores:
+    """The scores of real images. Raises UserError if the file is missing."""
+    return tables.read_json(paths.REAL_SCORES)
 
 
 def read_classifier() -> dict[str, Any]:
-    """The scores of the classifier. Raises UserError if the file is missing or damaged."""
-    return read_json(paths.CLASSIFIER_SCORES, schemas.ClassifierScores)
+    """The scores of the classifier. Raises UserError if the file is missing."""
+    return tables.read_json(paths.CLASSIFIER_SCORES)
 
 
 def read_frequencies() -> np.ndarray:
-    """The frequencies of the real digits, (10,). Raises UserError if the file is missing or
-    damaged."""
-    if paths.REAL_FEATURES.is_dir():
-        raise damaged(paths.REAL_FEATURES, "it is a folder")
-    arrays = checkpoints.load_arrays(paths.REAL_FEATURES)
-    with checking(paths.REAL_FEATURES):
-        frequencies = arrays["frequencies"]
-        if frequencies.shape != (10,) or not (frequencies > 0).all():
-            raise ValueError("the frequencies of the digits must be 10 positive numbers")
-    return frequencies
+    """The frequencies of the real digits, (10,). Raises UserError if the file is missing."""
+    return checkpoints.load_arrays(paths.REAL_FEATURES)["frequencies"]
 
 
 def main_scores(checkpoint: Checkpoint) -> Scores:

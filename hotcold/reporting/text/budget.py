@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hotcold.reporting.formatting import names, number
-from hotcold.reporting.published import Published
+from hotcold.reporting.reading.formatting import names, number
+from hotcold.reporting.reading.published import Published
 
 # A ranking requires as much training as the first published checkpoint, 10 epochs of 48,000
 # images, and as many scored images as the published report states.

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from hotcold.numerics.tables import write_csv
-from hotcold.reporting import schemas
-from hotcold.reporting.sources import MEASURED, damaged, read_table
+from hotcold.reporting.reading import schemas
+from hotcold.reporting.reading.sources import MEASURED, read_table
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
@@ -55,12 +56,12 @@ class Table:
             return []
         rows: list[Row] = list(read_table(self.path, self.schema))
         if tuple(rows[0]) != self.columns:
-            raise damaged(self.path, f"its columns must be {', '.join(self.columns)}")
+            raise UserError(f"{self.path}: its columns must be {', '.join(self.columns)}")
         first: dict[Key, int] = {}
         for line, row in enumerate(rows, start=2):
             earlier = first.setdefault(self._key(row), line)
             if earlier != line:
-                raise damaged(self.path, f"lines {earlier} and {line} are of the same run")
+                raise UserError(f"{self.path}: lines {earlier} and {line} are of the same run")
         return rows
 
     def add(self, row: Row) -> None:

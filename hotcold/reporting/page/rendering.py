@@ -20,7 +20,7 @@ from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from hotcold.reporting.sources import MEDIA, damaged, missing, read_text
+from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import files, paths
 from hotcold.runtime.errors import UserError
 
@@ -66,7 +66,7 @@ def render(
         if token.type == "container_sources_open":
             for name in token.info.split()[1:]:
                 if name not in tables:
-                    raise missing(paths.PLOTS / f"{name}.csv")
+                    raise UserError(f"{paths.PLOTS / name}.csv is missing: run dvc repro")
     name_rows(tokens)
     tokens = list(with_captions(tokens))
     contents = [
@@ -130,18 +130,18 @@ def embed(tokens: Sequence[Token], folder: Path) -> None:
 
 def png_size(path: Path) -> tuple[int, int]:
     """The width and the height of a PNG in pixels, from its header."""
-    header = files.read_bytes(path)
-    if len(header) < 24 or not header.startswith(b"\x89PNG"):
-        raise damaged(path, "it is not a PNG")
+    header = files.read_bytes(path)[:24]
     return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
 
 
 def svg_size(path: Path) -> tuple[int, int]:
-    """The width and the height of an SVG in CSS pixels; Matplotlib states them in points."""
-    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', read_text(path))
-    if size is None:
-        raise damaged(path, "it has no size in points")
-    return round(float(size[1]) * 96 / 72), round(float(size[2]) * 96 / 72)
+    """The width and the height of an SVG in CSS pixels; Matplotlib states them in points. Raises
+    ValueError if it does not."""
+    sizes = re.findall(r'width="([\d.]+)pt" height="([\d.]+)pt"', files.read_text(path))
+    if not sizes:
+        raise ValueError(f"{path} has no size in points")
+    width, height = (round(float(size) * 96 / 72) for size in sizes[0])
+    return width, height
 
 
 def data_uri(path: Path) -> str:

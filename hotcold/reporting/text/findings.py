@@ -9,10 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from hotcold.reporting.formatting import bounds, fixed, interval, names, number, overlap
-from hotcold.reporting.results import KINDS, SAMPLERS, ModelResults, Scores, main_scores
-from hotcold.reporting.settings import NONE, sees
-from hotcold.reporting.words import rate
+from hotcold.reporting.reading.formatting import (
+    bounds,
+    fixed,
+    interval,
+    names,
+    number,
+    overlap,
+    rate,
+)
+from hotcold.reporting.reading.results import KINDS, SAMPLERS, ModelResults, Scores, main_scores
+from hotcold.reporting.text.settings import NONE, sees
 
 RANKED = (("fid", "FID", 1), ("is", "IS", -1))  # key, name, 1 if lower is better
 PublishedModels = Mapping[str, Mapping[str, Any]]  # `models` of report/published/scores.yaml

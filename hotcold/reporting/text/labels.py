@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pybtex.backends.markdown import Backend
-from pybtex.database import BibliographyData, Entry, Person, parse_string
+from pybtex.database import BibliographyData, Entry, Person, parse_file
 from pybtex.exceptions import PybtexError
 from pybtex.style.formatting.unsrt import Style
 
-from hotcold.reporting.sources import checking, damaged, read_text
 from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 
 BIBLIOGRAPHY = paths.REPORT / "references.bib"
 UNKNOWN = "?"  # the number of what the first rendering has not yet met
@@ -62,7 +62,7 @@ class Labels:
     def cite(self, *keys: str) -> str:
         """Authors and year of works as links. Raises UserError if the bibliography lacks one."""
         if absent := [key for key in keys if key not in self.entries.entries]:
-            raise damaged(self.bibliography, f"the entry {absent[0]}, which is cited, is missing")
+            raise UserError(f"{self.bibliography} lacks the entry {absent[0]}, which is cited")
         self.cited.update(keys)
         return "; ".join(f"[{short(self.entries.entries[key])}](#{key})" for key in keys)
 
@@ -74,22 +74,12 @@ class Labels:
 
 
 def read_bibliography(path: Path) -> BibliographyData:
-    """The entries of a BibTeX file. Raises UserError if it is missing or damaged, or if an entry
-    has no author, title or year."""
-    text = read_text(path)
-    with checking(path):
-        try:
-            entries = parse_string(text, "bibtex")
-            if not entries.entries:
-                raise ValueError("it has no entry")
-            for key, entry in entries.entries.items():
-                for field in ("author", "title", "year"):
-                    if not (entry.persons if field == "author" else entry.fields).get(field):
-                        raise ValueError(f"{field} of the entry {key} is missing")
-            formatted(entries.entries.values())
-        except PybtexError as error:
-            raise ValueError(error) from None
-    return entries
+    """The entries of a BibTeX file. Raises UserError, with the fault that pybtex names, if it is
+    not one."""
+    try:
+        return parse_file(path, "bibtex", encoding="utf-8")
+    except PybtexError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def formatted(entries: Iterable[Entry]) -> list[tuple[str, str]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hotcold.reporting.formatting import fixed, interval, names, overlap
-from hotcold.reporting.measured import Row
-from hotcold.reporting.results import ModelResults
-from hotcold.reporting.trainings import spreads
+from hotcold.reporting.reading.formatting import fixed, interval, names, overlap
+from hotcold.reporting.reading.measured import Row
+from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.text.trainings import spreads
 
 
 def between_cold_and_hot(

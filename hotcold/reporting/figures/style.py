@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import logging
 import re
 from collections.abc import Iterable, Sequence
 from itertools import cycle
@@ -29,7 +28,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
-from hotcold.reporting.sources import MEDIA, checking, damaged, read_text
+from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
 from hotcold.runtime.files import empty_folder
 
@@ -52,24 +51,6 @@ DARK = """<style>
 }
 </style>
 """  # colours of the page
-
-
-def use_style(path: Path) -> None:
-    """Use a Matplotlib style file. Raises UserError if it is missing or damaged."""
-    if not read_text(path).strip():
-        raise damaged(path, "it is empty")
-    faults: list[str] = []  # which Matplotlib writes to a log
-    handler = logging.Handler()
-    handler.emit = lambda record: faults.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("matplotlib")
-    logger.addHandler(handler)
-    try:
-        with checking(path):
-            plt.style.use(path)
-    finally:
-        logger.removeHandler(handler)
-    if faults:
-        raise damaged(path, faults[0])
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:

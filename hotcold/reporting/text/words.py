@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hotcold.reporting.claims import FAILS, HOLDS, OPEN, Claim, kept_pixels
-from hotcold.reporting.formatting import fixed, interval, names
-from hotcold.reporting.published import Published, published_losses
-from hotcold.reporting.results import SAMPLERS, ModelResults
-from hotcold.reporting.settings import NONE, Recipe, sees, settings_table
+from hotcold.reporting.reading.formatting import fixed, interval, names, rate
+from hotcold.reporting.reading.published import Published, published_losses
+from hotcold.reporting.reading.results import SAMPLERS, ModelResults
+from hotcold.reporting.text.claims import FAILS, HOLDS, OPEN, Claim, kept_pixels
+from hotcold.reporting.text.settings import NONE, Recipe, sees, settings_table
 
 FEW = 3  # losses that are listed
 COLUMNS = {"training": "train_loss", "validation": "validation_loss"}  # of a history
@@ -54,11 +54,6 @@ def described(model: ModelResults) -> str:
         after = f"in which {share:.0f} % of the pixels survive" if share else f"after {kind}"
         does = f"restores {images} images {after}, with the naive sampler (algorithm 4)"
     return f"**{model.name}** {does}."
-
-
-def rate(setting: Mapping[str, Any]) -> str:
-    """How much a sampler draws anew: its η or its churn."""
-    return f"churn = {setting['churn']:g}" if setting.get("churn") else f"η = {setting['eta']:g}"
 
 
 def smallest_losses(models: Sequence[ModelResults]) -> str:

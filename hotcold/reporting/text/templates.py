@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from hotcold.reporting import alternatives, axis, findings, formatting, tables, trainings, words
-from hotcold.reporting.labels import Labels, anchor
-from hotcold.reporting.results import SAMPLERS
-from hotcold.reporting.settings import settings_table
-from hotcold.reporting.sources import FAULTS, damaged, missing, read_text
+from hotcold.reporting.reading import formatting
+from hotcold.reporting.reading.results import SAMPLERS
+from hotcold.reporting.text import alt_texts, axis, findings, tables, trainings, words
+from hotcold.reporting.text.labels import Labels, anchor
+from hotcold.reporting.text.settings import settings_table
 
 SECTIONS = (  # of report/templates/sections, in their order
     "abstract",
@@ -78,48 +75,11 @@ FUNCTIONS = (
 GLOBALS = {
     **{function.__name__: function for function in FUNCTIONS},
     "settings_rows": settings_table,
-    "alt": alternatives,
+    "alt": alt_texts,
     "gallery": words.GALLERY,
     "samplers": SAMPLERS,
     "sections": SECTIONS,
 }
-
-
-class Loader(jinja2.FileSystemLoader):
-    """The templates in a folder, and the files that they include."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.folder = folder
-
-    def get_source(
-        self, environment: jinja2.Environment, template: str
-    ) -> tuple[str, str, Callable[[], bool]]:
-        """Raises UserError if the file is not UTF-8 or is empty, TemplateNotFound if it is
-        missing."""
-        path = self.folder / template
-        if path.exists() and not read_text(path).strip():
-            raise damaged(path, "it is empty")
-        return super().get_source(environment, template)
-
-
-@contextmanager
-def naming_lines(folder: Path) -> Iterator[None]:
-    """Raise UserError, with the template in a folder and its line, instead of the error of one."""
-    try:
-        yield
-    except jinja2.TemplateNotFound as error:
-        raise missing(folder / str(error.name)) from None
-    except jinja2.TemplateSyntaxError as error:
-        name = Path(error.filename or folder)
-        raise damaged(name, f"line {error.lineno}: {error.message}") from None
-    except (jinja2.TemplateError, *FAULTS) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [(Path(f.filename), f.lineno) for f in frames if folder in Path(f.filename).parents]
-        if not lines:
-            raise
-        path, line = lines[-1]
-        raise damaged(path, f"line {line}: {type(error).__name__}: {error}") from None
 
 
 def environment(folder: Path) -> jinja2.Environment:
@@ -128,7 +88,7 @@ def environment(folder: Path) -> jinja2.Environment:
     HTML is escaped; Markdown is not, because it is escaped when it becomes HTML.
     """
     templates = jinja2.Environment(
-        loader=Loader(folder),
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -145,15 +105,12 @@ def markdown(
 ) -> str:
     """The report; context: the variables of the templates; bibliography: a BibTeX file.
 
-    page: the text of the HTML page, which has films; git does not hold them. Raises UserError if a
-    section has no heading.
+    page: the text of the HTML page, which has films; git does not hold them.
     """
     labels, template = Labels(bibliography), templates.get_template("report.md.j2")
     for _ in range(2):  # the second rendering knows the numbers of the first
         labels.start()
         text = template.render(context, page=page, labels=labels)
-    if (found := len(re.findall("^## ", text, flags=re.MULTILINE))) < len(SECTIONS):
-        raise damaged(Path(str(template.filename)), f"it has {found} of {len(SECTIONS)} sections")
     text = re.sub(r" +$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\n{3,}", "\n\n", text)  # the templates leave empty lines
     return UNBROKEN.sub("\N{NO-BREAK SPACE}", text) if page else text

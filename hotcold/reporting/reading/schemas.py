@@ -1,0 +1,137 @@
+"""What report/published and report/measured must contain: schemas for `sources`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import ConfigDict, Field
+
+from hotcold.runtime.params import Count, Section, Share
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+NotNegative = Annotated[Number, Field(ge=0)]
+Digit = Annotated[int, Field(ge=0, le=9)]
+Text = Annotated[str, Field(min_length=1)]
+WholeNumber = Annotated[str, Field(pattern=r"^\d{1,19}$")]
+
+
+class Row(pydantic.BaseModel):
+    """A row of a table, which has text alone, and may have further columns."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
+
+
+class Measured(Row):
+    """A row of report/measured: the setting that varies is in a subclass."""
+
+    __pydantic_extra__: dict[str, Annotated[float, Field(ge=0)]] = Field(init=False)
+    model: Text
+    epoch: WholeNumber
+    commit: Text
+    settings: Text
+
+
+class MeasuredNoise(Measured):
+    noise: Annotated[float, Field(ge=0, le=1)]
+
+
+class MeasuredSeed(Measured):
+    seed: WholeNumber
+
+
+class PublishedLosses(Row):
+    epoch: Annotated[float, Field(ge=1)]
+    train_loss: float
+    val_loss: float
+
+
+Pair = tuple[NotNegative, NotNegative]
+
+
+class PublishedModel(Section):
+    settings: dict[str, Any]
+    inception_score: Pair | None = None
+    fid: dict[int, NotNegative] | None = None
+    best_epoch: Count | None = None
+    validation_loss: NotNegative | None = None
+    first_epoch: Pair | None = None
+    minutes: NotNegative | None = None
+
+
+class PublishedFigures(Section):
+    progress: dict[str, int]
+    digits: dict[str, str]
+
+
+class Published(Section):
+    epochs: Count
+    early_epoch: Count
+    images: Count
+    samples: Count
+    classifier_accuracy: Share
+    models: dict[str, PublishedModel]
+    figures: PublishedFigures
+
+    @pydantic.model_validator(mode="after")
+    def epochs_fit(self) -> Published:
+        for name, model in self.models.items():
+            known = model.fid is not None or model.validation_loss is not None
+            if known and model.best_epoch is None:
+                raise ValueError(f"models.{name}.best_epoch is missing")
+            for epoch in (self.early_epoch, model.best_epoch, self.epochs):
+                if model.fid is not None and epoch not in model.fid:
+                    raise ValueError(f"models.{name}.fid.{epoch} is missing")
+        return self
+
+
+class AccuracyClaim(Section):
+    kind: Literal["accuracy"]
+    text: Text
+    source: Text
+
+
+class ModelClaim(Section):
+    kind: Literal["loss", "best_epoch", "dominant", "regularisation", "generates"]
+    text: Text
+    source: Text
+    model: Text
+
+
+class DigitsClaim(Section):
+    kind: Literal["digits"]
+    text: Text
+    source: Text
+    model: Text
+    often: Annotated[tuple[Digit, ...], Field(min_length=1)]
+    rarely: tuple[Digit, ...] = ()
+
+
+class PairClaim(Section):
+    kind: Literal["loss_ratio", "balance"]
+    text: Text
+    source: Text
+    model: Text
+    than: Text
+
+
+class OrderClaim(Section):
+    kind: Literal["better", "worse"]
+    text: Text
+    source: Text
+    model: Text
+    than: Annotated[tuple[Text, ...], Field(min_length=1)]
+    score: Literal["is", "fid"]
+
+
+class Claims(Section):
+    claims: Annotated[
+        tuple[
+            Annotated[
+                AccuracyClaim | ModelClaim | DigitsClaim | PairClaim | OrderClaim,
+                Field(discriminator="kind"),
+            ],
+            ...,
+        ],
+        Field(min_length=1),
+    ]

@@ -1,0 +1,88 @@
+"""report/scores.json: all scores of the best checkpoint of each model, for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hotcold.numerics import tables
+from hotcold.reporting.reading.results import ModelResults, Scores
+from hotcold.runtime import files, paths
+
+HEADLINE = (
+    "is",
+    "is_std",
+    "is_published_definition",
+    "is_published_definition_std",
+    "fid",
+    "fid_infinite",
+    "validation_fid",
+    "inception_fid",
+    "kid",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "class_distance",
+    "zeros",
+    "components",
+    "nearest_training_distance",
+    "label_accuracy",
+)
+RESTORATION = ("psnr", "ssim", "rmse", "is", "fid")  # of each set of a model that restores
+
+
+def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dict[str, Any]:
+    """<model>.<metric> of the best checkpoint, `real` at the same N, and `classifier`.
+
+    A model that restores also has <model>.restoration.<set>.<metric>: of each sampler, of one
+    step, of the median filter, and of the degraded images themselves. A categorical model has
+    <model>.likelihood.<code>, in bits per pixel.
+    """
+    entries: dict[str, Any] = {
+        "classifier": {"accuracy": accuracy},
+        "real": select(real, HEADLINE),
+    }
+    for model in models:
+        entry: dict[str, Any] = {
+            "best_epoch": model.best["epoch"],
+            "validation_loss": min(row["validation_loss"] for row in model.history),
+        }
+        entry |= select(model.scores, HEADLINE)
+        if model.likelihood:
+            entry["likelihood"] = model.likelihood
+        if model.restores:
+            entry["restoration"] = {
+                key: select(scores, RESTORATION) for key, scores in model.best["sets"].items()
+            }
+        entries[model.name] = entry
+    return entries
+
+
+def select(scores: Scores, keys: Iterable[str]) -> Scores:
+    """The scores with one of these keys, in the order of the keys."""
+    return {key: scores[key] for key in keys if key in scores}
+
+
+def films(models: Iterable[ModelResults]) -> dict[str, dict[str, list[Any]]]:
+    """By model: the steps t of the frames of its film, and the sets that have one."""
+    found: dict[str, dict[str, list[Any]]] = {m.name: {"steps": [], "sets": []} for m in models}
+    for row in tables.read_csv(paths.PLOTS / "films.csv"):
+        film = found[row["model"]]
+        if row["set"] not in film["sets"]:
+            film["sets"].append(row["set"])
+        if row["set"] == film["sets"][0]:
+            film["steps"].append(int(row["t"]))
+    return found
+
+
+def training_compute(models: Iterable[ModelResults]) -> dict[str, float]:
+    """Multiply-adds of training up to the best checkpoint, by model, from report/plots."""
+    rows = tables.read_csv(paths.COMPUTE)
+    spent = {(row["model"], int(row["epoch"])): float(row["multiply_adds"]) for row in rows}
+    return {model.name: spent[model.name, model.best["epoch"]] for model in models}
+
+
+def plots() -> dict[str, str]:
+    """Name -> CSV of every table of report/plots."""
+    return {path.stem: files.read_text(path) for path in sorted(paths.PLOTS.glob("*.csv"))}
