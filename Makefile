@@ -53,15 +53,15 @@ table: $(STAMP)  ## the experiments with their differences and scores
 	@python -m tools.table
 
 seeds: $(STAMP) ready  ## train MODELS again with each of SEEDS=1,2, and compare the scores in the report
-	python -m tools.retrain $(MODELS) --seeds $(SEEDS)
+	python -m tools.vary $(MODELS) --seeds $(SEEDS)
 	dvc repro figures report
 
 axis: $(STAMP) ready  ## train model10 with each of SIZES of noise, and draw the axis between cold and hot
-	python -m tools.noise_axis model10 $(SIZES)
+	python -m tools.vary model10 --noise $(SIZES)
 	dvc repro figures report
 
 ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDGET="training.epochs=5"
-	python -m tools.ablate model5 $(BUDGET)
+	python -m tools.vary model5 --ablate $(BUDGET)
 
 ##@ Development
 

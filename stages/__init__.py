@@ -1,7 +1,5 @@
 """The stages of dvc.yaml. The package prepares the process before PyTorch is imported."""
 
-from hotcold import command_help
 from hotcold.runtime import startup
 
 startup.prepare()
-command_help.prepare()

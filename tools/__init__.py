@@ -1,7 +1,5 @@
 """The tools that a person runs. The package prepares the process before PyTorch is imported."""
 
-from hotcold import command_help
 from hotcold.runtime import startup
 
 startup.prepare()
-command_help.prepare()

@@ -7,18 +7,16 @@ again, or one that it depends on, and where `dvc checkout` has not replaced its 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import dvc.api
 from dvc.dependency import Dependency, ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.output import Output
@@ -27,9 +25,6 @@ from dvc.repo.experiments.serialize import ExpState
 from dvc.stage import Stage
 from pygit2 import GitError
 
-from hotcold.reporting.reading import provenance
-from hotcold.reporting.reading.measured import Table
-from hotcold.reporting.reading.results import main_scores
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load as load_params
@@ -180,46 +175,6 @@ def run_dvc(*arguments: str) -> bool:
         os.killpg(process.pid, signal.SIGINT)
         process.wait()
         raise
-
-
-def run_alone(name: str, options: Sequence[str], target: str) -> None:
-    """Run one stage and what it depends on as the experiment `name`, in a copy of the workspace.
-
-    options: of `dvc exp run`. An earlier experiment of this name is replaced: DVC would refuse to
-    run it again, and with --force it would run every stage, the download too. Results of earlier
-    runs come from DVC's cache. Raises UserError if the experiment fails.
-    """
-    listed = subprocess.run(
-        ["dvc", "exp", "list", "--name-only"], stdout=subprocess.PIPE, text=True
-    )
-    if name in listed.stdout.split():
-        subprocess.run(["dvc", "exp", "remove", name], check=True)
-    if not run_dvc("exp", "run", "--temp", "--name", name, *options, target):
-        raise UserError(f"the experiment {name} failed, see above")
-
-
-def best_checkpoint(name: str, model: str) -> dict[str, Any]:
-    """The entry of scores.json of the best checkpoint of a model, in an experiment."""
-    text = dvc.api.read(str(paths.SCORES / model / "scores.json"), rev=name)
-    return next(entry for entry in json.loads(text) if "best" in entry["roles"])
-
-
-def measure(table: Table, model: str, value: str, key: str) -> None:
-    """Train and score one model with another value of a setting, as an experiment, and write its
-    row of a table in report/measured.
-
-    key: of the setting in params.yaml. Raises UserError if the table is damaged, or if the
-    experiment fails.
-    """
-    table.read()  # a damaged one is reported before the training, not after it
-    commit, settings = provenance.commit(), table.settings(load_params(), model)
-    name = f"{model}-{table.varied}-{value}"
-    run_alone(name, ["-S", f"{key}={value}"], f"evaluate@{model}")
-    best = best_checkpoint(name, model)
-    row = {"model": model, table.varied: value, "epoch": best["epoch"], "commit": commit}
-    row |= {"settings": settings} | {k: f"{v:.6g}" for k, v in main_scores(best).items()}
-    table.add(row)
-    print(f"{name}: FID {row['fid']}, in {table.path}", flush=True)
 
 
 def finished(experiments: Iterable[Experiment]) -> list[Experiment]:

@@ -1,29 +1,42 @@
-"""The experiments as a Markdown table: python -m tools.table
+"""Compare the experiments, from DVC's records of them: python -m tools.table
 
-A row for each experiment and each model whose metrics differ, with the settings that differ. A cell
-is empty where the metric is not of these settings, because the experiment did not run its stages.
-`dvc exp show` shows all settings and metrics.
+Prints a row for each experiment and each model whose metrics differ, with the settings that differ.
+A cell is empty where the metric is not of these settings, because the experiment did not run its
+stages. `dvc exp show` shows all settings and metrics.
+
+python -m tools.table --over-seeds [METRIC ...]
+
+prints the mean and the standard deviation of metrics over experiments that differ only in their
+seed, such as those of make sweep SET="seed=1,2,3".
+
+python -m tools.table --plot models.model1.training.learning_rate model1.fid --output sweep.png
+
+draws a metric against a setting, with a line for each combination of the other settings that
+differ, and bars for the standard deviation over seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from hotcold.runtime import cli
-from hotcold.runtime.errors import run
-from tools import experiments
+from hotcold.reporting.text.tables import markdown_table
+from hotcold.runtime import cli, paths
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import nearest
+from tools import experiments, outputs
 from tools.experiments import Experiment
 
+ROOT = Path(__file__).resolve().parents[1]
 METRICS = {"validation_loss": "loss", "fid": "fid", "is": "is", "psnr": "psnr"}  # name -> head
+NOTE = "loss: validation loss; fid, is, psnr: of the best checkpoint"
+OVER_SEEDS = ("validation_loss", "is", "fid", "kid", "psnr", "ssim")
 WIDTH = 100  # of the table in characters, if settings of MIN_CELL characters allow it
 MIN_CELL = 10
-NOTE = "loss: validation loss; fid, is, psnr: of the best checkpoint"
-
-
-def shortened(text: str, width: int) -> str:
-    """The text, or its beginning, at most `width` characters."""
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+Points = dict[Any, list[float]]  # value of a setting -> the metric, once for each seed
 
 
 def heads(keys: list[str]) -> dict[str, str]:
@@ -32,24 +45,22 @@ def heads(keys: list[str]) -> dict[str, str]:
     for key in keys:
         parts = key.split(".")
         names = [".".join(parts[-depth:]) for depth in range(1, len(parts) + 1)]
-        others = [other for other in keys if other != key]
-        found[key] = next(
-            (name for name in names if not any(f".{k}".endswith(f".{name}") for k in others)), key
-        )
+        others = [f".{other}" for other in keys if other != key]
+        unique = (n for n in names if not any(other.endswith(f".{n}") for other in others))
+        found[key] = next(unique, key)
     return found
 
 
 def differing(rows: list[Experiment]) -> list[str]:
     """The models with a metric that differs between experiments, in the order of the metrics."""
     rows = [each for each in rows if each.metrics]
-    names = list(dict.fromkeys(name for each in rows for name in each.metrics))
-    models = []
-    for name in names:
+    models: dict[str, None] = {}
+    for name in dict.fromkeys(name for each in rows for name in each.metrics):
         model, _, metric = name.rpartition(".")
         values = {each.metrics.get(name) for each in rows if name not in each.outdated}
-        if metric in METRICS and len(values) > 1 and model not in models:
-            models.append(model)
-    return models
+        if metric in METRICS and len(values) > 1:
+            models[model] = None
+    return list(models)
 
 
 def cells(row: Experiment, settings: list[str], models: list[str]) -> Iterator[list[str]]:
@@ -78,34 +89,137 @@ def table(rows: list[Experiment]) -> list[str]:
     models = differing(rows)
     lines = [["experiment", *short.values(), "model", *METRICS.values()]]
     lines += [line for row in rows for line in cells(row, settings, models)]
-    used = [any(line[k] for line in lines[1:]) for k in range(len(lines[0]))]
-    lines = [[cell for cell, u in zip(line, used, strict=True) if u] for line in lines]
+    columns = [column for column in zip(*lines, strict=True) if any(column[1:])]
     keys = [f"{head}: {key}" for key, head in short.items()]
-    return [*drawn(lines, len(settings)), "", *keys, NOTE]
+    return [*drawn(columns, len(settings)), "", *keys, NOTE]
 
 
-def drawn(lines: list[list[str]], settings: int) -> list[str]:
+def drawn(columns: Sequence[Sequence[str]], settings: int) -> list[str]:
     """Markdown. The columns after the first, as many as settings, are shortened as needed."""
-    longest = max(len(cell) for line in lines for cell in line)
-    for width in range(max(longest, MIN_CELL), MIN_CELL - 1, -1):
+    for width in range(WIDTH, MIN_CELL - 1, -1):
         short = [
-            [shortened(cell, width) if 1 <= k <= settings else cell for k, cell in enumerate(line)]
-            for line in lines
+            [c if len(c) <= width or not 1 <= k <= settings else f"{c[: width - 1]}…" for c in col]
+            for k, col in enumerate(columns)
         ]
-        widths = [max(map(len, column)) for column in zip(*short, strict=True)]
+        widths = [max(map(len, column)) for column in short]
         if sum(widths) + 3 * len(widths) + 1 <= WIDTH:
             break
-    short.insert(1, ["-" * width for width in widths])
-    return [f"| {' | '.join(map(str.ljust, line, widths))} |" for line in short]
+    lines = list(zip(*short, strict=True))
+    lines.insert(1, tuple("-" * width for width in widths))
+    return [f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines]
+
+
+def grouped(
+    found: list[Experiment], keys: list[str]
+) -> dict[tuple[Any, ...], dict[str, list[float]]]:
+    """Values of the keys -> metric -> its values, one for each seed, though DVC may have several
+    records of the same experiment."""
+    by_seed: dict[tuple[Any, ...], dict[int, dict[str, float]]] = defaultdict(dict)
+    for each in found:
+        setting = tuple(each.setting(key) for key in keys)
+        by_seed[setting].setdefault(each.settings["seed"], {}).update(each.metrics)
+    groups: dict[tuple[Any, ...], dict[str, list[float]]] = {}
+    for setting, seeds in by_seed.items():
+        values = groups.setdefault(setting, defaultdict(list))
+        for name, value in (pair for metrics in seeds.values() for pair in metrics.items()):
+            values[name].append(float(value))
+    return groups
+
+
+def over_seeds(found: list[Experiment], shown: Sequence[str]) -> Iterator[str]:
+    """A heading and a table for each combination of the settings other than the seed; shown: last
+    parts of the names of metrics."""
+    keys = experiments.varied(found)
+    for setting, metrics in grouped(found, keys).items():
+        words = [f"{key}={value}" for key, value in zip(keys, setting, strict=True)]
+        yield f"\n{', '.join(words) or 'all settings but the seed are equal'}\n"
+        rows = []
+        for name, values in sorted(metrics.items()):
+            if not name.startswith("real.") and name.rpartition(".")[2] in shown:
+                spread = f"{statistics.stdev(values):.3g}" if len(values) > 1 else "–"
+                rows.append([name, f"{statistics.mean(values):.4g}", spread, str(len(values))])
+        yield markdown_table(rows, ["metric", "mean", "standard deviation", "seeds"])
+
+
+def lines(found: list[Experiment], parameter: str, metric: str) -> dict[str, Points]:
+    """The points of each combination of the settings other than the parameter and the seed."""
+    others = [key for key in experiments.varied(found) if key != parameter]
+    by_label: dict[str, Points] = defaultdict(dict)
+    for (x, *setting), metrics in grouped(found, [parameter, *others]).items():
+        if x is not None and metric in metrics:
+            label = ", ".join(f"{k} = {v}" for k, v in zip(others, setting, strict=True))
+            by_label[label][x] = metrics[metric]
+    return {label: dict(sorted(points.items())) for label, points in sorted(by_label.items())}
+
+
+def draw(lines: dict[str, Points], parameter: str, metric: str, path: Path) -> None:
+    """Write a PNG. The scale of the parameter is logarithmic if its values span a factor of 10."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    mpl.use("Agg")
+    plt.style.use(ROOT / paths.STYLE)
+    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
+    for label, points in lines.items():
+        mean = [statistics.mean(values) for values in points.values()]
+        spread = [statistics.stdev(v) if len(v) > 1 else 0.0 for v in points.values()]
+        axis.errorbar(list(points), mean, yerr=spread, marker="o", capsize=3, label=label or None)
+    xs = [x for points in lines.values() for x in points]
+    if all(isinstance(x, float) for x in xs) and 0 < 10 * min(xs) <= max(xs):
+        axis.set_xscale("log")
+    axis.set(xlabel=parameter, ylabel=metric)
+    if any(lines):
+        axis.legend()
+    outputs.write(path, figure.savefig, dpi=150)
+    plt.close(figure)
+
+
+def plot(found: list[Experiment], parameter: str, metric: str, path: Path) -> None:
+    """Draw a metric against a parameter. Raises UserError if no experiment has both."""
+    known = {key for each in found for key in (*each.settings, *each.metrics, *each.outdated)}
+    for key in (parameter, metric):
+        if key not in known:
+            raise UserError(f"no experiment has '{key}'{nearest(key, known)}")
+    outdated = [each.name for each in found if metric in each.outdated]
+    if outdated:
+        print(f"left out, because they did not compute {metric}: {', '.join(outdated)}")
+    points = lines([each for each in found if metric in each.metrics], parameter, metric)
+    if not points:
+        raise UserError(f"no experiment has computed {metric} and has {parameter}")
+    draw(points, parameter, metric, path)
+    count = sum(len(values) for each in points.values() for values in each.values())
+    print(f"{path}: {metric} against {parameter}, {count} experiments")
 
 
 def main() -> None:
-    cli.parser("tools.table", __doc__).parse_args()
+    parser = cli.parser("tools.table", __doc__)
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--over-seeds", nargs="*", metavar="METRIC", help=f"({' '.join(OVER_SEEDS)})"
+    )
+    group.add_argument(
+        "--plot", nargs=2, metavar=("SETTING", "METRIC"), help="by their names in dvc exp show"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("sweep.png"), metavar="PNG", help="(sweep.png)"
+    )
+    arguments = parser.parse_args()
+    if arguments.plot:
+        outputs.check(arguments.output)
     rows = experiments.load()
-    if all(row.is_baseline for row in rows):
-        print("this commit has no experiments yet: make one, for example by dvc exp run -S seed=1")
+    found = experiments.finished(rows)
+    if arguments.over_seeds is None and not arguments.plot:
+        if all(row.is_baseline for row in rows):
+            print("this commit has no experiments yet: make one, as by dvc exp run -S seed=1")
+        else:
+            print("\n".join(table(rows)))
+    elif not found:
+        raise UserError("there are no finished experiments: make some with dvc exp run -S")
+    elif arguments.plot:
+        setting, metric = arguments.plot
+        plot(found, setting, metric, arguments.output)
     else:
-        print("\n".join(table(rows)))
+        print("\n".join(over_seeds(found, arguments.over_seeds or OVER_SEEDS)))
 
 
 if __name__ == "__main__":

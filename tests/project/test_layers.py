@@ -12,7 +12,6 @@ from conftest import ROOT
 LIBRARY, STAGES, TOOLS = ROOT / "hotcold", ROOT / "stages", ROOT / "tools"
 LAYERS: dict[str, set[str]] = {  # part -> the parts that it may import
     "runtime": set(),
-    "command_help": set(),
     "numerics": {"runtime"},
     "runs": {"runtime", "numerics"},
     "samples_file": {"runtime"},
@@ -117,8 +116,6 @@ def test_packages_of_the_parts_are_empty() -> None:
 def test_packages_of_commands_contain_only_the_start_up(package: Path) -> None:
     body = ast.parse((package / "__init__.py").read_text()).body
     assert [ast.unparse(node) for node in body[1:]] == [
-        "from hotcold import command_help",
         "from hotcold.runtime import startup",
         "startup.prepare()",
-        "command_help.prepare()",
     ]

@@ -40,7 +40,7 @@ def test_a_sweep_queues_the_grid_runs_it_and_shows_the_table() -> None:
 def test_one_command_measures_the_axis_between_cold_and_hot_and_draws_it() -> None:
     lines = make("-n", "axis").splitlines()
     sizes = ["0", "0.01", "0.02", "0.05", "0.1", "0.2", "0.4"]
-    assert shlex.split(lines[-2]) == ["python", "-m", "tools.noise_axis", "model10", *sizes]
+    assert shlex.split(lines[-2]) == ["python", "-m", "tools.vary", "model10", "--noise", *sizes]
     assert lines[-1] == "dvc repro figures report"
     assert printed("axis", "SIZES=0.3 0.5")[-1][-2:] == ["0.3", "0.5"]
 

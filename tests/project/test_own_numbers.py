@@ -21,7 +21,7 @@ from test_dag import Workspace
 
 from hotcold.runtime import paths
 from stages import download_inception, evaluate, evaluate_real, sample, train, train_classifier
-from tools import experiments, plot_sweep, table
+from tools import experiments, table
 from tools.copy_project import copy_project
 from tools.experiments import Experiment
 from tools.mend_dvc import mend
@@ -181,15 +181,14 @@ def test_tools_show_no_metric_of_other_settings(
     fid = f"{found['longer'].metrics['model2.fid']:.4g}"
     assert any("longer" in line and fid in line for line in lines)
     assert not any("model4" in line for line in lines)  # it has no other values
-    draw = ["plot_sweep", "training.epochs", "--output", "sweep.png"]
-    monkeypatch.setattr(sys, "argv", [*draw, "model2.fid"])
-    plot_sweep.main()
+    monkeypatch.setattr(sys, "argv", ["table", "--plot", "training.epochs", "model2.fid"])
+    table.main()
     assert (
         capsys.readouterr().out == "sweep.png: model2.fid against training.epochs, 1 experiments\n"
     )
-    monkeypatch.setattr(sys, "argv", [*draw, "model4.fid"])
-    with pytest.raises(plot_sweep.UserError, match="no experiment has computed"):
-        plot_sweep.main()
+    monkeypatch.setattr(sys, "argv", ["table", "--plot", "training.epochs", "model4.fid"])
+    with pytest.raises(table.UserError, match="no experiment has computed"):
+        table.main()
     assert "did not compute model4.fid: longer" in capsys.readouterr().out
 
 

@@ -46,12 +46,12 @@ IN_TEXT = {
     re.sub(r"\s+", " ", code) for code in re.findall(rf"`((?:[A-Z]+=\w+ )?{PROGRAMS})`", TEXT)
 }
 ELSEWHERE = {  # command -> (a file, and what there runs it)
-    "python -m tools.noise_axis model10 0 0.01 0.02 0.05 0.1 0.2 0.4": (
-        "tests/tools/test_measured.py",
-        "noise_axis.main()",
+    "python -m tools.vary model10 --noise 0 0.01 0.02 0.05 0.1 0.2 0.4": (
+        "tests/tools/test_vary.py",
+        "heat --noise",
     ),
     "make axis": ("tests/project/test_makefile.py", 'make("-n", "axis")'),
-    "python -m tools.over_seeds": ("tests/tools/test_experiments.py", "over_seeds("),
+    "python -m tools.table --over-seeds": ("tests/tools/test_table.py", "over_seeds("),
     'make sweep SET="seed=1,2,3"': ("tests/project/test_makefile.py", 'printed("sweep"'),
     "make seeds": ("tests/project/test_readme.py", 'run("make seeds")'),
     "make quick": (".ci/run", "make quick"),
@@ -87,8 +87,8 @@ ELSEWHERE = {  # command -> (a file, and what there runs it)
         "endpointurl",
     ),
     'make ablate BUDGET="training.epochs=5 training.images=9600"': (
-        "tests/tools/test_tools.py",
-        "ablate.overrides(",
+        "tests/tools/test_vary.py",
+        "--ablate training.epochs=5 training.images=9600",
     ),
     "pip-audit --no-deps -r constraints.txt": (
         "docs/installation.md",
@@ -346,7 +346,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     run("dvc exp apply", best_trial=best)
     assert "train@" not in shell.run("dvc status")  # all that remains to run follows model1
     shell.run("git checkout -q . && dvc checkout -q")
-    assert "experiments" in run("python -m tools.plot_sweep")
+    assert "experiments" in run("python -m tools.table --plot")
     assert (shell.folder / "sweep.png").stat().st_size > 10_000
     assert "model1" in run("dvc exp diff", one_experiment=with_blur, another=earlier[0])
     run("dvc exp apply", one_experiment=with_blur)

@@ -9,7 +9,7 @@ import jinja2
 import pytest
 from conftest import ROOT
 
-from hotcold.reporting.page import rendering
+from hotcold.reporting.page.page import rendering
 from hotcold.reporting.text import templates
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError

@@ -1,8 +1,7 @@
-"""The copy of the project, the ablation, and the pins of tools."""
+"""The copy of the project, and the pins of tools."""
 
 from __future__ import annotations
 
-import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ from conftest import ROOT
 from packaging.specifiers import SpecifierSet
 from ruamel.yaml import YAML
 
-from hotcold.params import ModelParams, Params
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import load, parse, validate
-from tools import ablate
+from hotcold.runtime.params import load, parse
 from tools.copy_project import copy_project, override, set_key, write_params
 
 
@@ -95,35 +92,6 @@ def test_override_is_read_as_dvc_reads_it(argument: str) -> None:
 def test_only_known_keys_can_be_set() -> None:
     with pytest.raises(KeyError, match=r"training\.epoch"):
         set_key({"training": {"epochs": 1}}, "training.epoch", 2)
-
-
-def test_ablation_removes_one_part_at_a_time_and_shows_the_scores() -> None:
-    values = load(ROOT / "params.yaml")
-    complete = validate(values, Params).models["model5"]
-    for part in ablate.PARTS:
-        block = copy.deepcopy(values["models"]["model5"])
-        for option in ablate.overrides("model5", part)[1::2]:
-            key, _, value = option.removeprefix("+").removeprefix("~").partition("=")
-            *parents, last = key.removeprefix("models.model5.").split(".")
-            section = block
-            for parent in parents:
-                section = section[parent]
-            assert (last in section) != option.startswith("+")
-            if option.startswith("~"):
-                del section[last]
-            else:
-                new = yaml.safe_load(value)
-                section[last] = tuple(map(float, new)) if last == "beta" else new
-        block["network"] = {
-            k: tuple(v) if type(v) is list else v for k, v in block["network"].items()
-        }
-        without = validate(block, ModelParams)
-        assert (without == complete) == (part == "complete recipe")
-    scores = {f"{key}{side}": 1.0 for key in ("fid", "is") for side in ("", "_below", "_above")}
-    scores |= {"precision": 0.5, "recall": 0.25}
-    best = {"main": "ddim", "sets": {"ddim": scores}}
-    last = ablate.table({"independent t": best}).splitlines()[-1]
-    assert last == "| independent t | 1.00 [0.00, 2.00] | 1.00 [0.00, 2.00] | 0.5 | 0.25 |"
 
 
 def test_pre_commit_runs_the_pinned_ruff() -> None:

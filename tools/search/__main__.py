@@ -59,7 +59,7 @@ class Search:
             raise
         trial.set_user_attr(trials.EXPERIMENT, name)
         if value is None or not math.isfinite(value):
-            trial.set_user_attr(trials.FAILED, value is None or str(value))
+            trial.set_user_attr(trials.FAILED, True)
             self.study.tell(trial, state=TrialState.FAIL)
             print(f"trial {trial.number} failed", flush=True)
             return False
@@ -80,10 +80,7 @@ class Search:
         values = {key.rpartition(":")[2]: value for key, value in shown.items()}
         if self.metric not in values:
             raise UserError(f"{name} has no metric {self.metric}{nearest(self.metric, values)}")
-        value = values[self.metric]
-        if not isinstance(value, (int, float)):
-            raise UserError(f"{self.metric} of {name} is {value!r}, must be a number")
-        return value
+        return values[self.metric]
 
     def run(self, count: int, output: Path) -> None:
         """Run trials until `count` have finished, and draw the history after each.

@@ -11,7 +11,6 @@ Values are written as for `dvc exp run -S`.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,14 +53,12 @@ class Key:
 
 def parse(arguments: Sequence[str]) -> list[Key]:
     """The keys of the command line. Raises UserError for a wrong one, or if none of them varies."""
-    keys = [_parse(argument) for argument in arguments]
-    names = [key.name for key in keys]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{name} occurs twice")
-    if not any(key.varies for key in keys):
+    keys = {key.name: key for key in map(_parse, arguments)}
+    if len(keys) < len(arguments):
+        raise UserError("a key occurs twice: give all of its values at once")
+    if not any(key.varies for key in keys.values()):
         raise UserError(f"no key has more than one value: write one as KEY={FORMS}")
-    return keys
+    return list(keys.values())
 
 
 def _parse(argument: str) -> Key:
@@ -71,22 +68,15 @@ def _parse(argument: str) -> Key:
         raise UserError(f"'{argument}' must be KEY={FORMS}")
     if not may_be_absent:
         read(name, Any)
-    key = Key(name, values, may_be_absent, _distribution(name, values))
-    if isinstance(key.distribution, CategoricalDistribution):
-        for choice in key.distribution.choices:
-            _check_value(name, str(choice))
-    return key
-
-
-def _distribution(name: str, values: str) -> BaseDistribution:
-    if "|" in values:
-        choices = values.split("|")
-        if len(set(choices)) < len(choices):
-            raise UserError(f"{name}: '{values}' has a value twice")
-        return CategoricalDistribution(choices)
-    if ":" not in values or values[0] in "{[\"'":  # a mapping, a list or a string may have colons
-        return CategoricalDistribution([values])
-    return _range(name, values)
+    # A mapping, a list or a string may have colons.
+    if ":" in values and "|" not in values and values[0] not in "{[\"'":
+        return Key(name, values, may_be_absent, _range(name, values))
+    choices = values.split("|")
+    for choice in choices:
+        _check(name, choice)
+    if len(set(choices)) < len(choices):
+        raise UserError(f"{name}: '{values}' has a value twice")
+    return Key(name, values, may_be_absent, CategoricalDistribution(choices))
 
 
 def _range(name: str, values: str) -> FloatDistribution | IntDistribution:
@@ -96,22 +86,21 @@ def _range(name: str, values: str) -> FloatDistribution | IntDistribution:
         low, high = map(float, ends)
     except ValueError:
         raise UserError(f"{name}: '{values}' must be {FORMS}") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UserError(f"{name}: '{values}' must have finite ends, the smaller one first")
-    if log and low <= 0:
-        raise UserError(f"{name}: '{values}' must have ends above 0, because it is logarithmic")
+    if not (0 if log else -float("inf")) < low < high < float("inf"):
+        raise UserError(
+            f"{name}: '{values}' must have finite ends, the smaller one first"
+            + " and above 0, because it is logarithmic" * log
+        )
     if all(re.fullmatch(WHOLE, end) for end in ends):
         return IntDistribution(int(low), int(high), log=log)
     return FloatDistribution(low, high, log=log)
 
 
-def _check_value(name: str, value: str) -> None:
+def _check(name: str, value: str) -> None:
     """Raises UserError if `dvc exp run -S` would not take this as one value."""
-    if not value:
-        raise UserError(f"{name} has an empty value: write null or ''")
     try:
         (override,) = to_hydra_overrides([f"{name}={value}"])
     except HydraException:
         raise UserError(f"{name}: '{value}' is not a value that dvc exp run -S reads") from None
-    if override.is_sweep_override():
-        raise UserError(f"{name}: '{value}' is more than one value: separate them by |")
+    if not value or override.is_sweep_override():
+        raise UserError(f"{name}: '{value}' is not one value: separate several by |")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
@@ -48,7 +47,7 @@ def find_target(metric: str, stage: str | None) -> Target:
     has no value yet is accepted if the stage is named.
     """
     with Repo() as repo:
-        computed = dict(_computed(repo))
+        computed = {each.addressing: _metrics(repo, each.outs) for each in repo.index.stages}
         owners = [name for name, metrics in computed.items() if metric in metrics]
         if stage is None and not owners:
             known = set().union(*computed.values())
@@ -56,8 +55,6 @@ def find_target(metric: str, stage: str | None) -> Target:
                 f"no stage has computed {metric}{nearest(metric, known)}: "
                 "run dvc repro, or name its stage with --target if it is new"
             )
-        if stage is None and len(owners) > 1:
-            raise UserError(f"{' and '.join(owners)} compute {metric}: choose with --target")
         stage = stage or owners[0]
         try:
             stages = repo.stage.collect(stage, with_deps=True)
@@ -66,14 +63,8 @@ def find_target(metric: str, stage: str | None) -> Target:
         if owners and not {other.addressing for other in stages} & set(owners):
             raise UserError(f"{stage} does not compute {metric}, but {' and '.join(owners)}")
         files = [str(out) for other in stages for out in other.outs if out.metric]
-        params = {
-            key
-            for other in stages
-            for dependency in other.deps
-            if isinstance(dependency, ParamsDependency)
-            for key in dependency.params
-        }
-    return Target(stage, files, sorted(params))
+        read = (dep for other in stages for dep in other.deps if isinstance(dep, ParamsDependency))
+        return Target(stage, files, sorted({key for dep in read for key in dep.params}))
 
 
 def experiment_names() -> set[str]:
@@ -87,14 +78,11 @@ def experiment_names() -> set[str]:
     return {name for names in listed.values() for name, _ in names}
 
 
-def _computed(repo: Repo) -> Iterator[tuple[str, set[str]]]:
-    """Stages with the names of their metrics that have a value in the workspace."""
-    for stage in repo.index.stages:
-        files = [str(out) for out in stage.outs if out.metric]
-        if files:
-            shown = repo.metrics.show(files).get("", {}).get("data", {})
-            contents: list[Any] = [file.get("data", {}) for file in shown.values()]
-            yield stage.addressing, {name for content in contents for name in flat(content)}
+def _metrics(repo: Repo, outs: Sequence) -> set[str]:
+    """The names of the metrics of a stage that have a value in the workspace."""
+    files = [str(out) for out in outs if out.metric]
+    shown = repo.metrics.show(files).get("", {}).get("data", {}) if files else {}
+    return {name for file in shown.values() for name in flat(file.get("data", {}))}
 
 
 def _within(key: str, section: str) -> bool:

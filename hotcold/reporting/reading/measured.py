@@ -99,6 +99,6 @@ class Table:
         return *self._order(row), row["settings"]
 
 
-# Of tools.noise_axis and of tools.retrain.
+# Of tools.vary.
 NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", schemas.MeasuredNoise)
 SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed)

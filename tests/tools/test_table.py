@@ -11,9 +11,8 @@ from PIL import Image
 from pygit2 import GitError
 
 from hotcold.runtime.errors import UserError
-from tools import experiments, plot_sweep, table
+from tools import experiments, table
 from tools.experiments import Experiment
-from tools.over_seeds import over_seeds
 
 RATE = "models.model1.training.learning_rate"
 HIDDEN = "models.model1.network.hidden"
@@ -34,7 +33,7 @@ WORKSPACE = Experiment("workspace", is_baseline=True, settings={"seed": 42, RATE
 
 def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
     epochs = {"training.epochs": 5}
-    groups = over_seeds(
+    found = experiments.finished(
         [
             WORKSPACE,
             experiment(0.1, 1, 10.0, **epochs),
@@ -44,10 +43,14 @@ def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
             experiment(0.2, 1, 20.0, **epochs),
         ]
     )
-    assert groups == {
-        (f"{RATE}=0.1",): {"model1.fid": [10.0, 12.0]},
-        (f"{RATE}=0.2",): {"model1.fid": [20.0]},
-    }
+    tables = [each.splitlines() for each in table.over_seeds(found, ["fid"])]
+    assert [lines[-1] for lines in tables] == [
+        f"{RATE}=0.1",
+        "| model1.fid | 11 | 1.41 | 2 |",
+        f"{RATE}=0.2",
+        "| model1.fid | 20 | 1 |",
+    ]
+    assert tables[1][0] == "| metric | mean | standard deviation | seeds |"
 
 
 def test_sweep_has_a_line_for_each_other_setting_and_all_seeds_at_each_point(
@@ -65,12 +68,12 @@ def test_sweep_has_a_line_for_each_other_setting_and_all_seeds_at_each_point(
         ]
     )
     assert experiments.varied(found) == [RATE, "training.epochs"]
-    lines = plot_sweep.lines(found, RATE, "model1.fid")
+    lines = table.lines(found, RATE, "model1.fid")
     assert lines == {
         "training.epochs = 5": {0.001: [20.0], 0.1: [10.0, 12.0]},
         "training.epochs = 9": {0.001: [30.0]},
     }
-    plot_sweep.draw(lines, RATE, "model1.fid", tmp_path / "sweep.png")
+    table.draw(lines, RATE, "model1.fid", tmp_path / "sweep.png")
     with Image.open(tmp_path / "sweep.png") as image:
         assert image.size == (900, 600)
 
@@ -81,15 +84,15 @@ def test_sweep_leaves_out_experiments_that_did_not_compute_the_metric(
     other = Experiment("other", settings={RATE: 0.2, "seed": 1}, outdated=frozenset({"model1.fid"}))
     records = [WORKSPACE, experiment(0.1, 1, 10.0), other]
     monkeypatch.setattr(experiments, "load", lambda: records)
-    command = ["plot_sweep", RATE, "model1.fid", "--output", str(tmp_path / "sweep.png")]
+    command = ["table", "--plot", RATE, "model1.fid", "--output", str(tmp_path / "sweep.png")]
     monkeypatch.setattr("sys.argv", command)
-    plot_sweep.main()
+    table.main()
     printed = capsys.readouterr().out
     assert "left out, because they did not compute model1.fid: other\n" in printed
     assert "1 experiments" in printed
     del records[1]
     with pytest.raises(UserError, match=f"no experiment has computed model1.fid and has {RATE}"):
-        plot_sweep.main()
+        table.main()
 
 
 @pytest.mark.parametrize("error", [GitError("is not owned by current user"), SCMError("no git")])

@@ -1,0 +1,214 @@
+"""Variants of models, and their rows in the tables of report/measured."""
+
+from __future__ import annotations
+
+import copy
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, TINY, write_params
+
+from hotcold.params import ModelParams, Params
+from hotcold.reporting.figures.noise_axis import draw_axes
+from hotcold.reporting.reading.measured import NOISE_AXIS, SCORE_COLUMNS, SEEDS
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load, validate
+from tools import vary
+from tools.copy_project import set_key
+from tools.copy_project import write_params as write_params_file
+
+HEAT = {
+    "degradation": {"kind": "dissipation", "std": [0.3, 20.0], "noise": 0.05, "T": 6},
+    "network": {"kind": "unet", "channels": [8, 8, 8], "predicts": "x_0"},
+    "training": {"learning_rate": 1.0e-3},
+    "sampler": {"kind": "inverse_dissipation"},
+}
+Runs = list[tuple[str, Sequence[str], str]]
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """The experiments that the command asked for. Their FID is 10 plus the number of the run."""
+    write_params(tmp_path, models=TINY["models"] | {"heat": HEAT})
+    monkeypatch.chdir(tmp_path)
+    asked: Runs = []
+
+    def train(*options: str) -> dict:
+        asked.append(options)
+        scores = dict.fromkeys(SCORE_COLUMNS, 10.0 + len(asked))
+        return {"epoch": 2, "main": "main", "sets": {"main": scores}}
+
+    monkeypatch.setattr(vary, "train", train)
+    return asked
+
+
+def run(monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["vary", *arguments.split()])
+    vary.main()
+
+
+def test_every_size_is_an_experiment_and_a_row_in_order(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "heat --noise 0.1 0")
+    assert runs == [
+        (f"heat-noise-{size}", [f"models.heat.degradation.noise={size}"], "heat")
+        for size in ("0.1", "0")
+    ]
+    run(monkeypatch, "heat --noise 0.02,0.10")
+    found = NOISE_AXIS.rows(load())
+    scores = {row["noise"]: row["fid"] for row in found}
+    assert scores == {"0": 12.0, "0.02": 13.0, "0.1": 14.0}  # the new row of 0.1 replaces the old
+    assert list(scores) == sorted(scores)
+    assert {(row["model"], row["epoch"]) for row in found} == {("heat", "2")}
+    figure = draw_axes(found, [], {"heat": "#000000"}, real=0.5)
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert ticks == ["0", "0.02", "0.1"]
+
+
+def test_every_seed_is_an_experiment_and_a_row(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "model4 model2 --seeds 2")
+    run(monkeypatch, "model2 --seeds 10,2")
+    assert runs == [
+        (f"{model}-seed-{seed}", [f"seed={seed}"], model)
+        for model, seed in (("model4", 2), ("model2", 2), ("model2", 10), ("model2", 2))
+    ]
+    rows = SEEDS.rows(load())
+    found = [(row["model"], row["seed"], row["fid"]) for row in rows]
+    assert found == [("model2", "2", 14.0), ("model2", "10", 13.0), ("model4", "2", 11.0)]
+    assert SEEDS.path.read_text().startswith("model,seed,epoch,commit,settings,fid,")
+
+
+def test_ablation_trains_without_each_part_at_the_budget_and_shows_the_scores(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "model2 --ablate training.epochs=5 training.images=9600")
+    budget = ["training.epochs=5", "training.images=9600"]
+    assert runs[0] == ("model2-complete-recipe", budget, "model2")
+    name, settings = "model2-independent-t", [*budget, "models.model2.training.stratified_t=false"]
+    assert runs[4] == (name, settings, "model2")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(vary.PARTS)
+    assert lines[6] == "| independent t | 15.00 [0.00, 30.00] | 15.00 [0.00, 30.00] | 15 | 15 |"
+
+
+def test_ablation_removes_one_part_at_a_time() -> None:
+    values = load(ROOT / "params.yaml")
+    complete = validate(values, Params).models["model5"]
+    for part in vary.PARTS:
+        block = copy.deepcopy(values["models"]["model5"])
+        for override in vary.without("model5", part):
+            key, _, value = override.removeprefix("+").removeprefix("~").partition("=")
+            *parents, last = key.removeprefix("models.model5.").split(".")
+            section = block
+            for parent in parents:
+                section = section[parent]
+            assert (last in section) != override.startswith("+")
+            if override.startswith("~"):
+                del section[last]
+            else:
+                new = yaml.safe_load(value)
+                section[last] = tuple(map(float, new)) if last == "beta" else new
+        block["network"] = {
+            k: tuple(v) if type(v) is list else v for k, v in block["network"].items()
+        }
+        without = validate(block, ModelParams)
+        assert (without == complete) == (part == "complete recipe")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("model4 --noise 0.1", "model4 has no such setting: params.yaml lacks models.model4.degr"),
+        ("none --noise 0.1", "models.none is missing"),
+        ("none --seeds 1", "models.none is missing"),
+        *((f"heat --noise 0.1 {size}", f"noise is {size}") for size in ("2", "-0.1", ".nan")),
+        ("heat --noise much", "noise is 'much': input should be a valid number"),
+        ("model2 --seeds 1,42", "--seeds has 42, which is the seed of params.yaml"),
+        ("model2 --seeds 1,x", "seed is 'x': input should be a valid integer"),
+        ("model2 --seeds -1", "seed is -1: input should be greater"),
+        (f"model2 --seeds {2**63}", "seed is 9223372036854775808: input should be less"),
+    ],
+)
+def test_wrong_values_and_models_are_refused_before_any_run(
+    arguments: str, sentence: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence.replace(".nan", "nan"))):
+        run(monkeypatch, arguments)
+    assert not runs
+
+
+def test_rows_of_other_settings_are_left_out_but_kept(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "heat --noise 0.1 0.2")
+    before, table = load(), NOISE_AXIS.path.read_text()
+    for key, value in (
+        ("models.heat.network.channels", [16, 8, 8]),
+        ("models.heat.degradation.T", 7),
+        ("training.epochs", 3),
+        ("seed", 1),
+        ("evaluation.seed", 1),
+    ):
+        params = copy.deepcopy(before)
+        set_key(params, key, value)
+        assert NOISE_AXIS.rows(params) == []
+    same = copy.deepcopy(before)
+    set_key(same, "models.heat.degradation.noise", 0.3)
+    set_key(same, "models.model4.training.learning_rate", 0.3)
+    set_key(same, "figures.dpi", 99)
+    assert len(NOISE_AXIS.rows(same)) == 2
+    del same["models"]["heat"]
+    assert NOISE_AXIS.rows(same) == []
+
+    params = copy.deepcopy(before)
+    set_key(params, "training.epochs", 3)
+    write_params_file(Path("params.yaml"), params)
+    run(monkeypatch, "heat --noise 0.1")
+    assert [row["fid"] for row in NOISE_AXIS.rows(load())] == [13.0]
+    assert set(table.splitlines()) < set(NOISE_AXIS.path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("damage", ["", "model,noise\nheat,0.1\n", "<<<<<<< HEAD\n"])
+def test_a_damaged_table_is_named_before_a_training(
+    damage: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "heat --noise 0.1")
+    whole = NOISE_AXIS.path.read_text()
+    for content in (damage, whole + damage + "x", whole.replace(",11,", ",much,")):
+        NOISE_AXIS.path.write_text(content)
+        with pytest.raises(UserError, match=f"{NOISE_AXIS.path}.*restore it from git"):
+            run(monkeypatch, "heat --noise 0.2")
+        assert len(runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("seed", value) for value in ("1.5", "-1", "")),
+        *(("epoch", value) for value in ("10.5", "ten")),
+        *(("fid", value) for value in ("nan", "inf", "-5", "much", "")),
+        *(("model", ""), ("is_below", "nan")),
+    ],
+)
+def test_a_wrong_value_of_a_table_is_named_with_its_line(
+    column: str, value: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "model2 --seeds 1,2")
+    head, first, second = SEEDS.path.read_text().splitlines()
+    cells = dict(zip(head.split(","), second.split(","), strict=True)) | {column: value}
+    SEEDS.path.write_text("\n".join([head, first, ",".join(cells.values()), ""]))
+    with pytest.raises(UserError, match=rf"^{SEEDS.path} .*line 3\.{column} .*from git$"):
+        SEEDS.rows(load())
+
+
+def test_two_rows_of_one_run_are_refused(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "heat --noise 0.1 0.2")
+    content = NOISE_AXIS.path.read_text()
+    NOISE_AXIS.path.write_text(content + content.splitlines()[1].replace(",0.1,", ",0.10,") + "\n")
+    with pytest.raises(UserError, match="lines 2 and 4 are of the same run"):
+        NOISE_AXIS.rows(load())
