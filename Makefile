@@ -68,10 +68,11 @@ ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDG
 test: $(STAMP)  ## the tests; they need neither MNIST nor the network
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
-lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
+lint: $(STAMP)  ## ruff, as in pre-commit, types by mypy, and what may import what
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 
 bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
 	python -m tools.benchmarks.speed

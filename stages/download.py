@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from hotcold.downloads.mnist import get_files
 from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import UserError, bounded, run
+from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.files import write
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     others = there - set(files)
     if others:
         raise UserError(
-            f"{paths.MNIST} also has {bounded(', '.join(sorted(others)))}, which is not of MNIST: "
+            f"{paths.MNIST} also has {', '.join(sorted(others))}, which is not of MNIST: "
             f"move it to {paths.SUPPLIED_MNIST} or delete it"
         )
     for name, content in files.items():
