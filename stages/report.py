@@ -6,7 +6,7 @@ from typing import Any
 
 from hotcold.numerics.tables import write_json
 from hotcold.params import Params
-from hotcold.reporting.page.page import rendering
+from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published
@@ -64,7 +64,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "gaussian": groups.get("gaussian", []),
         "impulse": groups.get("impulse", []),
         "restoring": restoring,
-        "kept_pixels": claims.kept_pixels(restoring[0]) if restoring else None,
+        "kept_pixels": restoring[0].design.degradation.kept if restoring else None,
         "published_epochs": params.training.images >= 0.99 * published["images"],
         "real": real,
         "frequencies": frequencies,

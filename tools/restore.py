@@ -13,44 +13,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from hotcold.sampling.samplers import sample_cold_improved, sample_cold_naive
-from torch import Tensor
 
-from hotcold.models import degradations
+from hotcold.models import kinds
+from hotcold.models.process import Start
 from hotcold.numerics import devices
-from hotcold.numerics.pixels import HIGH, to_levels
+from hotcold.numerics.pixels import to_levels
 from hotcold.numerics.rng import ChunkedNoise, generator
 from hotcold.reporting.figures.style import tile
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Precision, read
+from hotcold.samplers.cold.sampler import improved, naive
+from hotcold.sampling.draw import samplers_of
 from tools import outputs, pictures
 
 COLUMNS = ("degraded", "one step", "naive", "improved")
-
-
-def noise_behind(process: degradations.Impulse, x_T: Tensor, u: Tensor) -> Tensor:
-    """Noise of equation 16 that degrades an image to x_T: every white pixel counts as salt and
-    every black pixel as pepper, even if it belongs to the digit. The order within salt, pepper
-    and other pixels is that of u.
-
-    x_T, u: (N, 1, H, W), u uniform in [0, 1).
-    """
-    density = float(process.density[process.T])
-    salt, pepper = x_T >= process.high, x_T <= process.low
-    untouched = density + u * (1 - 2 * density)
-    return torch.where(salt, u * density, torch.where(pepper, 1 - u * density, untouched))
-
-
-def lone_salt(x_T: Tensor) -> float:
-    """The share of pixels that are white while their four neighbours are not.
-
-    x_T: (N, 1, H, W). In noise of density rho it is rho (1 - rho)^4, in a digit nearly 0.
-    """
-    salt = (x_T >= HIGH).float()
-    cross = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]], device=x_T.device)
-    neighbours = F.conv2d(salt, cross[None, None], padding=1)
-    return float((salt * (neighbours == 0)).mean())
 
 
 def main() -> None:
@@ -70,7 +46,7 @@ def main() -> None:
     dtype = devices.dtype(read("precision", Precision), device)
     model = pictures.load(arguments, device)
     process = model.process
-    if not degradations.restores(process):
+    if not any(kinds.params("samplers", kind).restores for kind in samplers_of(model)):
         raise UserError(f"{arguments.model} generates images: use python -m tools.generate")
 
     x_T = picture.to(device)
@@ -78,20 +54,20 @@ def main() -> None:
     u = noise.uniform(x_T)
     if arguments.add_noise:
         x_T = process.degrade(x_T, u, process.T)
-    elif isinstance(process, degradations.Impulse):
-        u = noise_behind(process, x_T, u)
-        density = float(process.density[process.T])
-        if lone_salt(x_T) < density * (1 - density) ** 4 / 4:
+    else:
+        u = process.noise_behind(x_T, u)
+        if process.is_clean(x_T):
             print(
-                f"warning: {arguments.picture} has no impulse noise, and {arguments.model} expects "
-                f"it in {2 * density:.0%} of the pixels: --add-noise adds it"
+                f"warning: {arguments.picture} has no {process.kind} noise, and {arguments.model} "
+                "expects it: --add-noise adds it"
             )
+    start = Start(x_T, u)
     with torch.inference_mode(), devices.autocast(device, dtype):
         panels = [
             x_T,
             model.predict(x_T, process.T),
-            sample_cold_naive(model.predict, process, x_T, u, noise.uniform),
-            sample_cold_improved(model.predict, process, x_T, u),
+            naive(model.predict, process, start, noise),
+            improved(model.predict, process, start),
         ]
     levels = to_levels(torch.cat(panels)).squeeze(1).cpu().numpy()
     pictures.save(arguments.output, tile(levels, len(COLUMNS)), COLUMNS)

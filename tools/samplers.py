@@ -13,15 +13,15 @@ from hotcold.numerics.tables import read_json
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read, validate
-from hotcold.sampling.params import DDIM, AnySampler, Categorical, Sampler
+from hotcold.sampling.bases import SamplerParams
+from hotcold.sampling.params import Sampler
 
 Entry = dict[str, Any]  # of results/step_study/<model>.json
-SETTINGS = ("eta", "clip", "churn")  # of a sampler, apart from its steps
 
 
 def choose(
     name: str, model: DiffusionModel, steps: int | None, fixed: Mapping[str, Any]
-) -> tuple[AnySampler, list[str]]:
+) -> tuple[SamplerParams, list[str]]:
     """The sampler that generates images of a model, and lines that tell the user about it.
 
     steps: by default those of the model's own sampler. fixed: the settings that the user wants; the
@@ -29,7 +29,7 @@ def choose(
     the model restores images.
     """
     own = read(f"models.{name}.sampler", Sampler)
-    if model.restores:
+    if own.restores:
         return _from_noise(name, own, steps), []
     T = model.process.T
     if "guidance" in fixed:
@@ -43,32 +43,33 @@ def choose(
         raise UserError(f"--steps is {steps}, must be absent: {name} uses all of its steps")
     if not 1 <= steps <= T:
         raise UserError(f"--steps is {steps}, must be in 1..{T}")
-    kind: type[DDIM | Categorical] = Categorical if model.predicts == "categorical" else DDIM
+    kind = own.in_steps()
     for key in fixed:
         if key not in kind.model_fields:
             raise UserError(f"--{key} must be absent: the sampler of {name} has no such setting")
     if steps == own.steps_of(T) and not fixed:
         return own, []
-    if kind is Categorical and "eta" in fixed:
+    if "churn" in kind.model_fields and "eta" in fixed:
         fixed = {**fixed, "churn": 0.0}  # which is another way to set eta
     path = paths.STEP_STUDY / f"{name}.json"
     study = read_json(path) if path.exists() else []
     # Without a study, eta is 1, as of the ancestral sampler, or that of the model's own sampler.
     found = _nearest(study, steps, fixed) if study else {"eta": 1.0} | own.model_dump()
-    values = {key: found[key] for key in SETTINGS if key in found and key in kind.model_fields}
+    values = {key: found[key] for key in _settings(kind) if key in found}
     if model.classes:
-        values["guidance"] = getattr(own, "guidance", 1.0)
-    sampler = validate(values | dict(fixed) | {"steps": steps}, kind)
-    line = f"sampling in {_words(sampler.model_dump())}"
+        values["guidance"] = own.scale
+    chosen = {"kind": kind.model_fields["kind"].default} | values | dict(fixed) | {"steps": steps}
+    sampler = validate(chosen, kind)
+    line = f"sampling in {_words(kind, sampler.model_dump())}"
     if not study:
         return sampler, [f"{line} ({name} has no step study)"]
-    score = f"FID {found['fid']:.1f} in {_words(found)}"
-    return sampler, [f"{line} (step study: {score})", *_warning(found, min(study, key=_fid))]
+    score = f"FID {found['fid']:.1f} in {_words(kind, found)}"
+    return sampler, [f"{line} (step study: {score})", *_warning(kind, found, min(study, key=_fid))]
 
 
-def _from_noise(name: str, own: AnySampler, steps: int | None) -> AnySampler:
+def _from_noise(name: str, own: SamplerParams, steps: int | None) -> SamplerParams:
     """The sampler of a cold model, with a start from noise alone."""
-    if not read_design(name).from_noise_alone:
+    if not read_design(name).degradation.from_noise_alone:
         raise UserError(
             f"{name} restores images and cannot generate them: use python -m tools.restore"
         )
@@ -94,14 +95,22 @@ def _nearest(study: list[Entry], steps: int, fixed: Mapping[str, Any]) -> Entry:
     return min(entries, key=_fid)
 
 
-def _words(entry: Mapping[str, Any]) -> str:
+def _settings(kind: type[SamplerParams]) -> list[str]:
+    """The settings of a sampler that the step study varies, apart from its steps."""
+    return [key for key in kind.model_fields if key not in ("kind", "steps", "guidance")]
+
+
+def _words(kind: type[SamplerParams], entry: Mapping[str, Any]) -> str:
     """Steps and settings, such as "50 steps with eta 1.0 and clip"."""
-    setting = f"churn {entry['churn']}" if entry.get("churn") else f"eta {entry['eta']}"
-    return f"{entry['steps']} steps with {setting}" + " and clip" * bool(entry.get("clip"))
+    found = {key: entry[key] for key in _settings(kind) if entry.get(key) not in (None, False)}
+    if "eta" in kind.model_fields and "churn" not in found:
+        found = {"eta": entry["eta"], **found}
+    words = [key if value is True else f"{key} {value}" for key, value in found.items()]
+    return f"{entry['steps']} steps with {' and '.join(words)}"
 
 
-def _warning(found: Entry, best: Entry) -> list[str]:
+def _warning(kind: type[SamplerParams], found: Entry, best: Entry) -> list[str]:
     """A line if the intervals of two FIDs do not overlap, else none."""
     if found["fid"] - found["fid_below"] <= best["fid"] + best["fid_above"]:
         return []
-    return [f"warning: the step study has an FID of {best['fid']:.1f} in {_words(best)}"]
+    return [f"warning: the step study has an FID of {best['fid']:.1f} in {_words(kind, best)}"]

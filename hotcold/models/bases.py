@@ -73,6 +73,11 @@ class ProcessParams(Section):
         return f"after {self.kind}"
 
     @property
+    def kept(self) -> float | None:
+        """The share of pixels in % that survive at step T; None if it has no such share."""
+        return None
+
+    @property
     def sees(self) -> str:
         """What the network gets besides x_t and t, in words; nothing by default."""
         return ""

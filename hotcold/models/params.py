@@ -9,6 +9,7 @@ import pydantic
 
 from hotcold.models import kinds
 from hotcold.models.bases import NetworkParams as Network
+from hotcold.models.bases import Predicted
 from hotcold.models.bases import ProcessParams as Degradation
 from hotcold.runtime.params import Section, load, read, validate
 
@@ -44,6 +45,11 @@ class DesignParams(Section):
     def block(self) -> dict[str, Any]:
         """The blocks as `DiffusionModel.build` takes them, without keys that are not set."""
         return self.model_dump(mode="json", include={"degradation", "network"}, exclude_none=True)
+
+    @property
+    def predicted(self) -> Predicted:
+        """What the network predicts."""
+        return self.degradation.predictions[self.network.predicts]
 
     @property
     def classes(self) -> int:

@@ -116,6 +116,10 @@ class Process(ABC):
         which is any."""
         return noise
 
+    def is_clean(self, x_T: Tensor) -> bool:
+        """Whether a picture, (1, 1, H, W), is certainly no degraded image; False if unknown."""
+        return False
+
     @classmethod
     def fitted(cls, block: dict[str, Any], images: Tensor) -> dict[str, Any]:
         """A `degradation` block with what the process takes from training images, (N, 1, H, W)

@@ -75,6 +75,11 @@ class SamplerParams(Section):
         return self.steps_of(T) * (1 if self.scale in (0, 1) else 2)
 
     @classmethod
+    def in_steps(cls) -> type[SamplerParams]:
+        """The block, with `steps`, by which its model is sampled in fewer steps than T."""
+        return cls
+
+    @classmethod
     def complete(cls, T: int) -> SamplerParams:
         """The sampler over all T steps with default settings."""
         return cls.model_validate({"kind": cls.model_fields["kind"].default})
@@ -92,6 +97,11 @@ class SamplerParams(Section):
     def setting(self) -> dict[str, Any]:
         """What names it in the step study."""
         return self.model_dump()
+
+    @classmethod
+    def variant(cls, setting: Mapping[str, Any]) -> str:
+        """What differs between settings of the step study with as many steps, in words."""
+        return next(iter(cls.sets.values()))
 
     def check(self, process: ProcessParams) -> None:
         """Raises ValueError, with the key, if the sampler does not fit the process."""

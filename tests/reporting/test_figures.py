@@ -15,7 +15,6 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
 
-from hotcold.models.degradations import build
 from hotcold.reporting.figures import degradations, step_study, style
 from hotcold.reporting.reading.intervals import wilson
 from hotcold.runtime import paths

@@ -62,6 +62,27 @@ class Impulse(ColdProcess):
         u = noise.uniform(originals)
         return Start(torch.where(u < 0.5, self.high, self.low).to(originals), u)
 
+    def noise_behind(self, x_T: Tensor, noise: Tensor) -> Tensor:
+        """Noise of equation 16 that degrades an image to x_T: every white pixel counts as salt and
+        every black pixel as pepper, even if it belongs to the digit. The order within salt, pepper
+        and other pixels is that of `noise`, uniform in [0, 1)."""
+        density = float(self.density[self.T])
+        salt, pepper = x_T >= self.high, x_T <= self.low
+        untouched = density + noise * (1 - 2 * density)
+        return torch.where(
+            salt, noise * density, torch.where(pepper, 1 - noise * density, untouched)
+        )
+
+    def is_clean(self, x_T: Tensor) -> bool:
+        """Whether fewer pixels than in noise are white while their four neighbours are not: their
+        share is rho (1 - rho)^4 in noise of density rho, and nearly 0 in a digit."""
+        density = float(self.density[self.T])
+        salt = (x_T >= self.high).float()
+        cross = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]], device=x_T.device)
+        neighbours = F.conv2d(salt, cross[None, None], padding=1)
+        lone = float((salt * (neighbours == 0)).mean())
+        return lone < density * (1 - density) ** 4 / 4
+
     def remainder(self, t: int) -> str:
         density = self.density[t]
         return f"density {density:.4f}: {1 - 2 * density:.1%} of the pixels are untouched"

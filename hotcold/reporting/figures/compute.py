@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from hotcold.models.model import DiffusionModel
 from hotcold.reporting.figures.flops import TRAINING, multiply_adds
 from hotcold.reporting.figures.style import (
     REAL,
@@ -46,18 +45,14 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
 
 def training_multiply_adds(model: ModelResults) -> np.ndarray:
     """The multiply-adds of training up to each scored checkpoint, (checkpoints,)."""
-    network = DiffusionModel.build(model.design.block()).module
     images = {row["epoch"]: row["images"] for row in model.history}
     seen = [images[checkpoint["epoch"]] for checkpoint in model.checkpoints]
-    return TRAINING * multiply_adds(network) * np.array(seen)
+    return TRAINING * multiply_adds(model.design.block()) * np.array(seen)
 
 
 def evaluations(model: ModelResults) -> int:
-    """Evaluations of the network for one image by the model's own sampler; with guidance there are
-    two a step."""
-    sampler = model.best["sampler"]
-    steps = int(sampler.get("steps", model.design.degradation.T))
-    return steps if sampler.get("guidance", 1) in (0, 1) else 2 * steps
+    """Evaluations of the network for one image by the model's own sampler."""
+    return model.sampler.evaluations(model.design.degradation.T)
 
 
 def draw_fid(

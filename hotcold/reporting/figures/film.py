@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from hotcold import samples_file
 from hotcold.reporting.figures.style import Gallery, encode_frames, image_rows
-from hotcold.reporting.reading.results import SAMPLERS
+from hotcold.reporting.reading.results import samplers
 from hotcold.runtime import paths
 
 IMAGES, STATES = 2, 9  # in the strip: images of each sampler, and states of an image
@@ -43,6 +43,6 @@ def draw_strip(states: Mapping[str, np.ndarray], steps: Mapping[str, Sequence[in
         shown = np.linspace(0, len(frames) - 1, min(STATES, len(frames))).round().astype(int)
         for image in range(min(IMAGES, frames.shape[1])):
             rows.append(frames[shown, image])
-            labels.append(SAMPLERS[key].replace(" ", "\n"))
+            labels.append(samplers()[key].replace(" ", "\n"))
             captions.append([f"t = {steps[key][i]}" for i in shown])
     return image_rows(rows, labels, captions=captions)

@@ -13,13 +13,6 @@ from hotcold.reporting.figures.style import REAL, Gallery, add_legend, panels, s
 from hotcold.reporting.reading.published import Losses, Published, published_losses
 from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
 
-LOSSES = {  # of a prediction; losses of different predictions cannot be compared
-    "eps": "mean squared error of the noise",
-    "x_0": "mean squared error of the clean image",
-    "v": "mean squared error of v",
-    "categorical": "cross-entropy of grey levels",
-}
-
 
 def draw(
     gallery: Gallery, models: Sequence[ModelResults], published: Published, params: FiguresParams
@@ -81,7 +74,7 @@ def draw_by_epoch(
 ) -> Figure:
     """One panel for each model: the training loss as a wide pale line, the validation loss as a
     thin line on it, the published ones in grey. Panels share their axes if all show one loss."""
-    losses = {m.predicts for m in models}
+    losses = {m.design.predicted.loss for m in models}
     columns = 3 if len(losses) == 1 else 2  # a label for each panel needs its place
     figure, axes = panels(len(models), columns, 2.5, sharex=True, sharey=len(losses) == 1)
     for axis, model in zip(axes, models, strict=True):
@@ -97,10 +90,10 @@ def draw_by_epoch(
         set_scale(axis, scale)
     figure.supxlabel("epoch", fontsize="medium")
     if len(losses) == 1:
-        figure.supylabel(LOSSES[losses.pop()], fontsize="medium")
+        figure.supylabel(losses.pop(), fontsize="medium")
     else:
         for axis, model in zip(axes, models, strict=True):
-            axis.set_ylabel(LOSSES[model.predicts].replace(" of ", "\nof "))
+            axis.set_ylabel(model.design.predicted.loss.replace(" of ", "\nof "))
     add_legend(figure, axes)
     return figure
 
@@ -134,7 +127,7 @@ def draw_by_images(
     dotted, or crosses if they are too few. images: of a published epoch."""
     by_loss: dict[str, list[ModelResults]] = {}
     for model in models:
-        by_loss.setdefault(LOSSES[model.predicts], []).append(model)
+        by_loss.setdefault(model.design.predicted.loss, []).append(model)
     figure, axes = panels(len(by_loss), 2, 2.6, sharex=True)
     for axis, (title, group) in zip(axes, by_loss.items(), strict=True):
         for model in group:

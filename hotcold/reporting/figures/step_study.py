@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -65,14 +66,14 @@ def draw_own_sampler(axis: Axes, scores: Scores, key: str) -> None:
 
 
 def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) -> None:
-    """A score over the number of steps, one line for each eta or churn, a dashed one where x_0_hat
-    is clipped and a dash-dotted one for a churn; lines are set apart a little."""
-    rates = sorted({(entry.get("churn", 0.0), entry["eta"]) for entry in study})
+    """A score over the number of steps, one line for each eta, churn or kind of sampler, a dashed
+    one where x_0_hat is clipped and a dash-dotted one for a churn; lines are set apart a little."""
+    rates = sorted({variant(entry) for entry in study})
     markers = dict(zip(rates, cycle(MARKERS), strict=False))
-    lines = list(itertools.product(sorted({entry["clip"] for entry in study}), rates))
+    lines = list(itertools.product(sorted({entry.get("clip", False) for entry in study}), rates))
     for i, (clip, each) in enumerate(lines):
         apart = APART ** (i - (len(lines) - 1) / 2)
-        chosen = [e for e in study if (e["clip"], (e.get("churn", 0.0), e["eta"])) == (clip, each)]
+        chosen = [e for e in study if (e.get("clip", False), variant(e)) == (clip, each)]
         chosen.sort(key=lambda entry: entry["steps"])
         if not chosen:
             continue
@@ -85,7 +86,12 @@ def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) ->
             marker=markers[each],
             ls="--" if clip else "-." if chosen[0].get("churn") else "-",
             ms=5,
-            mfc="white" if any(each) else None,
+            mfc="white" if any(each[:2]) else None,
             lw=1,
             label=f"{rate(chosen[0])}{', clipped' if clip else ''}",
         )
+
+
+def variant(entry: Mapping[str, Any]) -> tuple[float, float, str]:
+    """What a setting draws anew, as numbers to sort by and in words."""
+    return entry.get("churn", 0.0), entry.get("eta", 0.0), rate(entry)

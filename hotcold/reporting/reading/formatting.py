@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hotcold.models import kinds
 from hotcold.reporting.reading.results import Scores
 
 DECIMALS = {  # of a score in tables, where it is not 2
@@ -62,8 +63,12 @@ def overlap(a: Scores, b: Scores, key: str) -> bool:
 
 
 def rate(setting: Mapping[str, Any]) -> str:
-    """How much a sampler draws anew: its η or its churn."""
-    return f"churn = {setting['churn']:g}" if setting.get("churn") else f"η = {setting['eta']:g}"
+    """How much a setting of the step study draws anew, its η or its churn, or its sampler."""
+    if setting.get("churn"):
+        return f"churn = {setting['churn']:g}"
+    if "eta" in setting:
+        return f"η = {setting['eta']:g}"
+    return kinds.params("samplers", setting["kind"]).variant(setting)
 
 
 def names(items: Sequence[str]) -> str:

@@ -8,29 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from hotcold.models import kinds
 from hotcold.models.params import DesignParams
 from hotcold.numerics import checkpoints, tables
 from hotcold.runtime import paths
+from hotcold.runtime.params import validate
+from hotcold.sampling.bases import SamplerParams
+from hotcold.sampling.params import Sampler
 
 Scores = dict[str, float]
 Checkpoint = dict[str, Any]  # an entry of scores.json
 
-KINDS = {  # of degradation, in the order of the report
-    "gaussian": "Gaussian",
-    "impulse": "impulse",
-    "blur": "blur",
-    "pixelation": "pixelation",
-    "fading": "fading",
-    "dissipation": "blur and noise",
-}
-SAMPLERS = {  # set of images -> the name of its sampler in figures and report
-    "ancestral": "ancestral",
-    "ddim": "DDIM",
-    "categorical": "categorical draws",
-    "inverse_dissipation": "inverse heat dissipation",
-    "naive": "naive",
-    "improved": "improved",
-}
+
+def samplers() -> dict[str, str]:
+    """Set of images -> the name of its sampler in figures and report."""
+    blocks = [kinds.params("samplers", kind) for kind in kinds.names("samplers")]
+    return {key: name for block in blocks for key, name in block.sets.items()}
 
 
 @dataclass(frozen=True)
@@ -71,6 +64,11 @@ class ModelResults:
         return next(c for c in self.checkpoints if "best" in c["roles"])
 
     @property
+    def sampler(self) -> SamplerParams:
+        """The sampler of its images."""
+        return validate(self.best["sampler"], Sampler)
+
+    @property
     def scores(self) -> Scores:
         """The scores of the main set of the best checkpoint."""
         return main_scores(self.best)
@@ -78,14 +76,12 @@ class ModelResults:
     @property
     def generates(self) -> bool:
         """Whether its images start from noise alone, with nothing of an image left."""
-        start = self.best["sampler"].get("start")
-        from_impulses = self.kind == "impulse" and start == "noise"
-        return self.design.from_noise_alone or from_impulses
+        return self.design.degradation.from_noise_alone or self.sampler.from_noise
 
     @property
     def restores(self) -> bool:
-        """Whether the cold samplers make its images from degraded ones."""
-        return "improved" in self.best["sets"]
+        """Whether its sampler makes images from degraded ones."""
+        return self.sampler.restores
 
     @property
     def best_predictions(self) -> list[dict[str, str]]:
@@ -162,7 +158,8 @@ def known_and_further(
 
 
 def by_kind(models: Iterable[ModelResults]) -> dict[str, list[ModelResults]]:
-    """The models of each kind of degradation that occurs."""
-    models = list(models)
-    groups = {kind: [m for m in models if m.kind == kind] for kind in KINDS}
-    return {kind: group for kind, group in groups.items() if group}
+    """The models of each kind of degradation, in the order of their first models."""
+    groups: dict[str, list[ModelResults]] = {}
+    for model in models:
+        groups.setdefault(model.kind, []).append(model)
+    return groups

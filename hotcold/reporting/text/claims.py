@@ -218,16 +218,10 @@ def regularisation(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 def generates(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     model = evidence.models[entry["model"]]
-    kept = kept_pixels(model)
+    kept = model.design.degradation.kept
     rest = "" if kept is None else f" of which {kept:.0f} % of the pixels survive"
     here = "starts from noise alone" if model.generates else f"restores images{rest}"
     return "generative quality", here, HOLDS if model.generates else FAILS
-
-
-def kept_pixels(model: ModelResults) -> float | None:
-    """The share of pixels in % that survive impulse noise at step T; None for another kind."""
-    rho = getattr(model.design.degradation, "rho", None)
-    return None if rho is None else 100 - 200 * rho[1]
 
 
 def proportion(count: int, n: int) -> Interval:

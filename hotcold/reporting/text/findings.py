@@ -18,7 +18,7 @@ from hotcold.reporting.reading.formatting import (
     overlap,
     rate,
 )
-from hotcold.reporting.reading.results import KINDS, SAMPLERS, ModelResults, Scores, main_scores
+from hotcold.reporting.reading.results import ModelResults, Scores, main_scores, samplers
 from hotcold.reporting.text.settings import NONE, sees
 
 RANKED = (("fid", "FID", 1), ("is", "IS", -1))  # key, name, 1 if lower is better
@@ -83,8 +83,8 @@ def group_name(model: ModelResults, noun: str = "model") -> str:
     the same degradation, with one sampler. A group has one best model by a score."""
     if model.generates:
         return f"generating {noun}"
-    sampler = SAMPLERS[model.best["main"]]
-    return f"restoring {noun} ({KINDS[model.kind]} degradation, {sampler} sampler)"
+    sampler = samplers()[model.best["main"]]
+    return f"restoring {noun} ({model.design.degradation.label} degradation, {sampler} sampler)"
 
 
 def ranking(models: Iterable[ModelResults], key: str, name: str, sign: int) -> str:
@@ -114,7 +114,7 @@ def ranking(models: Iterable[ModelResults], key: str, name: str, sign: int) -> s
 
 def distance_from_real(best: ModelResults, real: Scores) -> str:
     """The FID of a model minus that of real images at the same N, and both at infinite N."""
-    sampler = "" if best.generates else f" with the {SAMPLERS[best.best['main']]} sampler"
+    sampler = "" if best.generates else f" with the {samplers()[best.best['main']]} sampler"
     if overlap(best.scores, real, "fid"):
         return (
             f"The FID of {best.name}{sampler} cannot be distinguished from that of real images "
@@ -239,7 +239,7 @@ def fewest_steps(model: ModelResults) -> str:
     if not enough:
         return f"{model.name}: no setting of the study reaches the FID of {reference}."
     entry = min(enough, key=lambda each: (each["steps"], each["fid"]))
-    clip = " and the clean image clipped" if entry["clip"] else ""
+    clip = " and the clean image clipped" if entry.get("clip") else ""
     return (
         f"{model.name}: {entry['steps']} steps with {rate(entry)}{clip} are the fewest of "
         f"the study whose FID, {interval(entry, 'fid')}, is not above the interval of "
@@ -306,7 +306,7 @@ def guidance(model: ModelResults, accuracy: float) -> str:
 
 def steps_of(model: ModelResults) -> int:
     """Steps of the model's own sampler."""
-    return int(model.best["sampler"].get("steps", model.design.degradation.T))
+    return model.sampler.steps_of(model.design.degradation.T)
 
 
 def memorisation(models: Iterable[ModelResults], real: Scores) -> str:

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hotcold.models.params import (
-    BlurParams,
-    CnnParams,
-    DesignParams,
-    DissipationParams,
-    GaussianParams,
-    ImpulseParams,
-    PixelationParams,
-)
+from hotcold.models.params import DesignParams
 from hotcold.reporting.reading.results import ModelResults
 
 Recipe = Mapping[str, Any]  # the block `training` of a model
 NONE = "–"
-SYMBOLS = {"eps": "ε", "x_0": "x₀"}  # of what a network predicts
 LABELS = {  # of the published tables
     "hidden": "hidden units",
     "schedule": "schedule",
@@ -64,19 +55,15 @@ def settings_table(
 
 def settings(design: DesignParams, recipe: Recipe) -> dict[str, str]:
     """The settings of one model."""
-    network, plateau = design.network, recipe["plateau"]
-    if isinstance(network, CnnParams):
-        hidden, dropout = join(network.hidden), str(network.dropout or NONE)
-    else:
-        hidden, dropout = f"U-Net: {join(network.channels)}", NONE
+    plateau = recipe["plateau"]
     return {
-        "hidden": hidden,
-        "schedule": schedule_range(design),
+        "hidden": design.network.size,
+        "schedule": design.degradation.range,
         "T": str(design.degradation.T),
-        "dropout": dropout,
+        "dropout": str(getattr(design.network, "dropout", 0) or NONE),
         "learning_rate": str(recipe["learning_rate"]),
         "plateau": f"{plateau['factor']}, {plateau['patience']}" if plateau else NONE,
-        "predicts": SYMBOLS.get(network.predicts, network.predicts),
+        "predicts": design.predicted.symbol,
         "ema": NONE if recipe["ema"] is None else str(recipe["ema"]),
         "warmup": NONE if recipe["warmup"] is None else str(recipe["warmup"]),
         "stratified_t": "yes" if recipe["stratified_t"] else NONE,
@@ -87,9 +74,7 @@ def settings(design: DesignParams, recipe: Recipe) -> dict[str, str]:
 
 def sees(design: DesignParams) -> str:
     """What the network gets besides x_t and t."""
-    degradation = design.degradation
-    known_mask = isinstance(degradation, ImpulseParams) and degradation.known_mask
-    return "the label" if design.classes else "the mask" if known_mask else NONE
+    return "the label" if design.classes else design.degradation.sees or NONE
 
 
 def published_settings(known: Mapping[str, Any] | None) -> dict[str, str]:
@@ -103,22 +88,6 @@ def published_settings(known: Mapping[str, Any] | None) -> dict[str, str]:
         else str(known.get(key, NONE))
         for key in LABELS
     }
-
-
-def schedule_range(design: DesignParams) -> str:
-    """The range of the schedule, or the name of a schedule without one."""
-    degradation = design.degradation
-    if isinstance(degradation, GaussianParams):
-        return join(degradation.beta, " to ") if degradation.beta else str(degradation.schedule)
-    if isinstance(degradation, ImpulseParams):
-        levels = f", {degradation.levels} levels" if degradation.levels else ""
-        return join(degradation.rho, " to ") + levels
-    if isinstance(degradation, PixelationParams):
-        return f"{join(degradation.sides)} pixels"
-    if isinstance(degradation, DissipationParams):
-        return f"{join(degradation.std, ' to ')} pixels, noise {degradation.noise}"
-    end = degradation.std if isinstance(degradation, BlurParams) else degradation.width
-    return f"0 to {end} pixels"
 
 
 def join(values: Iterable[Any], separator: str = ", ") -> str:

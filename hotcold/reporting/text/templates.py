@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from hotcold.reporting.reading import formatting
-from hotcold.reporting.reading.results import SAMPLERS
+from hotcold.reporting.reading.results import samplers
 from hotcold.reporting.text import alt_texts, axis, findings, tables, trainings, words
 from hotcold.reporting.text.labels import Labels, anchor
 from hotcold.reporting.text.settings import settings_table
@@ -77,7 +77,7 @@ GLOBALS = {
     "settings_rows": settings_table,
     "alt": alt_texts,
     "gallery": words.GALLERY,
-    "samplers": SAMPLERS,
+    "samplers": samplers(),
     "sections": SECTIONS,
 }
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hotcold.reporting.reading.formatting import fixed, interval, names, rate
+from hotcold.reporting.reading.formatting import fixed, interval, names
 from hotcold.reporting.reading.published import Published, published_losses
-from hotcold.reporting.reading.results import SAMPLERS, ModelResults
-from hotcold.reporting.text.claims import FAILS, HOLDS, OPEN, Claim, kept_pixels
-from hotcold.reporting.text.settings import NONE, Recipe, sees, settings_table
+from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.text.claims import FAILS, HOLDS, OPEN, Claim
+from hotcold.reporting.text.settings import Recipe, settings_table
 
 FEW = 3  # losses that are listed
 COLUMNS = {"training": "train_loss", "validation": "validation_loss"}  # of a history
@@ -31,28 +31,9 @@ def command(stage: str, models: Iterable[str] = ()) -> str:
 
 def described(model: ModelResults) -> str:
     """What a model does, and with which sampler: a sentence."""
-    sampler, main, kind = model.best["sampler"], model.best["main"], model.kind
-    steps = ""
-    if "steps" in sampler:
-        steps = f", in {sampler['steps']} steps with {rate(sampler)}"
-    if sampler.get("clip"):
-        steps += ", with its estimate of the clean image clipped"
+    does = model.sampler.does(model.design.degradation)
     if model.design.classes:
-        steps += f", each digit in turn, with guidance {sampler.get('guidance', 1):g}"
-    if kind == "gaussian":
-        does = f"generates images from Gaussian noise with the {SAMPLERS[main]} sampler{steps}"
-    elif main == "categorical":
-        start = "masked pixels" if sees(model.design) != NONE else "salt-and-pepper noise"
-        does = f"generates images from {start} alone by categorical draws of grey levels{steps}"
-    elif kind == "dissipation":
-        does = "generates images from uniform grey ones, as bright as training images, plus noise"
-    elif model.generates:
-        does = "starts from salt-and-pepper noise alone and uses the naive sampler (algorithm 4)"
-    else:
-        images = "training" if sampler["start"] == "train" else "validation"
-        share = kept_pixels(model)
-        after = f"in which {share:.0f} % of the pixels survive" if share else f"after {kind}"
-        does = f"restores {images} images {after}, with the naive sampler (algorithm 4)"
+        does += f", each digit in turn, with guidance {model.sampler.scale:g}"
     return f"**{model.name}** {does}."
 
 

@@ -21,6 +21,10 @@ class Ancestral(SamplerParams):
     guidance: Guidance = 1.0
 
     @classmethod
+    def in_steps(cls) -> type[DDIM]:
+        return DDIM
+
+    @classmethod
     def study(
         cls, grid: StepStudyParams, classes: int, guidances: Sequence[float]
     ) -> Iterator[SamplerParams]:
