@@ -19,7 +19,7 @@ from hotcold.runtime.params import load
 PIPELINE = Path("dvc.yaml")
 LOCK = Path("dvc.lock")
 REMOVED = Path("scratch/removed")
-MODEL = "${item.model}"
+MODEL = "${key}"
 
 Outputs = dict[str, list[Path]]
 
@@ -27,13 +27,14 @@ Outputs = dict[str, list[Path]]
 def outputs(models: Iterable[str]) -> Outputs:
     """The outputs of every stage in dvc.yaml, by its name, such as train@model1."""
     result: Outputs = {}
-    for name, stage in load(PIPELINE)["stages"].items():
+    for name, entry in load(PIPELINE)["stages"].items():
+        stage = entry.get("do", entry)
         outs = [
             next(iter(out)) if isinstance(out, dict) else out
             for kind in ("outs", "metrics", "plots")
             for out in stage.get(kind, ())
         ]
-        if "matrix" in stage:
+        if "do" in entry:
             for model in models:
                 result[f"{name}@{model}"] = [Path(out.replace(MODEL, model)) for out in outs]
         else:

@@ -9,7 +9,7 @@ import lzma
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,9 +18,6 @@ from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices
 from hotcold.numerics.rng import CHUNK, Stream
 from hotcold.runs.progress import Progress
-
-if TYPE_CHECKING:
-    from hotcold.processes.impulse.process import GreyImpulse
 
 BYTE = 8  # bits
 
@@ -34,13 +31,14 @@ class Estimate:
 
 
 def posterior_divergence(
-    process: GreyImpulse, level: Tensor, x_t: Tensor, probabilities: Tensor, t: int
+    process: Any, level: Tensor, x_t: Tensor, probabilities: Tensor, t: int
 ) -> Tensor:
     """KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) of each pixel in nats, (N, H, W).
 
-    level: x_0, (N, H, W) int64; x_t: (N, 1, H, W) pixels; probabilities: p(x_0 | x_t), (N, levels,
-    H, W). Both distributions are those of the sampler `categorical`: a pixel that may be noise
-    stays with probability r = rho_{t-1} / rho_t and is x_0 otherwise; every other pixel is known.
+    process: one with grey levels; level: x_0, (N, H, W) int64; x_t: (N, 1, H, W) pixels;
+    probabilities: p(x_0 | x_t), (N, levels, H, W). Both distributions are those of the sampler
+    `categorical`: a pixel that may be noise stays with probability r = rho_{t-1} / rho_t and is
+    x_0 otherwise; every other pixel is known.
     At t = 1, r is 0, and this is -log p(x_0 | x_1). With a known mask no level is x_t, and this is
     -(1 - r) log p(x_0 | x_t) of a replaced pixel.
     """
@@ -72,7 +70,7 @@ def variational_bound(
     """
     if not model.process.levels:
         raise TypeError(f"{model.process.kind} degradation has no grey levels")
-    process = cast("GreyImpulse", model.process)
+    process: Any = model.process
     if float(process.density[-1]) != 0.5:
         raise ValueError(f"the last density is {float(process.density[-1])}, must be 0.5")
     if evaluations > process.T:

@@ -8,6 +8,7 @@ python -m stages.<stage> [<model>], where this file is stages/<stage>.py, writes
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,10 +20,16 @@ from hotcold.runtime.params import load
 REAL = ("check_params", "download")  # stages that are quick themselves
 
 
+def of_model(text: str, model: str) -> str:
+    """What DVC makes of ${key} and ${item. ...} in the block of a stage."""
+    text = text.replace("${key}", model)
+    return re.sub(r"\$\{item\.([\w.]+)\}", lambda m: value(f"models.{model}.{m[1]}"), text)
+
+
 def paths(items: Iterable[Any], model: str) -> Iterator[Path]:
     for item in items:
         path = next(iter(item)) if isinstance(item, dict) else item
-        yield Path(path.replace("${item.model}", model))
+        yield Path(of_model(path, model))
 
 
 def value(key: str) -> Any:
@@ -34,9 +41,10 @@ def value(key: str) -> Any:
 
 def write(name: str, model: str) -> None:
     stage = load(Path("dvc.yaml"))["stages"][name]
+    stage = stage.get("do", stage)
     digest = hashlib.sha256(model.encode())
     for key in stage.get("params", ()):
-        digest.update(repr(value(key.replace("${item.model}", model))).encode())
+        digest.update(repr(value(of_model(key, model))).encode())
     for dep in paths(stage["deps"], model):
         files = sorted(path for path in (dep, *dep.rglob("*")) if path.is_file())
         for path in files:
@@ -55,7 +63,7 @@ def write(name: str, model: str) -> None:
 def write_all() -> None:
     for name, stage in load(Path("dvc.yaml"))["stages"].items():
         if name not in REAL:
-            for model in load()["models"] if "matrix" in stage else [""]:
+            for model in load()["models"] if "do" in stage else [""]:
                 write(name, model)
 
 

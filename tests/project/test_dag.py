@@ -10,8 +10,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import reduce
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import networkx
 import pytest
@@ -21,14 +23,21 @@ from dvc.repo import Repo
 
 from hotcold.reporting.reading.measured import SETTINGS
 from hotcold.runtime import paths
+from hotcold.runtime.params import load
 from stages import download_inception
 from tools.checks.compare_locks import outputs
 from tools.copy_project import copy_project, project_files
 from tools.mend_dvc import mend
 
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-PER_MODEL = [name for name, stage in STAGES.items() if "matrix" in stage]
-MODEL = "${item.model}"
+ENTRIES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = {name: entry.get("do", entry) for name, entry in ENTRIES.items()}
+PER_MODEL = [name for name, entry in ENTRIES.items() if "do" in entry]
+MODEL = "${key}"
+KINDS = {  # a family -> where a model has its kind, as in dvc.yaml
+    "processes": "${item.degradation.kind}",
+    "networks": "${item.network.kind}",
+    "samplers": "${item.sampler.kind}",
+}
 
 
 def imported(path: Path) -> Iterator[Path]:
@@ -45,28 +54,45 @@ def imported(path: Path) -> Iterator[Path]:
                 yield candidate
 
 
+HOW = {"hotcold/runtime", "hotcold/runs"}  # how a stage runs, which changes no byte of its results
+
+
 def closure(path: Path, seen: set[Path]) -> set[Path]:
-    if path not in seen:
+    if path not in seen and part(path) not in HOW:
         seen.add(path)
         for other in imported(path):
             closure(other, seen)
     return seen
 
 
-HOW = {"hotcold/runtime", "hotcold/runs"}  # how a stage runs, which changes no byte of its results
-
-
 def part(path: Path) -> str:
-    """The dependency that contains a module: a stage's own file, a part of the library, or all of
-    the library for a module that is above its parts."""
+    """The dependency that contains a module: a stage's own file, a part of the library, the folder
+    of a kind, or all of the library for a module that is above its parts."""
     package, *rest = path.relative_to(ROOT).parts
     if package != "hotcold":
         return str(path.relative_to(ROOT))
+    if rest[0] in KINDS and len(rest) > 2:
+        return f"hotcold/{rest[0]}/{rest[1]}"
     return "hotcold" if rest == ["params.py"] else f"hotcold/{rest[0]}"
 
 
-def code_dependencies(name: str) -> set[str]:
-    return {dep for dep in STAGES[name]["deps"] if dep.split("/")[0] in ("hotcold", "stages")}
+def code_dependencies(name: str, block: dict[str, Any] | None = None) -> set[str]:
+    """The code that a stage names in dvc.yaml, for a model with this block."""
+    deps = {dep for dep in STAGES[name]["deps"] if dep.split("/")[0] in ("hotcold", "stages")}
+    if block is None:
+        return deps
+    kinds = {value: block[value.split(".")[1]]["kind"] for value in KINDS.values()}
+    return {reduce(lambda dep, kind: dep.replace(*kind), kinds.items(), dep) for dep in deps}
+
+
+def of_kinds(name: str, block: dict[str, Any]) -> set[Path]:
+    """The modules of the kinds of a model that a stage finds by their names."""
+    modules: set[Path] = set()
+    for family, value in KINDS.items():
+        if value in str(STAGES[name]["deps"]):
+            kind = block[value.split(".")[1]]["kind"]
+            modules |= set((ROOT / "hotcold" / family / kind).glob("*.py"))
+    return modules
 
 
 def declared_params(name: str) -> set[str]:
@@ -100,12 +126,27 @@ def read_keys(path: Path) -> set[str]:
     return keys
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", sorted(set(STAGES) - set(PER_MODEL)))
 def test_code_dependencies_are_the_parts_that_a_stage_imports(name: str) -> None:
-    parts = {part(path) for path in closure(ROOT / "stages" / f"{name}.py", set())} - HOW
     own = f"stages/{name}.py"
+    parts = {part(path) for path in closure(ROOT / own, set())}
+    if name == "check_params":  # a new kind is not in params.yaml, which therefore remains valid
+        parts = {own, "hotcold/params.py"}
+    if name == "figures":  # of all models
+        parts |= {f"hotcold/{family}" for family in KINDS}
+        parts -= {dep for dep in parts if dep.count("/") == 2}
     assert code_dependencies(name) == ({own, "hotcold"} if "hotcold" in parts else parts)
-    assert len(code_dependencies(name)) <= 6
+
+
+@pytest.mark.parametrize("name", PER_MODEL)
+def test_a_stage_of_a_model_depends_on_its_own_kinds_alone(name: str) -> None:
+    """The sampler ancestral is studied by DDIM, on which every step study depends therefore."""
+    for block in load(ROOT / paths.PARAMS)["models"].values():
+        own, modules = f"stages/{name}.py", set()
+        for path in {ROOT / own, *of_kinds(name, block)}:
+            closure(path, modules)
+        more = {"hotcold/samplers/ddim"} if name == "step_study" else set()
+        assert code_dependencies(name, block) == {part(path) for path in modules} | more
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -152,7 +193,7 @@ def test_what_git_holds_of_a_run_is_small() -> None:
 
 
 def folder_of(path: str) -> str:
-    """results/models for results/models/${item.model}; results/real for a file in it."""
+    """results/models for results/models/${key}; results/real for a file in it."""
     return "/".join(path.split("/")[:2])
 
 
@@ -350,7 +391,11 @@ def of_each(*stages: str) -> set[str]:
             | {"train_classifier", "figures"},
         ),
         ("epochs: 2", "epochs: 3", of_each("train") | {"figures"}),
-        ("kind: ancestral", "kind: ddim\n      steps: 2", {"sample@model2", "figures"}),
+        (
+            "kind: ancestral",
+            "kind: ddim\n      steps: 2",
+            {"sample@model2", "step_study@model2", "figures"},
+        ),
         ("start: validation", "start: train", {"sample@model4", "figures"}),
         ("factor: 0.5", "factor: 0.4", {"train@model4", "figures"}),
     ],
@@ -368,8 +413,7 @@ def test_parameters_change_the_stages_that_read_them(
 EDITS = {
     "hotcold/reporting/figures/style.py": {"figures"},
     "hotcold/samples_file.py": of_each("sample", "evaluate") | {"figures"},
-    "hotcold/sampling/samplers.py": of_each("sample", "step_study"),
-    "hotcold/sampling/params.py": of_each("sample", "step_study"),
+    "hotcold/sampling/predictors.py": of_each("sample", "step_study") | {"figures"},
     "hotcold/training/loop.py": of_each("train"),
     "hotcold/likelihood/bits.py": of_each("likelihood"),
     "hotcold/metrics/restoration.py": of_each("evaluate", "step_study") | {"evaluate_real"},
@@ -378,6 +422,22 @@ EDITS = {
     "stages/sample.py": of_each("sample"),
     # A module that no list names.
     "hotcold/training/new_module.py": of_each("train"),
+    # How a stage runs.
+    "hotcold/runs/progress.py": set(),
+    "hotcold/runtime/paths.py": set(),
+    # A kind that some models use, and one that no model uses.
+    "hotcold/networks/cnn/network.py": of_each("train", "sample", "step_study", "likelihood")
+    | {"figures"},
+    "hotcold/processes/gaussian/process.py": {
+        f"{stage}@model2" for stage in ("train", "sample", "step_study", "likelihood")
+    }
+    | {"figures"},
+    "hotcold/samplers/cold/sampler.py": {"sample@model4", "step_study@model4", "figures"},
+    "hotcold/samplers/ancestral/sampler.py": {"sample@model2", "step_study@model2", "figures"},
+    "hotcold/processes/blur/process.py": {"figures"},
+    "hotcold/processes/new/params.py": {"figures"},
+    "hotcold/networks/new/params.py": {"figures"},
+    "hotcold/samplers/new/params.py": {"figures"},
 }
 
 
@@ -387,12 +447,15 @@ def test_an_edit_of_a_module_changes_the_stages_of_its_part(
 ) -> None:
     path = workspace.folder / module
     text = path.read_text() if path.exists() else None
+    path.parent.mkdir(exist_ok=True)
     path.write_text(f"{text or ''}# edited\n")
-    library = {"check_params", "report"} if module.startswith("hotcold") else set()
+    library = {"report"} if module.startswith("hotcold") else set()
     try:
         assert changed_stages(workspace) == EDITS[module] | library
     finally:
         path.write_text(text) if text is not None else path.unlink()
+        if path.parent.name == "new":
+            path.parent.rmdir()
 
 
 def test_a_bad_parameter_stops_dvc_before_any_work(workspace: Workspace) -> None:

@@ -25,11 +25,12 @@ DOWNLOADED = {"data/mnist_idx", "data/inception"}
 
 def outputs() -> Iterator[tuple[str, bool]]:
     """Every output of the workflow, and whether git holds it."""
-    for stage in STAGES.values():
+    for entry in STAGES.values():
+        stage = entry.get("do", entry)
         for out in stage["outs"] + stage.get("metrics", []) + stage.get("plots", []):
             path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
-            for model in TINY["models"] if "matrix" in stage else [""]:
-                yield path.replace("${item.model}", model), "cache" in options
+            for model in TINY["models"] if "do" in entry else [""]:
+                yield path.replace("${key}", model), "cache" in options
 
 
 def dvc(folder: Path, *arguments: str) -> str:

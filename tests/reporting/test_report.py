@@ -251,7 +251,7 @@ def test_every_figure_says_what_is_seen_and_which_command_makes_it(text: str) ->
     for target in " ".join(commands).split():
         stage, _, model = target.partition("@")
         assert stage in stages
-        assert not model or (model in MODELS and "matrix" in stages[stage])
+        assert not model or (model in MODELS and "do" in stages[stage])
 
 
 def test_figures_are_small(folder: Path) -> None:

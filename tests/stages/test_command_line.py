@@ -27,7 +27,7 @@ def test_every_stage_has_a_help_text(
     assert f"dvc repro {stage}" in printed
 
 
-@pytest.mark.parametrize("stage", [name for name in STAGES if "matrix" in STAGES[name]])
+@pytest.mark.parametrize("stage", [name for name in STAGES if "do" in STAGES[name]])
 def test_unknown_model_is_refused(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "argv", ["-m", "modell1"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
-from hotcold.samplers.ddim.params import DDIM
+from hotcold.models import kinds
 from hotcold.sampling.bases import Clip, Guidance, SamplerParams, StepStudyParams
 
 
@@ -21,15 +21,15 @@ class Ancestral(SamplerParams):
     guidance: Guidance = 1.0
 
     @classmethod
-    def in_steps(cls) -> type[DDIM]:
-        return DDIM
+    def in_steps(cls) -> type[SamplerParams]:
+        return kinds.params("samplers", "ddim")
 
     @classmethod
     def study(
         cls, grid: StepStudyParams, classes: int, guidances: Sequence[float]
     ) -> Iterator[SamplerParams]:
         """That of DDIM, which leaves out steps."""
-        return DDIM.study(grid, classes, guidances)
+        return cls.in_steps().study(grid, classes, guidances)
 
     @property
     def how(self) -> str:
