@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -87,12 +86,12 @@ def project_files() -> list[str]:
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key that a mapping already has. Raises KeyError."""
+    """Set a dotted key that a mapping already has. Raises UserError."""
     *parents, last = key.split(".")
     for part in parents:
-        values = values[part] if isinstance(values, dict) else {}
+        values = values.get(part, {}) if isinstance(values, dict) else {}
     if not isinstance(values, dict) or last not in values:
-        raise KeyError(key)
+        raise UserError(f"params.yaml has no key {key}")
     values[last] = value
 
 
@@ -103,21 +102,18 @@ def write_params(path: Path, values: dict[str, Any]) -> None:
 
 def quick_budget() -> dict[str, Any]:
     """The smallest budget for the models of params.yaml: values by dotted key."""
-    budget, models = dict(QUICK), load(ROOT / "params.yaml").get("models")
-    blocks = models if isinstance(models, dict) else {}
-    for (name, block), (part, key) in itertools.product(blocks.items(), LIMITED):
-        values = block.get(part) if isinstance(block, dict) else None
-        value = values.get(key) if isinstance(values, dict) else None
-        if isinstance(value, (int, float)) and value > QUICK_LIMIT:
-            budget[f"models.{name}.{part}.{key}"] = QUICK_LIMIT
+    budget = dict(QUICK)
+    for name, block in load(ROOT / "params.yaml")["models"].items():
+        for part, key in LIMITED:
+            if (block[part].get(key) or 0) > QUICK_LIMIT:
+                budget[f"models.{name}.{part}.{key}"] = QUICK_LIMIT
     return budget
 
 
 def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     """A fresh copy in `folder`, in place of an earlier one, with other parameters.
 
-    Raises KeyError for a key that params.yaml does not have, and UserError for a folder with other
-    content.
+    Raises UserError for a key that params.yaml does not have, and for a folder with other content.
     """
     params = changed(overrides)
     check_folder(folder)
@@ -138,23 +134,19 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
 
 
 def changed(overrides: dict[str, Any]) -> dict[str, Any]:
-    """The content of params.yaml with other values. Raises KeyError for a key that it lacks."""
+    """The content of params.yaml with other values. Raises UserError for a key that it lacks."""
     params = load(ROOT / "params.yaml")
     for key, value in overrides.items():
         set_key(params, key, value)
-    models = params["models"]
-    if "training.epochs" in overrides and isinstance(models, dict):  # of all models
-        for block in models.values():
-            if isinstance(block, dict) and isinstance(block.get("training"), dict):
-                block["training"].pop("epochs", None)
+    if "training.epochs" in overrides:  # of all models
+        for block in params["models"].values():
+            block["training"].pop("epochs", None)
     return params
 
 
 def check_folder(folder: Path, marker: Path = COPY) -> None:
     """Raise UserError for a folder that contains this project, or anything but an earlier copy,
     which has the file `marker`."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file, must be a folder")
     if ROOT.is_relative_to(folder.resolve()):
         raise UserError(f"{folder} contains this project: choose another folder")
     if folder.exists() and any(folder.iterdir()) and not (folder / marker).is_file():
@@ -177,11 +169,8 @@ def main() -> None:
         "overrides", nargs="*", type=override, metavar="KEY=VALUE", help="of params.yaml"
     )
     arguments = parser.parse_args()
-    try:
-        budget = quick_budget() if arguments.quick else {}
-        copy_project(arguments.folder, budget | dict(arguments.overrides))
-    except KeyError as error:
-        raise UserError(f"params.yaml has no key {error}") from None
+    budget = quick_budget() if arguments.quick else {}
+    copy_project(arguments.folder, budget | dict(arguments.overrides))
 
 
 if __name__ == "__main__":
