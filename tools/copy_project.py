@@ -47,23 +47,13 @@ QUICK = {
 }
 QUICK_LIMIT = 10  # of the noise levels and the steps of each model
 LIMITED = (("degradation", "T"), ("sampler", "steps"), ("sampler", "churn"))
-RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/scores.json")
-RESULT_FOLDERS = ("report/figures", "report/media", "report/plots")
+RESULTS = (  # beginnings of names
+    *("dvc.lock", "report/report.", "report/scores.json", "report/figures/", "report/media/"),
+    *("report/plots/", "data/pretrained/"),
+)
 IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
 IGNORED = {"__pycache__", "cache", "tmp"}
 COPY = Path(".dvc/copy.txt")  # marks a copy
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes a string that YAML 1.1 (PyYAML) or YAML 1.2 (DVC) would read as another type."""
-
-
-def _text(dumper: _Dumper, text: str) -> yaml.Node:
-    style = None if parse(yaml.safe_dump(text)) == text else "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def project_files() -> list[str]:
@@ -96,8 +86,8 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def write_params(path: Path, values: dict[str, Any]) -> None:
-    """Write a params.yaml that readers of YAML 1.1 and 1.2 read alike."""
-    path.write_text(yaml.dump(values, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
+    """Write a params.yaml."""
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def quick_budget() -> dict[str, Any]:
@@ -119,15 +109,10 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     check_folder(folder)
     shutil.rmtree(folder, ignore_errors=True)
     for name in project_files():
-        if name.startswith("data/pretrained/"):  # the results of other parameters
-            continue
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
-    for name in RESULTS:
-        (folder / name).unlink(missing_ok=True)
-    for name in RESULT_FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        if not name.startswith(RESULTS):  # which are of other parameters
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
     (folder / COPY).write_text("Written by tools.copy_project, which may replace this folder.\n")
     (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
     write_params(folder / "params.yaml", params)
