@@ -17,7 +17,6 @@ from PIL import Image
 from torch import nn
 
 from hotcold.models import degradations
-from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
 from hotcold.models.model import DiffusionModel, build_network
 from hotcold.numerics import devices
 from hotcold.numerics.rng import Stream
@@ -344,14 +343,6 @@ def test_receptive_field_follows_from_the_kernels_of_the_convolutions(
     kernels = [m.kernel_size[0] for m in network.modules() if isinstance(m, nn.Conv2d)]
     assert expected == 1 + sum(kernel - 1 for kernel in kernels)
     assert describe.receptive_field(network) == (expected, expected)
-
-
-def test_gradients_in_the_frequency_domain_reach_further_by_rounding() -> None:
-    """Why the receptive field is not computed with them."""
-    layer = FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, kernel_size=7, side=28)
-    x = torch.zeros(1, MIN_CHANNELS, 28, 28, requires_grad=True)
-    (gradient,) = torch.autograd.grad(layer(x)[0, 0, 14, 14], x)
-    assert int(gradient.abs().amax((0, 1)).count_nonzero()) > 7 * 7
 
 
 def test_receptive_field_of_the_unet_is_the_complete_image() -> None:
