@@ -1,10 +1,7 @@
-"""The path of a picture is checked before any work, and the picture is written whole or not."""
+"""The path of a picture is checked before any work."""
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +9,6 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
-from hotcold.runtime import errors, files
 from hotcold.runtime.errors import UserError
 from tools import generate, outputs, restore, table
 from tools.search import __main__ as search
@@ -58,21 +54,3 @@ def test_every_tool_checks_its_output_before_any_work(
     monkeypatch.setattr(sys, "argv", ["tool", *arguments, "--output", "x.jpg"])
     with pytest.raises(UserError, match=r"^--output is x\.jpg, must end in \.png"):
         tool.main()
-
-
-def test_full_disk_keeps_the_earlier_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "x.png"
-    outputs.write(path, PICTURE.save)
-    before = path.read_bytes()
-    assert Image.open(path).getpixel((3, 3)) == 7
-
-    def fail(number: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(files.os, "fsync", fail)
-    sentence = re.escape(f"error: {path} could not be written or read: No space left on device")
-    with pytest.raises(SystemExit, match=sentence):
-        errors.run(lambda: outputs.write(path, Image.new("L", (9, 9)).save))
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"x.png": before}
