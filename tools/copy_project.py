@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -48,23 +47,13 @@ QUICK = {
 }
 QUICK_LIMIT = 10  # of the noise levels and the steps of each model
 LIMITED = (("degradation", "T"), ("sampler", "steps"), ("sampler", "churn"))
-RESULTS = ("dvc.lock", "report/report.md", "report/report.html", "report/scores.json")
-RESULT_FOLDERS = ("report/figures", "report/media", "report/plots")
+RESULTS = (  # beginnings of names
+    *("dvc.lock", "report/report.", "report/scores.json", "report/figures/", "report/media/"),
+    *("report/plots/", "data/pretrained/"),
+)
 IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
 IGNORED = {"__pycache__", "cache", "tmp"}
 COPY = Path(".dvc/copy.txt")  # marks a copy
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes a string that YAML 1.1 (PyYAML) or YAML 1.2 (DVC) would read as another type."""
-
-
-def _text(dumper: _Dumper, text: str) -> yaml.Node:
-    style = None if parse(yaml.safe_dump(text)) == text else "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def project_files() -> list[str]:
@@ -87,74 +76,62 @@ def project_files() -> list[str]:
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key that a mapping already has. Raises KeyError."""
+    """Set a dotted key that a mapping already has. Raises UserError."""
     *parents, last = key.split(".")
     for part in parents:
-        values = values[part] if isinstance(values, dict) else {}
+        values = values.get(part, {}) if isinstance(values, dict) else {}
     if not isinstance(values, dict) or last not in values:
-        raise KeyError(key)
+        raise UserError(f"params.yaml has no key {key}")
     values[last] = value
 
 
 def write_params(path: Path, values: dict[str, Any]) -> None:
-    """Write a params.yaml that readers of YAML 1.1 and 1.2 read alike."""
-    path.write_text(yaml.dump(values, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
+    """Write a params.yaml."""
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def quick_budget() -> dict[str, Any]:
     """The smallest budget for the models of params.yaml: values by dotted key."""
-    budget, models = dict(QUICK), load(ROOT / "params.yaml").get("models")
-    blocks = models if isinstance(models, dict) else {}
-    for (name, block), (part, key) in itertools.product(blocks.items(), LIMITED):
-        values = block.get(part) if isinstance(block, dict) else None
-        value = values.get(key) if isinstance(values, dict) else None
-        if isinstance(value, (int, float)) and value > QUICK_LIMIT:
-            budget[f"models.{name}.{part}.{key}"] = QUICK_LIMIT
+    budget = dict(QUICK)
+    for name, block in load(ROOT / "params.yaml")["models"].items():
+        for part, key in LIMITED:
+            if (block[part].get(key) or 0) > QUICK_LIMIT:
+                budget[f"models.{name}.{part}.{key}"] = QUICK_LIMIT
     return budget
 
 
 def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
     """A fresh copy in `folder`, in place of an earlier one, with other parameters.
 
-    Raises KeyError for a key that params.yaml does not have, and UserError for a folder with other
-    content.
+    Raises UserError for a key that params.yaml does not have, and for a folder with other content.
     """
     params = changed(overrides)
     check_folder(folder)
     shutil.rmtree(folder, ignore_errors=True)
     for name in project_files():
-        if name.startswith("data/pretrained/"):  # the results of other parameters
-            continue
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
-    for name in RESULTS:
-        (folder / name).unlink(missing_ok=True)
-    for name in RESULT_FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        if not name.startswith(RESULTS):  # which are of other parameters
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
     (folder / COPY).write_text("Written by tools.copy_project, which may replace this folder.\n")
     (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
     write_params(folder / "params.yaml", params)
 
 
 def changed(overrides: dict[str, Any]) -> dict[str, Any]:
-    """The content of params.yaml with other values. Raises KeyError for a key that it lacks."""
+    """The content of params.yaml with other values. Raises UserError for a key that it lacks."""
     params = load(ROOT / "params.yaml")
     for key, value in overrides.items():
         set_key(params, key, value)
-    models = params["models"]
-    if "training.epochs" in overrides and isinstance(models, dict):  # of all models
-        for block in models.values():
-            if isinstance(block, dict) and isinstance(block.get("training"), dict):
-                block["training"].pop("epochs", None)
+    if "training.epochs" in overrides:  # of all models
+        for block in params["models"].values():
+            block["training"].pop("epochs", None)
     return params
 
 
 def check_folder(folder: Path, marker: Path = COPY) -> None:
     """Raise UserError for a folder that contains this project, or anything but an earlier copy,
     which has the file `marker`."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file, must be a folder")
     if ROOT.is_relative_to(folder.resolve()):
         raise UserError(f"{folder} contains this project: choose another folder")
     if folder.exists() and any(folder.iterdir()) and not (folder / marker).is_file():
@@ -177,11 +154,8 @@ def main() -> None:
         "overrides", nargs="*", type=override, metavar="KEY=VALUE", help="of params.yaml"
     )
     arguments = parser.parse_args()
-    try:
-        budget = quick_budget() if arguments.quick else {}
-        copy_project(arguments.folder, budget | dict(arguments.overrides))
-    except KeyError as error:
-        raise UserError(f"params.yaml has no key {error}") from None
+    budget = quick_budget() if arguments.quick else {}
+    copy_project(arguments.folder, budget | dict(arguments.overrides))
 
 
 if __name__ == "__main__":

@@ -54,14 +54,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="for reproducible images (random)")
     arguments = parser.parse_args()
     outputs.check(arguments.output, arguments.checkpoint)
-    if not 1 <= arguments.images <= MOST:
-        raise UserError(f"--images is {arguments.images}, must be in 1..{MOST}")
-    if arguments.eta is not None and not 0 <= arguments.eta <= 1:
-        raise UserError(f"--eta is {arguments.eta}, must be in 0..1")
-    if arguments.guidance is not None and not 0 <= arguments.guidance <= 100:
-        raise UserError(f"--guidance is {arguments.guidance}, must be in 0..100")
-    if arguments.digit is not None and not 0 <= arguments.digit <= 9:
-        raise UserError(f"--digit is {arguments.digit}, must be in 0..9")
+    for key, low, high in (
+        ("images", 1, MOST),
+        ("eta", 0, 1),
+        ("guidance", 0, 100),
+        ("digit", 0, 9),
+    ):
+        value = getattr(arguments, key)
+        if value is not None and not low <= value <= high:
+            raise UserError(f"--{key} is {value}, must be in {low}..{high}")
     for key in fixed(arguments).keys() - {"guidance"}:
         if arguments.steps is None:
             raise UserError(f"--{key} must be absent without --steps")

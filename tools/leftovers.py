@@ -13,33 +13,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.errors import run
 from hotcold.runtime.params import load
 
 PIPELINE = Path("dvc.yaml")
 LOCK = Path("dvc.lock")
 REMOVED = Path("scratch/removed")
-MODEL = "${key}"
-
 Outputs = dict[str, list[Path]]
 
 
-def outputs(models: Iterable[str]) -> Outputs:
-    """The outputs of every stage in dvc.yaml, by its name, such as train@model1."""
-    result: Outputs = {}
-    for name, entry in load(PIPELINE)["stages"].items():
-        stage = entry.get("do", entry)
-        outs = [
-            next(iter(out)) if isinstance(out, dict) else out
-            for kind in ("outs", "metrics", "plots")
-            for out in stage.get(kind, ())
-        ]
-        if "do" in entry:
-            for model in models:
-                result[f"{name}@{model}"] = [Path(out.replace(MODEL, model)) for out in outs]
-        else:
-            result[name] = [Path(out) for out in outs]
-    return result
+def outputs() -> Outputs:
+    """The outputs of every stage, by its name, such as train@model1."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        return {s.addressing: [Path(out.def_path) for out in s.outs] for s in repo.index.stages}
 
 
 def strays(outputs: Outputs) -> list[Path]:
@@ -62,11 +50,11 @@ def put_away(path: Path) -> Path:
 
 def forget(known: Iterable[str]) -> list[str]:
     """Remove the records of other stages from dvc.lock; the names of these stages."""
-    text = LOCK.read_text(encoding="utf-8", errors="replace") if LOCK.exists() else ""
+    from dvc.utils.serialize import modify_yaml  # keeps the format of the file
+
+    text = LOCK.read_text() if LOCK.exists() else ""
     gone = sorted(set(re.findall(r"^  (\S+):$", text, re.MULTILINE)) - set(known))
     if gone:
-        from dvc.utils.serialize import modify_yaml  # keeps the format of the file
-
         with modify_yaml(str(LOCK)) as lock:
             for name in gone:
                 del lock["stages"][name]
@@ -75,16 +63,12 @@ def forget(known: Iterable[str]) -> list[str]:
 
 def main() -> None:
     cli.parser("tools.leftovers", __doc__).parse_args()
-    models = load()["models"]
-    try:
-        known = outputs(models)
-    except (AttributeError, KeyError, TypeError, StopIteration):
-        raise UserError(f"{PIPELINE} is damaged: dvc status says where") from None
+    known = outputs()
     for path in strays(known):
         print(f"{path} is not of a model in {paths.PARAMS}: moved to {put_away(path)}")
     for name in forget(known):
         print(f"{LOCK}: removed the record of {name}")
-    for name in sorted(set(load(PIPELINE).get("artifacts") or ()) - set(models)):
+    for name in sorted(set(load(PIPELINE).get("artifacts") or ()) - set(load()["models"])):
         print(f"{PIPELINE}: the artifact {name} is not of a model: delete its line")
 
 

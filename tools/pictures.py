@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
@@ -18,8 +17,7 @@ from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError
 from tools import outputs
 
-MODES = {"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"}  # of Pillow, with 8 bits
-DEEP = {"I;16", "I;16B", "I;16L", "I;16N"}  # with 16 bits
+MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}  # of Pillow
 SCALE = 4  # enlargement, so that single pixels are visible
 LABEL = 20  # height of the line of labels, in enlarged pixels
 
@@ -63,54 +61,34 @@ def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:
     outputs.write(path, enlarged.save)
 
 
-def _levels(path: Path, picture: Image.Image, background: int | None) -> np.ndarray:
-    """(28, 28) uint8. The size is checked before anything is decoded."""
-    width, height = picture.size
-    fits = (width, height) == (SIDE, SIDE)
-    if not fits and background is None:
-        raise UserError(f"{path} has {width} x {height} pixels, must have {SIDE} x {SIDE}")
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1:
-        raise UserError(f"{path} has {frames} frames, must have one")
-    upright = ImageOps.exif_transpose(picture)
-    if upright.has_transparency_data:
-        if upright.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-            raise UserError(f"{path} has transparent pixels, must be opaque")
-        upright = upright.convert("RGB")
-    if upright.mode in DEEP:
-        deep = np.round(np.asarray(upright) / 257)  # 65535 = 255 * 257
-        upright = Image.fromarray(deep.astype(np.uint8))
-    if upright.mode not in MODES:
-        raise UserError(f"{path} has pixels of mode {upright.mode}, must have 8 or 16 bits")
-    grey = upright.convert("L")
-    if not fits:
-        print(f"{path}: {width} x {height} pixels, resized to {SIDE} x {SIDE}")
-        grey = ImageOps.pad(grey, (SIDE, SIDE), color=background)
-    return np.asarray(grey)
-
-
 def levels(path: Path, background: int | None = None) -> np.ndarray:
     """The grey levels of a picture, (28, 28) uint8.
 
     background: a picture of another size is resized, with margins of this level if it is not
     square; without it such a picture is refused.
 
-    Raises UserError if the file is missing, is not a picture, or has another size, several frames,
-    transparent pixels, or pixels that are no levels.
+    Raises UserError if the file is missing, is not a picture, or has another size, transparent
+    pixels, or more than 8 bits.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damage ends in an error, or does not matter
-            with Image.open(path) as picture:
-                return _levels(path, picture, background)
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file)  # a copy, decoded
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder, must be a picture") from None
-    except (UnidentifiedImageError, SyntaxError):
+    except (OSError, SyntaxError, ValueError):  # of a damaged one, too
         raise UserError(f"{path} is not a picture that Pillow can read") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is damaged, or cannot be read: {error}") from None
+    if picture.mode not in MODES:
+        raise UserError(f"{path} has pixels of mode {picture.mode}, must be one of 8 bits")
+    if picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise UserError(f"{path} has transparent pixels, must be opaque")
+    grey = picture.convert("RGB").convert("L")
+    if grey.size != (SIDE, SIDE):
+        size = f"{grey.width} x {grey.height} pixels"
+        if background is None:
+            raise UserError(f"{path} has {size}, must have {SIDE} x {SIDE}")
+        print(f"{path}: {size}, resized to {SIDE} x {SIDE}")
+        grey = ImageOps.pad(grey, (SIDE, SIDE), color=background)
+    return np.asarray(grey)
 
 
 def read(path: Path, invert: bool, resize: bool = False) -> Tensor:

@@ -53,24 +53,20 @@ def run_all(due: dict[str, set[str]], jobs: int) -> list[str]:
     """Run the stages; the names of those that failed. After a failure no other stage starts."""
     order = TopologicalSorter(due)
     order.prepare()
+    ready: list[str] = []
     failed: list[str] = []
     running: dict[Future[bool], str] = {}
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        while running or (order.is_active() and not failed):
-            if not failed:
-                running |= {pool.submit(run_stage, name): name for name in order.get_ready()}
+    with ThreadPoolExecutor(jobs) as pool:
+        while True:
+            ready += order.get_ready()
+            while ready and len(running) < jobs and not failed:
+                name = ready.pop(0)
+                running[pool.submit(run_stage, name)] = name
+            if not running:
+                return failed
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(future)
-                if future.result():
-                    order.done(name)
-                else:
-                    failed.append(name)
-            if failed:  # stages that have not started never do
-                running = {future: name for future, name in running.items() if not future.cancel()}
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return failed
+                order.done(name) if future.result() else failed.append(name)
 
 
 def main() -> None:

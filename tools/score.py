@@ -9,10 +9,9 @@ are 95 % intervals. The row of real images is the floor: what a perfect model wo
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
-import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +26,12 @@ from hotcold.metrics.scorer import Scorer, Scores
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
 from hotcold.reporting.reading.formatting import interval, number
+from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, bounded, run
 from hotcold.runtime.params import read
 from tools import pictures
 
-NUMPY_FILES = (np.lib.format.MAGIC_PREFIX, b"PK\x03\x04", b"PK\x05\x06")  # .npy; .npz, also empty
 WHITE = 192  # the mean level from which images count as dark on light; MNIST's inverse has 222
 
 
@@ -47,51 +46,28 @@ def load(path: Path, name: str | None) -> Tensor:
         raise UserError(f"{path} does not exist")
     if path.suffix.lower() not in (".npz", ".npy"):
         raise UserError(f"{path} must be a folder of .png pictures, or end in .npz or .npy")
-    return check(path, read_array(path, name))
-
-
-def read_array(path: Path, name: str | None) -> np.ndarray:
-    """The array of a file, or of this name in an archive.
-
-    Raises UserError if there is none, or if the file is damaged or has Python objects.
-    """
-    content = path.read_bytes()
-    if not content.startswith(NUMPY_FILES):
-        raise UserError(f"{path} is not a file of NumPy, must be one of numpy.save or numpy.savez")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damage ends in an error, or does not matter
-            loaded = np.load(io.BytesIO(content), allow_pickle=False)
-            return loaded if isinstance(loaded, np.ndarray) else choose(path, loaded, name)
-    except samples_file.DAMAGE as error:
-        if "allow_pickle" in str(error):
-            raise UserError(f"{path} has Python objects, must have numbers") from None
-        reason = bounded(error) or type(error).__name__
-        raise UserError(f"{path} is damaged, or too large for the memory ({reason})") from None
+        loaded = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        array = loaded if isinstance(loaded, np.ndarray) else choose(path, loaded, name)
+    except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} is damaged, or has no numbers written by numpy.save or numpy.savez "
+            f"({bounded(error)})"
+        ) from None
+    return check(path, array)
 
 
 def choose(path: Path, archive: np.lib.npyio.NpzFile, name: str | None) -> np.ndarray:
     """The array of an archive with this name; by default its only one, or the main set of a file of
     results/samples."""
     names = [each for each in archive.files if each != samples_file.DESCRIPTION]
-    if not names:
-        raise UserError(f"{path} has no array of images")
-    if name is None:
-        name = names[0] if len(names) == 1 else main_set(archive)
+    if name is None and len(names) == 1:
+        (name,) = names
+    elif name is None and len(names) < len(archive.files):
+        name = json.loads(str(archive[samples_file.DESCRIPTION]))["main"]
     if name not in names:
         raise UserError(f"{path} has the arrays {bounded(', '.join(names))}: choose one with --set")
-    array = archive[name]
-    if not isinstance(array, np.ndarray):
-        raise UserError(f"{path} has other content than an array in {bounded(name)}")
-    return array
-
-
-def main_set(archive: np.lib.npyio.NpzFile) -> str | None:
-    """What the description of a file of results/samples names; None in an archive of others."""
-    try:
-        return json.loads(str(archive[samples_file.DESCRIPTION]))["main"]
-    except (LookupError, RecursionError, TypeError, ValueError):
-        return None
+    return archive[name]
 
 
 def read_folder(folder: Path) -> Tensor:
@@ -154,21 +130,16 @@ def table(images: Scores, real: Scores) -> str:
         return number(scores[key], 4 if key == "images" else 3) + deviation
 
     keys = [key for key in images if not key.endswith(("_below", "_above", "_std"))]
-    rows = [f"| {key} | {cell(images, key)} | {cell(real, key)} |" for key in keys]
-    return "\n".join(["| score | images | real |", "|---|---|---|", *rows])
+    rows = [[key, cell(images, key), cell(real, key)] for key in keys]
+    return markdown_table(rows, ["score", "images", "real"])
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
+def main() -> None:
     parser = cli.parser("tools.score", __doc__)
     parser.add_argument("path", type=Path, metavar="FILE_OR_FOLDER")
     parser.add_argument("--set", metavar="NAME", help="of the array, if an archive has several")
     parser.add_argument("--json", action="store_true", help="all scores as JSON")
-    return parser.parse_args()
-
-
-def main() -> None:
-    arguments = parse()
+    arguments = parser.parse_args()
     images, real = score(load(arguments.path, arguments.set))
     if arguments.json:
         print(json.dumps({"images": images, "real": real}, indent=1))

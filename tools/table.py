@@ -36,6 +36,7 @@ NOTE = "loss: validation loss; fid, is, psnr: of the best checkpoint"
 OVER_SEEDS = ("validation_loss", "is", "fid", "kid", "psnr", "ssim")
 WIDTH = 100  # of the table in characters, if settings of MIN_CELL characters allow it
 MIN_CELL = 10
+Metrics = dict[str, float]
 Points = dict[Any, list[float]]  # value of a setting -> the metric, once for each seed
 
 
@@ -109,33 +110,27 @@ def drawn(columns: Sequence[Sequence[str]], settings: int) -> list[str]:
     return [f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines]
 
 
-def grouped(
-    found: list[Experiment], keys: list[str]
-) -> dict[tuple[Any, ...], dict[str, list[float]]]:
-    """Values of the keys -> metric -> its values, one for each seed, though DVC may have several
+def grouped(found: list[Experiment], keys: list[str]) -> dict[tuple[Any, ...], list[Metrics]]:
+    """Values of the keys -> the metrics of each seed, once for each, though DVC may have several
     records of the same experiment."""
-    by_seed: dict[tuple[Any, ...], dict[int, dict[str, float]]] = defaultdict(dict)
+    groups: dict[tuple[Any, ...], dict[int, Metrics]] = defaultdict(lambda: defaultdict(dict))
     for each in found:
         setting = tuple(each.setting(key) for key in keys)
-        by_seed[setting].setdefault(each.settings["seed"], {}).update(each.metrics)
-    groups: dict[tuple[Any, ...], dict[str, list[float]]] = {}
-    for setting, seeds in by_seed.items():
-        values = groups.setdefault(setting, defaultdict(list))
-        for name, value in (pair for metrics in seeds.values() for pair in metrics.items()):
-            values[name].append(float(value))
-    return groups
+        groups[setting][each.settings["seed"]].update(each.metrics)
+    return {setting: list(by_seed.values()) for setting, by_seed in groups.items()}
 
 
 def over_seeds(found: list[Experiment], shown: Sequence[str]) -> Iterator[str]:
     """A heading and a table for each combination of the settings other than the seed; shown: last
     parts of the names of metrics."""
     keys = experiments.varied(found)
-    for setting, metrics in grouped(found, keys).items():
+    for setting, of_seeds in grouped(found, keys).items():
         words = [f"{key}={value}" for key, value in zip(keys, setting, strict=True)]
         yield f"\n{', '.join(words) or 'all settings but the seed are equal'}\n"
         rows = []
-        for name, values in sorted(metrics.items()):
+        for name in sorted({name for metrics in of_seeds for name in metrics}):
             if not name.startswith("real.") and name.rpartition(".")[2] in shown:
+                values = [float(metrics[name]) for metrics in of_seeds if name in metrics]
                 spread = f"{statistics.stdev(values):.3g}" if len(values) > 1 else "–"
                 rows.append([name, f"{statistics.mean(values):.4g}", spread, str(len(values))])
         yield markdown_table(rows, ["metric", "mean", "standard deviation", "seeds"])
@@ -145,10 +140,10 @@ def lines(found: list[Experiment], parameter: str, metric: str) -> dict[str, Poi
     """The points of each combination of the settings other than the parameter and the seed."""
     others = [key for key in experiments.varied(found) if key != parameter]
     by_label: dict[str, Points] = defaultdict(dict)
-    for (x, *setting), metrics in grouped(found, [parameter, *others]).items():
-        if x is not None and metric in metrics:
+    for (x, *setting), of_seeds in grouped(found, [parameter, *others]).items():
+        if x is not None:
             label = ", ".join(f"{k} = {v}" for k, v in zip(others, setting, strict=True))
-            by_label[label][x] = metrics[metric]
+            by_label[label][x] = [float(metrics[metric]) for metrics in of_seeds]
     return {label: dict(sorted(points.items())) for label, points in sorted(by_label.items())}
 
 

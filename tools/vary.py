@@ -63,10 +63,7 @@ def check(model: str, key: str, value: Any) -> None:
     """Raises UserError if params.yaml, with this value of a key, is not valid or lacks the key."""
     params = load()
     member(params["models"], model, f"models.{model}")
-    try:
-        set_key(params, key, value)
-    except KeyError:
-        raise UserError(f"{model} has no such setting: {paths.PARAMS} lacks {key}") from None
+    set_key(params, key, value)
     validate(params, Params)
 
 

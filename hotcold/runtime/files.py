@@ -25,13 +25,6 @@ def partial_of(path: Path) -> Path:
     return path.with_name(path.name + ".partial")
 
 
-def check_writable(path: Path) -> None:
-    """Raises OSError if `write` cannot create a file in the folder of this path."""
-    partial = partial_of(path)
-    partial.touch()
-    partial.unlink()
-
-
 def write(path: Path, content: bytes) -> None:
     """Replace a file atomically: a reader sees either the new content or the old.
 

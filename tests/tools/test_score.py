@@ -6,13 +6,11 @@ import json
 import re
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from conftest import ROOT, prepare, run_stage
 from PIL import Image
 
@@ -85,7 +83,6 @@ def test_table_has_a_row_for_each_score_with_its_interval() -> None:
 
 
 BLACK = np.zeros((9, 28, 28), np.uint8)
-RANDOM = np.random.default_rng
 
 
 @pytest.mark.parametrize(
@@ -117,117 +114,23 @@ def test_wrong_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=re.escape(sentence)):
             score.load(path, name)
 
+    damaged = "is damaged, or has no numbers written by numpy.save or numpy.savez"
     (tmp_path / "text.npz").write_text("text")
     (tmp_path / "empty.npy").touch()
     np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
     np.savez(tmp_path / "two.npz", a=BLACK, b=BLACK)
+    (tmp_path / "half.npz").write_bytes((tmp_path / "two.npz").read_bytes()[:5000])
+    for name in ("text.npz", "empty.npy", "objects.npy", "half.npz"):
+        refused(tmp_path / name, f"{name} {damaged}")
     refused(tmp_path / "none.npy", "none.npy does not exist")
     (tmp_path / "images.mat").touch()
     refused(tmp_path / "images.mat", "images.mat must be a folder of .png pictures, or end in")
-    refused(tmp_path / "none", "none does not exist")
-    refused(tmp_path / "text.npz", "text.npz is not a file of NumPy, must be one of numpy.save")
-    refused(tmp_path / "empty.npy", "empty.npy is not a file of NumPy, must be one of numpy.save")
-    refused(tmp_path / "objects.npy", "objects.npy has Python objects, must have numbers")
     refused(tmp_path / "two.npz", "two.npz has the arrays a, b: choose one with --set")
     refused(tmp_path / "two.npz", "choose one with --set", "c")
     assert score.load(tmp_path / "two.npz", "b").shape == (9, 1, 28, 28)
     refused(tmp_path, f"{tmp_path} has no .png pictures")
     Image.new("L", (28, 30)).save(tmp_path / "tall.PNG")
     refused(tmp_path, "tall.PNG has 28 x 30 pixels, must have 28 x 28")
-    (tmp_path / "tall.PNG").write_text("no picture")
-    refused(tmp_path, "tall.PNG is not a picture that Pillow can read")
-
-
-def archive(path: Path, **members: bytes) -> Path:
-    """An archive of members with any content."""
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in members.items():
-            file.writestr(f"{name}.npy", content)
-    return path
-
-
-def npy(header: str) -> bytes:
-    """A NumPy file with this header and little else."""
-    size = len(header).to_bytes(2, "little")
-    return np.lib.format.MAGIC_PREFIX + b"\1\0" + size + header.encode() + bytes(100)
-
-
-def shape(count: int) -> str:
-    return f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({count}, 28, 28)}}\n"
-
-
-def test_damaged_and_foreign_content_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    def refused(path: Path, sentence: str) -> None:
-        with pytest.raises(UserError, match=re.escape(f"{path} {sentence}")) as error:
-            score.load(path, None)
-        assert len(str(error.value)) < 600
-
-    path = tmp_path / "a.npy"
-    for header in ("{{{{", shape(10**11), shape(2)):
-        path.write_bytes(npy(header))
-        refused(path, "is damaged, or too large for the memory (")
-    for content in (npy("{{{{"), npy(shape(10**11))):
-        refused(archive(tmp_path / "b.npz", a=content), "is damaged, or too large for the")
-    refused(archive(tmp_path / "b.npz", a=b"text"), "has other content than an array in a")
-    refused(archive(tmp_path / "b.npz"), "has no array of images")
-    np.savez(tmp_path / "c.npz", a=np.array([{}]))
-    refused(tmp_path / "c.npz", "has Python objects, must have numbers")
-    np.savez(tmp_path / "c.npz", **{f"array_{k}": BLACK[0, 0] for k in range(1000)})
-    refused(tmp_path / "c.npz", "has the arrays array_0, array_1, ")
-
-
-@pytest.mark.parametrize("description", ["text", "[1]", "5", '{"main": []}', "{}", {}, [{}]])
-def test_description_of_another_program_does_not_matter(
-    tmp_path: Path, description: object
-) -> None:
-    path = tmp_path / "a.npz"
-    np.savez(path, description=np.array(description), images=BLACK)
-    assert score.load(path, None).shape == (9, 1, 28, 28)
-    np.savez(path, description=np.array(description), images=BLACK, masks=BLACK)
-    with pytest.raises(UserError, match="has the arrays images, masks: choose one with --set"):
-        score.load(path, None)
-
-
-def changed(content: bytes, random: np.random.Generator) -> bytes:
-    """The content, truncated or with other bits, bytes or length."""
-    at, copy = int(random.integers(len(content))), bytearray(content)
-    match random.integers(4):
-        case 0:
-            return content[:at]
-        case 1:
-            copy[at] ^= 1 << random.integers(8)
-        case 2:
-            copy[at : at + 4] = random.bytes(4)
-        case 3:
-            copy[at : at + int(random.integers(1, 50))] = random.bytes(int(random.integers(9)))
-    return bytes(copy)
-
-
-@pytest.mark.parametrize("form", ["npy", "stored", "compressed", "samples"])
-def test_damaged_file_is_loaded_or_refused_in_a_sentence(tmp_path: Path, form: str) -> None:
-    """300 files of each form; half of the damage is in the first or last bytes, the headers."""
-    path, random = tmp_path / ("images.npy" if form == "npy" else "images.npz"), RANDOM(1)
-    images = RANDOM(0).integers(0, 200, (4, 28, 28), np.uint8)
-    if form == "samples":
-        sets = {"ddim": torch.from_numpy(images), "other": torch.from_numpy(images)}
-        samples_file.save(path, sets, {"main": "ddim"})
-    else:
-        save = {"npy": np.save, "stored": np.savez, "compressed": np.savez_compressed}[form]
-        save(path, images)
-    content, refused = path.read_bytes(), 0
-    for k in range(300):
-        start, end = ((0, len(content)), (0, 140), (0, len(content)), (-140, len(content)))[k % 4]
-        start %= len(content)
-        damaged = changed(content[start:end], random)
-        path.write_bytes(content[:start] + damaged + content[end:])
-        try:
-            score.load(path, None)
-        except UserError as error:
-            refused += 1
-            assert str(error).startswith(str(path))
-            assert "unsafe" not in str(error)
-            assert len(str(error)) < 600
-    assert refused > 90
 
 
 def test_the_command_ends_with_an_error_for_too_few_images(folder: Path, tmp_path: Path) -> None:

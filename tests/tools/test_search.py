@@ -213,17 +213,9 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
     hold = project / "scratch/hold"
     hold.parent.mkdir(exist_ok=True)
     hold.touch()
-    process = subprocess.Popen(  # as a background job, which ignores SIGINT
-        [
-            "bash",
-            "-c",
-            'trap "" INT; exec "$@"',
-            "-",
-            sys.executable,
-            "-m",
-            "tools.search",
-            *command,
-        ],
+    background = ["bash", "-c", 'trap "" INT; exec "$@"', "-"]  # it ignores SIGINT
+    process = subprocess.Popen(
+        [*background, sys.executable, "-m", "tools.search", *command],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
@@ -312,21 +304,16 @@ def test_values_that_were_tried_before_are_not_run_again(
         (
             "model.hidden=[8,8]|[4]",
             CategoricalDistribution(["[8,8]", "[4]"]),
-            "[8,8]",
-            "model.hidden=[8,8]",
+            "[4]",
+            "model.hidden=[4]",
         ),
         (
-            "model={kind: a}|{kind: b}",
-            CategoricalDistribution(["{kind: a}", "{kind: b}"]),
-            "{kind: b}",
-            "model={kind: b}",
+            "model={a: 1}|{a: 2}",
+            CategoricalDistribution(["{a: 1}", "{a: 2}"]),
+            "{a: 2}",
+            "model={a: 2}",
         ),
-        (
-            "+model.new=null|0.5",
-            CategoricalDistribution(["null", "0.5"]),
-            "null",
-            "++model.new=null",
-        ),
+        ("+model.new=null|1", CategoricalDistribution(["null", "1"]), "null", "++model.new=null"),
     ],
 )
 def test_values_of_a_key(
@@ -347,13 +334,10 @@ def test_single_value_is_that_of_every_trial(project: Path) -> None:
     ("arguments", "sentence"),
     [
         ("model.loss model.rate", "'model.rate' must be KEY=LOW:HIGH, log:LOW:HIGH, A|B|C or a v"),
-        ("model.loss =0:1", "'=0:1' must be KEY="),
         ("model.loss model.rat=0:1", "model.rat is missing (did you mean 'rate'?)"),
         ("model.loss model.rate=1:0", "model.rate: '1:0' must have finite ends, the smaller one"),
         ("model.loss model.rate=0:inf", "'0:inf' must have finite ends"),
         ("model.loss model.rate=low:1", "model.rate: 'low:1' must be LOW:HIGH, log:LOW:HIGH"),
-        ("model.loss model.rate=0:1:2", "model.rate: '0:1:2' must be LOW:HIGH"),
-        ("model.loss model.rate=log:1", "model.rate: 'log:1' must be LOW:HIGH"),
         (
             "model.loss model.rate=log:0:1",
             "'log:0:1' must have finite ends, the smaller one first and above 0",
@@ -369,7 +353,6 @@ def test_single_value_is_that_of_every_trial(project: Path) -> None:
             "no stage has computed model.los (did you mean 'model.loss'?)",
         ),
         ("model.loss figures.dpi=1:9", "score does not depend on figures.dpi"),
-        ("model.loss +other.key=1:9", "score does not depend on other.key"),
         ("model.loss model.rate=0:1 --target scores", "--target is scores: Stage 'scores' not f"),
         ("model.steps model.rate=0:1 --target score", "score does not compute model.steps, but st"),
         ("model.loss model.rate=0:1 --trials 0", "--trials is 0, must be 1 or more"),

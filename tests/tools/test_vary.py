@@ -123,7 +123,7 @@ def test_ablation_removes_one_part_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("model4 --noise 0.1", "model4 has no such setting: params.yaml lacks models.model4.degr"),
+        ("model4 --noise 0.1", "params.yaml has no key models.model4.degradation.noise"),
         ("none --noise 0.1", "models.none is missing"),
         ("none --seeds 1", "models.none is missing"),
         *((f"heat --noise 0.1 {size}", f"noise is {size}") for size in ("2", "-0.1", ".nan")),

@@ -100,20 +100,17 @@ class Search:
             varied = [key.name for key in self.keys if key.varies]
             picture.draw(self.study, self.metric, varied, output)
 
-    def report(self) -> str:
-        """The best trial, and how to apply it. Raises UserError if no trial is complete."""
+    def report(self) -> None:
+        """Print the best trial, and how to apply it. Raises UserError if no trial is complete."""
         done = len(trials.completed(self.study))
         if not done:
             raise UserError(f"no trial of {self.study.study_name} has succeeded")
-        best = self.study.best_trial
-        failed = len(trials.finished(self.study)) - done
-        lines = [
-            f"best of {done} trials" + (f" ({failed} failed)" if failed else ""),
-            *(f"  {key} = {value}" for key, value in best.params.items()),
-            f"  {self.metric} = {best.value:.5g}",
-            f"apply it by: dvc exp apply {best.user_attrs[trials.EXPERIMENT]}",
-        ]
-        return "\n".join(lines)
+        best, failed = self.study.best_trial, len(trials.finished(self.study)) - done
+        print(f"best of {done} trials" + f" ({failed} failed)" * bool(failed))
+        for key, value in best.params.items():
+            print(f"  {key} = {value}")
+        print(f"  {self.metric} = {best.value:.5g}")
+        print(f"apply it by: dvc exp apply {best.user_attrs[trials.EXPERIMENT]}")
 
 
 def parse() -> argparse.Namespace:
@@ -178,7 +175,7 @@ def main() -> None:
             search.draw(arguments.output)
     except Timeout:
         raise UserError(f"the study {arguments.study} is running already") from None
-    print(search.report())
+    search.report()
     print(f"history: {arguments.output}")
 
 

@@ -44,7 +44,9 @@ def draw(study: optuna.Study, metric: str, keys: Sequence[str], path: Path) -> N
     for axis, key in zip(others, keys, strict=True):
         distribution: Any = best.distributions[key]
         if isinstance(distribution, CategoricalDistribution):
-            axis.tick_params("x", rotation=90 if max(map(len, distribution.choices)) > 12 else 0)
+            axis.tick_params(
+                "x", rotation=90 if max(len(str(c)) for c in distribution.choices) > 12 else 0
+            )
         elif distribution.log and distribution.high >= 10 * distribution.low:  # else few labels
             axis.set_xscale("log")
         axis.plot([trial.params[key] for trial in done], values, "o", alpha=0.7)
