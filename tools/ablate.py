@@ -16,6 +16,7 @@ from hotcold.reporting.reading.formatting import interval, number
 from hotcold.reporting.reading.results import main_scores
 from hotcold.runtime import cli
 from hotcold.runtime.errors import run
+from hotcold.scores import shown
 from tools.experiments import best_checkpoint, run_alone
 
 PARTS = {  # name -> overrides of the model's block that remove the part, in Hydra's syntax
@@ -40,11 +41,15 @@ def overrides(model: str, part: str) -> list[str]:
 
 def table(results: Mapping[str, dict[str, Any]]) -> str:
     """Markdown. results: part -> best checkpoint, as in results/scores/<model>/scores.json."""
-    lines = ["| | FID ↓ | IS ↑ | precision ↑ | recall ↑ |", "|---|---|---|---|---|"]
+    columns = shown("measured")
+    head = ["", *(score.heading for score in columns)]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for part, best in results.items():
         scores = main_scores(best)
-        cells = [interval(scores, "fid"), interval(scores, "is")]
-        cells += [number(scores[key]) for key in ("precision", "recall")]
+        cells = [
+            interval(scores, s.key) if s.spread == "interval" else number(scores[s.key])
+            for s in columns
+        ]
         lines.append(f"| {' | '.join([part, *cells])} |")
     return "\n".join(lines)
 

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 
 from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, run
+from hotcold.scores import shown
 from tools import experiments as records
 from tools.experiments import Experiment
 
-SHOWN = ("validation_loss", "is", "fid", "kid", "psnr", "ssim")
+SHOWN = ("validation_loss", *(score.key for score in shown("metrics")))
 Values = dict[str, list[float]]  # metric -> its values, one for each seed
 
 
@@ -41,12 +42,12 @@ def over_seeds(experiments: list[Experiment]) -> dict[tuple[str, ...], Values]:
     return groups
 
 
-def table(values: Values, shown: tuple[str, ...]) -> Iterator[str]:
-    """The lines of a Markdown table; shown: last parts of the names of metrics."""
+def table(values: Values, chosen: tuple[str, ...]) -> Iterator[str]:
+    """The lines of a Markdown table; chosen: last parts of the names of metrics."""
     yield "| metric | mean | standard deviation | seeds |"
     yield "|---|---|---|---|"
     for key, numbers in sorted(values.items()):
-        if numbers and not key.startswith("real.") and key.rpartition(".")[2] in shown:
+        if numbers and not key.startswith("real.") and key.rpartition(".")[2] in chosen:
             spread = f"{statistics.stdev(numbers):.3g}" if len(numbers) > 1 else "–"
             yield f"| {key} | {statistics.mean(numbers):.4g} | {spread} | {len(numbers)} |"
 
@@ -54,13 +55,13 @@ def table(values: Values, shown: tuple[str, ...]) -> Iterator[str]:
 def main() -> None:
     parser = cli.parser("tools.over_seeds", __doc__)
     parser.add_argument("metrics", nargs="*", metavar="METRIC", help=f"({' '.join(SHOWN)})")
-    shown = tuple(parser.parse_args().metrics) or SHOWN
+    chosen = tuple(parser.parse_args().metrics) or SHOWN
     groups = over_seeds(records.load())
     if not groups:
         raise UserError('there are no finished experiments: run make sweep SET="seed=1,2,3"')
     for setting, values in groups.items():
         print(f"\n{', '.join(setting) or 'all settings but the seed are equal'}\n")
-        print("\n".join(table(values, shown)))
+        print("\n".join(table(values, chosen)))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,15 @@ from typing import Any
 
 from hotcold.runtime import cli
 from hotcold.runtime.errors import run
+from hotcold.scores import shown
 from tools import experiments
 from tools.experiments import Experiment
 
-METRICS = {"validation_loss": "loss", "fid": "fid", "is": "is", "psnr": "psnr"}  # name -> head
+# name -> head
+METRICS = {"validation_loss": "loss"} | {score.key: score.key for score in shown("experiments")}
 WIDTH = 100  # of the table in characters, if settings of MIN_CELL characters allow it
 MIN_CELL = 10
-NOTE = "loss: validation loss; fid, is, psnr: of the best checkpoint"
+NOTE = f"loss: validation loss; {', '.join(list(METRICS)[1:])}: of the best checkpoint"
 
 
 def shortened(text: str, width: int) -> str:

@@ -16,15 +16,16 @@ LAYERS: dict[str, set[str]] = {  # part -> the parts that it may import
     "numerics": {"runtime"},
     "runs": {"runtime", "numerics"},
     "samples_file": {"runtime"},
+    "scores": set(),
     "downloads": {"runtime"},
     "data": {"runtime"},
     "classifier": {"runtime", "numerics", "runs"},
     "models": {"runtime", "numerics"},
     "training": {"runtime", "numerics", "runs", "models"},
     "sampling": {"runtime", "numerics", "models"},
-    "metrics": {"runtime", "numerics", "runs", "classifier"},
+    "metrics": {"runtime", "numerics", "runs", "classifier", "scores"},
     "likelihood": {"runtime", "numerics", "runs", "models"},
-    "reporting": {"runtime", "numerics", "models", "data", "samples_file"},
+    "reporting": {"runtime", "numerics", "models", "data", "samples_file", "scores"},
 }
 ABOVE_ALL = {"__init__", "params"}  # modules of the library that may import every part
 

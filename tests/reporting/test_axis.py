@@ -8,7 +8,7 @@ from test_findings import model
 from test_trainings import again
 
 from hotcold.reporting.text.axis import between_cold_and_hot
-from hotcold.reporting.text.tables import axis_rows
+from hotcold.reporting.text.tables import axis_table
 
 
 def rows(model: str, **fids: float) -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ def test_an_optimum_inside_the_axis_is_one_that_the_intervals_show_on_both_sides
     assert list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=21, d4=30))) == [
         "The FID of heat is 50.00 [49.00, 51.00] at δ = 0, 20.00 [19.00, 21.00] at δ = 0.1 and "
         "30.00 [29.00, 31.00] at δ = 0.4.",
-        "The best size of these, δ = 0.1, cannot be told from δ = 0.2.",
+        "The best size of these, δ = 0.1, is indistinguishable from δ = 0.2.",
         "The FID of heat is lowest inside the axis, and rises towards both ends.",
         "The precision of heat is 0.500 at δ = 0, 0.200 at δ = 0.1 and 0.300 at δ = 0.4.",
         "The recall of heat is 0.500 at δ = 0, 0.800 at δ = 0.1 and 0.700 at δ = 0.4.",
@@ -54,7 +54,7 @@ def test_a_difference_that_another_training_could_make_is_no_effect_of_the_noise
     further = [again("heat", 21.0, 9.0), again("heat", 22.0, 9.0), again("other", 5.0, 9.0)]
     # Student's t with two degrees of freedom is 4.3027; the margin is that times (4 / 3)^0.5.
     first, second = (
-        "The best size of these, δ = 0.1, cannot be told from ",
+        "The best size of these, δ = 0.1, is indistinguishable from ",
         "rises towards both ends",
     )
     found = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=25.9, d4=26), models, further))
@@ -79,7 +79,9 @@ def test_every_model_has_its_own_sentences() -> None:
 
 def test_the_table_has_every_size() -> None:
     further = {"is": 5, "is_below": 0.5, "is_above": 0.5, "precision_std": 0.1, "recall_std": 0}
-    cold, warm = axis_rows([row | further for row in rows("heat", d0=50, d1=20)])
+    table = axis_table([row | further for row in rows("heat", d0=50, d1=20)])
     score = "5.00 [4.50, 5.50]"
-    assert cold == ["heat", "0", "50.00 [49.00, 51.00]", score, "0.500 ± 0.100", "0.500 ± 0.000"]
-    assert warm == ["heat", "0.1", "20.00 [19.00, 21.00]", score, "0.200 ± 0.100", "0.800 ± 0.000"]
+    assert table.splitlines()[2:] == [
+        f"| heat | 0 | 50.00 [49.00, 51.00] | {score} | 0.500 ± 0.100 | 0.500 ± 0.000 |",
+        f"| heat | 0.1 | 20.00 [19.00, 21.00] | {score} | 0.200 ± 0.100 | 0.800 ± 0.000 |",
+    ]

@@ -12,6 +12,7 @@ import pytest
 from hotcold.models.params import DesignParams
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.text import findings
+from hotcold.scores import find
 
 DEGRADATIONS = {
     "gaussian": {"kind": "gaussian", "beta": (1.0e-4, 0.02), "T": 1000},
@@ -73,24 +74,24 @@ def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> M
 @pytest.mark.parametrize(("a", "b"), [(10.0, 30.0), (30.0, 10.0)])
 def test_the_better_model_is_named(a: float, b: float) -> None:
     best, other = ("model1", "model2") if a < b else ("model2", "model1")
-    sentence = findings.ranking([model("model1", a), model("model2", b)], "fid", "FID", 1)
+    sentence = findings.ranking([model("model1", a), model("model2", b)], find("fid"))
     assert sentence == (
         f"By FID, {best} (10.00 [9.00, 11.00]) is the best generating model, ahead of {other} "
         "(30.00 [29.00, 31.00]) by 20.00; the intervals do not overlap."
     )
-    by_is = findings.ranking([model("model1", a), model("model2", b)], "is", "IS", -1)
+    by_is = findings.ranking([model("model1", a), model("model2", b)], find("is"))
     assert by_is.startswith(f"By IS, {best} ")
 
 
 def test_an_overlap_shows_no_lead() -> None:
     models = [model("a", 10.0), model("b", 11.5), model("c", 30.0)]
-    sentence = findings.ranking(models, "fid", "FID", 1)
+    sentence = findings.ranking(models, find("fid"))
     assert sentence.startswith(
         "By FID, a (10.00 [9.00, 11.00]) has the best value of all generating"
     )
     assert "is the best" not in sentence
     assert sentence.endswith("its interval overlaps that of b, so no best model is shown.")
-    sentence = findings.ranking([*models, model("d", 11.9)], "fid", "FID", 1)
+    sentence = findings.ranking([*models, model("d", 11.9)], find("fid"))
     assert sentence.endswith("its interval overlaps those of b and d, so no best model is shown.")
 
 
@@ -113,7 +114,7 @@ def test_distance_from_real_images() -> None:
         "The FID of a exceeds that of real images at the same N (2.00 [1.50, 2.50]) by 18.00; "
         "extrapolated to infinite N, it is 19.50, and that of real images 1.50."
     )
-    assert "cannot be distinguished from" in findings.distance_from_real(model("a", 3.0), real)
+    assert "is indistinguishable from" in findings.distance_from_real(model("a", 3.0), real)
     restoring = findings.distance_from_real(model("a", 20.0, kind="impulse"), real)
     assert restoring.startswith("The FID of a with the naive sampler exceeds")
 

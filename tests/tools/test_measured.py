@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY, write_params
 
 from hotcold.reporting.figures.noise_axis import draw_axes
-from hotcold.reporting.reading.measured import NOISE_AXIS, SCORE_COLUMNS, SEEDS
+from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS, score_columns
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
 from tools import experiments, noise_axis, retrain
@@ -41,7 +41,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
         lambda name, model: {
             "epoch": 2,
             "main": "inverse_dissipation",
-            "sets": {"inverse_dissipation": dict.fromkeys(SCORE_COLUMNS, 10.0 + len(asked))},
+            "sets": {"inverse_dissipation": dict.fromkeys(score_columns(), 10.0 + len(asked))},
         },
     )
     return asked
