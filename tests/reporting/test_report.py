@@ -235,19 +235,8 @@ def test_every_score_of_the_report_is_explained(text: str) -> None:
     heads = re.findall(r"^(\|.*)\n\| ---", tables, flags=re.M)
     cells = {cell.strip(" ↑↓") for line in heads for cell in line.split("|")}
     assert {"IS", "FID", "KID", "FID, validation", "RMSE"} <= cells
-    not_scores = {
-        "",
-        "epoch",
-        "published",
-        "what",
-        "from",
-        "here",
-        "reason",
-        "value",
-        "method",
-        "checkpoint",
-    }
-    not_scores |= MODELS.keys()
+    not_scores = {"", "epoch", "published", "what", "from", "here", "reason", "value", "method"}
+    not_scores |= {"checkpoint", *MODELS}
     for name in cells - not_scores:
         word = name.replace(" in dB", "").replace("FID, classifier", "FID")
         word = word.replace("IS by the published definition", "IS")
