@@ -15,7 +15,7 @@ from torch import Tensor
 from hotcold import samples_file
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
-from hotcold.metrics.generation import nearest
+from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.restoration import median_filter, restoration_scores
 from hotcold.metrics.scorer import Scorer, headline
@@ -25,8 +25,8 @@ from hotcold.runtime import cli, files, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import read
 
-COLUMNS = ("epoch", "set", "image", "digit", "confidence", "nearest", "distance")
-INPUTS = ("original", "degraded")  # sets that are not results of the model
+PREDICTION_COLUMNS = ("epoch", "set", "image", "digit", "confidence", "nearest", "distance")
+NOT_RESULTS = ("original", "degraded")  # sets that are not results of the model
 
 
 def predictions(logits: Tensor, index: Tensor, distance: Tensor) -> Iterator[tuple[Any, ...]]:
@@ -63,7 +63,7 @@ class Evaluation:
             scores |= restoration_scores(images, sets["original"])
         if key == "degraded":
             scores["fid"] = self.scorer.frechet(self.scorer.classify(images).features)
-        if key not in INPUTS:
+        if key not in NOT_RESULTS:
             outputs = self.scorer.classify(images)
             scores |= self.scorer(images, outputs)
             if "original" not in sets:
@@ -72,7 +72,7 @@ class Evaluation:
             if labels is not None:
                 agrees = outputs.logits.argmax(1).cpu() == torch.tensor(labels)
                 scores["label_accuracy"] = agrees.double().mean().item()
-            distance, index = nearest(images, self.training_images)
+            distance, index = nearest_images(images, self.training_images)
             scores["nearest_training_distance"] = distance.mean().item()
             for row in predictions(outputs.logits, self.training[index], distance):
                 self.rows.append((epoch, key, *row))
@@ -119,7 +119,7 @@ def main() -> None:
                 f"IS {main_scores['is']:.2f}, FID {main_scores['fid']:.1f}"
             )
     folder = files.empty_folder(paths.SCORES / name)
-    tables.write_csv(folder / "predictions.csv", COLUMNS, evaluation.rows)
+    tables.write_csv(folder / "predictions.csv", PREDICTION_COLUMNS, evaluation.rows)
     tables.write_json(folder / "scores.json", entries)
     best = next(entry for entry in entries if "best" in entry["roles"])
     scores = headline(best["sets"][best["main"]])

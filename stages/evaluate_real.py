@@ -14,7 +14,7 @@ from torch import Tensor
 from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
-from hotcold.metrics.generation import nearest
+from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.inception import find_inception
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, headline
@@ -53,7 +53,7 @@ def main() -> None:
         inception_features = {"inception": inception(test[:inception_reference])}
 
     scores = Scorer(classifier, real | inception_features, params, inception)(validation[:count])
-    distance, _ = nearest(validation[:count], images[split.train])
+    distance, _ = nearest_images(validation[:count], images[split.train])
     scores["nearest_training_distance"] = distance.mean().item()
     checkpoints.save(paths.REAL_FEATURES, real, {"images": len(real["features"])})
     checkpoints.save(paths.REAL_VALIDATION, selection, {"images": len(selection["features"])})

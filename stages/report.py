@@ -75,7 +75,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "claims": decided,
         "cured_by_sampler": ("regularisation", claims.FAILS)
         in {(claim.kind, claim.verdict) for claim in decided},
-        "findings": list(findings.findings(models, real)) if budget.conclusive else [],
+        "rankings": list(findings.findings(models, real)) if budget.conclusive else [],
         "noise_axis": NOISE_AXIS.rows(settings),
         "trained_again": [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed],
         "beyond": list(findings.beyond(models, real, compute, published["models"])),

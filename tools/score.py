@@ -21,7 +21,7 @@ from torch import Tensor
 from hotcold import samples_file
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
-from hotcold.metrics.generation import nearest
+from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.scorer import Scorer, Scores
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
@@ -115,7 +115,7 @@ def score(images: Tensor) -> tuple[Scores, Scores]:
     split = mnist.split(len(training), read("data", DataParams))
     found = []
     for each in (images, training[split.held_out[: len(images)]]):
-        distance, _ = nearest(each, training[split.train])
+        distance, _ = nearest_images(each, training[split.train])
         found.append(scorer(each) | {"nearest_training_distance": distance.mean().item()})
     return found[0], found[1]
 

@@ -27,12 +27,14 @@ from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import nearest
+from hotcold.scores import shown
 from tools import experiments, outputs
 from tools.experiments import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
-METRICS = {"validation_loss": "loss", "fid": "fid", "is": "is", "psnr": "psnr"}  # name -> head
-NOTE = "loss: validation loss; fid, is, psnr: of the best checkpoint"
+# name -> head
+METRICS = {"validation_loss": "loss"} | {score.key: score.key for score in shown("experiments")}
+NOTE = f"loss: validation loss; {', '.join(list(METRICS)[1:])}: of the best checkpoint"
 OVER_SEEDS = ("validation_loss", "is", "fid", "kid", "psnr", "ssim")
 WIDTH = 100  # of the table in characters, if settings of MIN_CELL characters allow it
 MIN_CELL = 10

@@ -94,7 +94,7 @@ def total_variation(classes: Tensor, frequencies: Tensor) -> float:
     return (shares - frequencies).abs().sum().item() / 2
 
 
-def nearest(images: Tensor, others: Tensor, block: int = 4000) -> tuple[Tensor, Tensor]:
+def nearest_images(images: Tensor, others: Tensor, block: int = 4000) -> tuple[Tensor, Tensor]:
     """For each uint8 image the Euclidean distance, over pixels in [0, 1], to its nearest image
     among the others, and the index of that image; both (N,)."""
     flat = images.flatten(1).float() / 255

@@ -21,15 +21,14 @@ from hotcold.numerics.rng import generator
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
+from hotcold.scores import shown
 
 Scores = dict[str, float]
-
-HEADLINE = ("fid", "is", "kid", "precision", "recall", "psnr", "ssim", "rmse")
 
 
 def headline(scores: Scores) -> Scores:
     """The few scores that DVC compares between commits and experiments, as far as they exist."""
-    return {key: scores[key] for key in HEADLINE if key in scores}
+    return {score.key: scores[score.key] for score in shown("metrics") if score.key in scores}
 
 
 @dataclass
@@ -88,12 +87,45 @@ class Scorer:
         """The random numbers of one score."""
         return generator("cpu", self.params.seed, "scores", score)
 
+    def inception_scores(self, logits: Tensor) -> Scores:
+        """`is` of logits, (N, 10), its 95 % interval, and `is_std` over the splits."""
+        splits, permutations = self.params.splits, self.params.permutations
+        mean, std, half = inception_score(logits, splits, permutations, self.stream("is"))
+        return _with_interval("is", mean, half) | {"is_std": std}
+
+    def published_definition(self, maps: Tensor) -> Scores:
+        """`is_published_definition` of maps, (N, 1568), and its deviation over the splits.
+
+        The published scores use the softmax over 1568 penultimate features as class probabilities.
+        This applies that definition to the 1568 last maps of this classifier.
+        """
+        scores = self.inception_scores(maps)
+        name = "is_published_definition"
+        return {name: scores["is"], f"{name}_std": scores["is_std"]}
+
     def frechet_scores(self, features: Tensor) -> Scores:
         """`fid` of features, (N, 128), its 95 % interval `fid_below` and `fid_above`, and
         `fid_infinite`, extrapolated to infinite N."""
         half = self.frechet.half_width(features, self.params.bootstrap, self.stream("fid"))
         extrapolated = self.frechet.infinite(features, self.params.subsets, self.stream("infinite"))
         return _with_interval("fid", self.frechet(features), half) | {"fid_infinite": extrapolated}
+
+    def class_distance(self, logits: Tensor) -> Scores:
+        """The distance of the predicted digits from the frequencies of real ones."""
+        distance = total_variation(logits.argmax(1), self.real["frequencies"])
+        return {"class_distance": distance}
+
+    def manifolds(self, features: Tensor) -> Scores:
+        """`precision`, `recall`, `density` and `coverage` of features, (N, 128)."""
+        params, real = self.params, self.real["features"]
+        k = min(params.neighbours, len(features) - 1, len(real) - 1)
+        return manifold_scores(real, features, k, params.subsets, self.stream("manifolds"))
+
+    def inception_distance(self, images: Tensor) -> Scores:
+        """`inception_fid`, if the Inception features of real images are known."""
+        if not self.inception:
+            return {}
+        return {"inception_fid": Frechet(self.real["inception"])(self.inception(images))}
 
     def __call__(self, images: Tensor, outputs: Outputs | None = None) -> Scores:
         """All scores by name; outputs: those of the classifier, if they are known.
@@ -109,23 +141,15 @@ class Scorer:
                 f"evaluation.splits is {self.params.splits}"
             )
         outputs = outputs or self.classify(images)
-        params, real, features = self.params, self.real["features"], outputs.features
-        splits, permutations = params.splits, params.permutations
-        mean, std, half = inception_score(outputs.logits, splits, permutations, self.stream("is"))
-        scores = {"images": len(images)} | _with_interval("is", mean, half) | {"is_std": std}
-        # The published scores use the softmax over 1568 penultimate features as class
-        # probabilities. This applies that definition to the 1568 last maps of this classifier.
-        mean, std, _ = inception_score(outputs.maps, splits, permutations, self.stream("is"))
-        scores |= {"is_published_definition": mean, "is_published_definition_std": std}
-        scores |= self.frechet_scores(features)
-        scores |= _with_interval("kid", *self.kernel(features))
-        classes = outputs.logits.argmax(1)
-        scores["class_distance"] = total_variation(classes, self.real["frequencies"])
-        k = min(params.neighbours, len(images) - 1, len(real) - 1)
-        scores |= manifold_scores(real, features, k, params.subsets, self.stream("manifolds"))
+        scores: Scores = {"images": len(images)}
+        scores |= self.inception_scores(outputs.logits)
+        scores |= self.published_definition(outputs.maps)
+        scores |= self.frechet_scores(outputs.features)
+        scores |= _with_interval("kid", *self.kernel(outputs.features))
+        scores |= self.class_distance(outputs.logits)
+        scores |= self.manifolds(outputs.features)
         scores |= pixel_scores(images)
-        if self.inception:
-            scores["inception_fid"] = Frechet(self.real["inception"])(self.inception(images))
+        scores |= self.inception_distance(images)
         return scores
 
 

@@ -190,12 +190,12 @@ def test_total_variation_of_equal_and_of_opposite_shares() -> None:
 def test_nearest_finds_a_copy_across_blocks(rng: torch.Generator) -> None:
     others = torch.randint(0, 256, (90, 1, 28, 28), generator=rng, dtype=torch.uint8)
     wanted = torch.tensor([3, 41, 89])
-    distance, index = generation.nearest(others[wanted], others, block=40)
+    distance, index = generation.nearest_images(others[wanted], others, block=40)
     assert index.tolist() == wanted.tolist()
     assert distance.max().item() < 0.05
     shifted = others[wanted].clone()
     shifted[:, 0, 0, 0] = 255 - shifted[:, 0, 0, 0]
-    far, _ = generation.nearest(shifted, others[:40], block=40)
+    far, _ = generation.nearest_images(shifted, others[:40], block=40)
     expected = np.sqrt(
         ((shifted[1].numpy() / 255.0 - others[:40].numpy() / 255.0) ** 2).sum((1, 2, 3))
     ).min()

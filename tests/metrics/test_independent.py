@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hotcold.classifier.network import Classifier
-from hotcold.metrics.generation import nearest
+from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, Scores
 from tools.checks import independent
@@ -44,7 +44,7 @@ def scorer() -> Scorer:
 @pytest.fixture(scope="module")
 def scores(scorer: Scorer) -> Scores:
     drawn = images(90, 2)
-    distance, _ = nearest(drawn, images(150, 1))
+    distance, _ = nearest_images(drawn, images(150, 1))
     return scorer(drawn) | {"nearest_training_distance": distance.mean().item()}
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from hotcold import scores as catalogue
 from hotcold.classifier.network import Classifier
 from hotcold.metrics.frechet import Frechet
 from hotcold.metrics.params import EvaluationParams
@@ -59,6 +60,7 @@ def test_scores_are_complete_finite_and_reproducible(scorer: Scorer) -> None:
     images = random_images(30, seed=2)
     scores = scorer(images)
     assert scores.keys() == SCORES | INTERVALS
+    assert {c for score in catalogue.SCORES for c in score.columns} > scores.keys() - {"images"}
     assert all(torch.tensor(value).isfinite() for value in scores.values())
     assert scores["images"] == 30
     assert scorer(images) == scores

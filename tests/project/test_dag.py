@@ -412,6 +412,7 @@ def test_parameters_change_the_stages_that_read_them(
 
 EDITS = {
     "hotcold/reporting/figures/style.py": {"figures"},
+    "hotcold/scores.py": of_each("evaluate", "step_study") | {"evaluate_real", "figures"},
     "hotcold/samples_file.py": of_each("sample", "evaluate") | {"figures"},
     "hotcold/sampling/predictors.py": of_each("sample", "step_study") | {"figures"},
     "hotcold/training/loop.py": of_each("train"),

@@ -234,4 +234,4 @@ def test_verdicts_are_counted_in_words() -> None:
     decided = [claims.Claim("", "", "", "", "", each) for each in (HOLDS, FAILS, FAILS)]
     assert words.verdicts_counted(decided) == "1 holds and 2 do not hold"
     decided += [claims.Claim("", "", "", "", "", each) for each in (HOLDS, OPEN)]
-    assert words.verdicts_counted(decided) == "2 hold, 2 do not hold and 1 cannot be told"
+    assert words.verdicts_counted(decided) == "2 hold, 2 do not hold and 1 remains open"

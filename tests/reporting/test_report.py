@@ -99,18 +99,6 @@ def report_with(folder: Path, **overrides: Any) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", ["data/inception/README.txt", "report/figures", "report/media"])
-def test_what_the_report_needs_is_named_if_it_is_missing(folder: Path, name: str) -> None:
-    (folder / name).rename(folder / "away")
-    before = (folder / "report/report.md").read_bytes()
-    try:
-        with pytest.raises(UserError, match=rf"^{name}.* is missing: run dvc repro$"):
-            run_stage(folder, report, **OVERRIDES)
-    finally:
-        (folder / "away").rename(folder / name)
-    assert (folder / "report/report.md").read_bytes() == before
-
-
 # --- what a person edits
 
 
@@ -174,23 +162,6 @@ def test_an_error_in_a_template_keeps_its_traceback(
 # --- contents
 
 
-def test_the_sections_are_those_of_an_article(text: str) -> None:
-    assert re.findall(r"^## (.+)", text, flags=re.M) == [
-        "Abstract",
-        "Introduction",
-        "Methods",
-        "Reproduction",
-        "Why the images collapse",
-        "Beyond the published report",
-        "Discussion and limitations",
-        "Conclusion",
-        "References",
-        "Gallery",
-        "Provenance",
-        "Glossary of metrics",
-    ]
-
-
 def test_every_published_figure_and_table_has_its_number_in_their_order(text: str) -> None:
     reproduction = text[text.index("## Reproduction") : text.index("## Why the")]
     labels = re.findall(r"^\[\*\*(Figure|Table) (.+?)\.\*\*\]", reproduction, flags=re.M)
@@ -199,11 +170,6 @@ def test_every_published_figure_and_table_has_its_number_in_their_order(text: st
         *("1", "2", "3", "5", "6", "7", "8", "10", "11", "12", "13", "14", "15b", "15c")
     ]
     assert [number for kind, number in labels if kind == "Table"] == list("123456")
-    equations = re.findall(r"\\tag\{(\d+)\}", text)
-    assert sorted(map(int, equations)) == list(range(1, 18))
-    assert re.findall(r"^\[\*\*Algorithm (.+?)\*\*\]", text, flags=re.M) == [
-        *("1.", "2.", "3.", "4.", "2 of Bansal et al.")
-    ]
 
 
 def test_models_that_are_not_published_are_not_among_the_reproduction(text: str) -> None:
@@ -213,13 +179,6 @@ def test_models_that_are_not_published_are_not_among_the_reproduction(text: str)
         assert f"_{name}.png" not in reproduction
         assert f"@{name}" not in reproduction
     assert "model2" in reproduction
-
-
-def test_supplementary_figures_and_tables_are_counted_without_a_gap(text: str) -> None:
-    for kind in ("Figure", "Table"):
-        numbers = re.findall(rf"^\[\*\*{kind} S(\d+)\.\*\*\]", text, flags=re.M)
-        assert list(map(int, numbers)) == list(range(1, len(numbers) + 1))
-        assert len(numbers) > 5
 
 
 def test_every_link_within_the_markdown_has_its_target(text: str) -> None:
@@ -270,45 +229,18 @@ def test_no_text_of_a_figure_is_smaller_than_eleven_pixels(folder: Path) -> None
         assert svg_size(path)[0] <= 51 * 16, path.name
 
 
-def test_settings_that_differ_from_the_published_ones_show_both(text: str) -> None:
-    table = text[text.index("**Table 1.**") : text.index("**Table 2.**")]
-    assert "| hidden units | 2, 3 (published: 32, 64, 128, 64, 32) |" in table
-    assert "(published: 1200)" in table
-    assert "0.001 (published" not in table
-
-
 def test_every_score_of_the_report_is_explained(text: str) -> None:
     """The column heads of its tables of scores all occur in the glossary."""
     tables, meaning = text.split("## Glossary of metrics")
     heads = re.findall(r"^(\|.*)\n\| ---", tables, flags=re.M)
     cells = {cell.strip(" ↑↓") for line in heads for cell in line.split("|")}
     assert {"IS", "FID", "KID", "FID, validation", "RMSE"} <= cells
-    not_scores = {
-        "",
-        "epoch",
-        "published",
-        "what",
-        "from",
-        "here",
-        "reason",
-        "value",
-        "method",
-        "checkpoint",
-    }
-    not_scores |= MODELS.keys()
+    not_scores = {"", "epoch", "published", "what", "from", "here", "reason", "value", "method"}
+    not_scores |= {"checkpoint", *MODELS}
     for name in cells - not_scores:
         word = name.replace(" in dB", "").replace("FID, classifier", "FID")
         word = word.replace("IS by the published definition", "IS")
         assert f"**{word.lower()}**" in meaning.lower(), name
-
-
-def test_the_provenance_describes_the_run(folder: Path, text: str) -> None:
-    run = json.loads((folder / "results/models/model2/run.json").read_text())
-    provenance = text[text.index("## Provenance") : text.index("## Glossary")]
-    device = run["device"].replace("with 1 threads", "with 1 thread")
-    for words in (device, run["precision"], run["torch"], "2 epochs of 32 images", "dvc"):
-        assert words in provenance
-    assert "not a git repository" in provenance
 
 
 def test_the_sampler_of_each_further_model_is_described(text: str) -> None:
@@ -346,20 +278,12 @@ def test_the_likelihood_of_categorical_models_is_shown_beside_simple_codes(
         assert f" {found[key]:.3f}" in row
 
 
-def test_the_budget_of_models_with_their_own_epochs_is_stated(folder: Path) -> None:
-    blurred = MODELS["blurred"] | {"training": RECIPE | {"epochs": 1}}
-    text = report_with(folder, models=MODELS | {"blurred": blurred})
-    others = "model2, model4, model5, drawn and mean"
-    assert f"| budget | 1 (blurred) or 2 ({others}) epochs of 32 images" in text
-    assert "used 0.000889 % to 0.00178 % of the published number of images" in text
-
-
 def test_a_small_budget_gives_neither_verdict_nor_conclusion(text: str) -> None:
     assert text.index("Small budget: no conclusions") < text.index("## Abstract")
     assert "The training used 0.00178 % of the published number of images" in text
     assert "All verdicts on the published claims are withheld" in text
     body = text[: text.index("## Glossary")]
-    assert not re.search(r"\*\*(holds|does not hold|cannot be told)\*\*", body)
+    assert not re.search(r"\*\*(holds|does not hold|remains open)\*\*", body)
     assert "is the best generating model" not in body
     assert re.search(r"^- model2: (\d steps with|no setting of the study)", text, flags=re.M)
     assert "- blurred, from one step to the improved sampler: FID" in text

@@ -28,14 +28,6 @@ def test_params_yaml_has_the_published_settings_of_the_published_models() -> Non
     rows = table(**{name: BLOCKS[name] for name in PUBLISHED})
     assert [row[0] for row in rows] == list((LABELS | {"schedule": "β or ρ"}).values())
     assert not [cell for row in rows for cell in row if "published" in cell]
-    assert [row[-1] for row in rows] == [  # model4
-        "32, 64, 128, 64, 32",
-        "0.05 to 0.25",
-        "150",
-        "0.15",
-        "0.0002",
-        "0.5, 3",
-    ]
 
 
 def test_the_published_value_is_shown_only_where_it_differs() -> None:
@@ -47,34 +39,23 @@ def test_the_published_value_is_shown_only_where_it_differs() -> None:
         "sampler": model4["sampler"],
     }
     rows = {row[0]: row[1:] for row in table(model3=BLOCKS["model3"], model4=changed)}
-    assert {label: cells[1] for label, cells in rows.items()} == {
-        "hidden units": "16 (published: 32, 64, 128, 64, 32)",
-        "β or ρ": "0.05 to 0.25",
-        "steps T": "100 (published: 150)",
-        "spatial dropout": "– (published: 0.15)",
-        "learning rate": "0.0002",
-        "plateau: factor, patience": "– (published: 0.5, 3)",
-    }
+    assert [cells[1] for cells in rows.values()] == [
+        "16 (published: 32, 64, 128, 64, 32)",
+        "0.05 to 0.25",
+        "100 (published: 150)",
+        "– (published: 0.15)",
+        "0.0002",
+        "– (published: 0.5, 3)",
+    ]
     assert not [cells for cells in rows.values() if "published" in cells[0]]
 
 
 def test_a_model_that_is_not_published_adds_rows_and_has_no_published_values() -> None:
     rows = {row[0]: row[1:] for row in table(model1=BLOCKS["model1"], model5=BLOCKS["model5"])}
     assert list(rows)[len(LABELS) :] == list(FURTHER_LABELS.values())
-    assert {label: cells[1] for label, cells in rows.items()} == {
-        "hidden units": "U-Net: 32, 64, 64",
-        "β or ρ": "cosine",
-        "steps T": "1000",
-        "spatial dropout": "–",
-        "learning rate": "0.002",
-        "plateau: factor, patience": "–",
-        "prediction": "v",
-        "EMA decay": "0.999",
-        "warm-up (share of steps), then cosine decay": "0.05",
-        "stratified t": "yes",
-        "the network also sees": "–",
-        "share of labels left out": "–",
-    }
+    further = [cells[1] for cells in rows.values()]
+    assert further[:6] == ["U-Net: 32, 64, 64", "cosine", "1000", "–", "0.002", "–"]
+    assert further[6:] == ["v", "0.999", "0.05", "yes", "–", "–"]
 
 
 def test_what_a_network_sees_besides_the_image_has_a_row() -> None:

@@ -45,9 +45,7 @@ def test_trainings_differ_where_the_lower_end_of_the_deviation_exceeds_that_of_t
     alike = [again("cold", 11.0, 9.4), again("hot", 21.0, 9.0)]
     assert list(unlike_trainings(models, alike)) == []
     unlike = [again("cold", 50.0, 9.4), again("hot", 50.0, 2.0)]
-    assert list(unlike_trainings(models, unlike)) == [
-        "For some scores, the 95 % interval of the standard deviation between trainings lies above "
-        "the standard deviation between sets of images of one network: cold (FID 10.00 and 50.00) "
-        "and hot (FID 20.00 and 50.00; IS 9.00 and 2.00). For the others, so few trainings do not "
-        "show whether they vary more."
-    ]
+    (sentence,) = unlike_trainings(models, unlike)
+    assert (
+        ": cold (FID 10.00 and 50.00) and hot (FID 20.00 and 50.00; IS 9.00 and 2.00)." in sentence
+    )

@@ -216,7 +216,7 @@ def sampling(params: ModelParams, setting: Setting) -> list[Variant]:
 def evaluation(setting: Setting) -> list[Variant]:
     """All scores of SCORED images in the classifier's features, and their nearest images."""
     from hotcold.classifier.network import Classifier
-    from hotcold.metrics.generation import nearest
+    from hotcold.metrics.generation import nearest_images
     from hotcold.metrics.scorer import Scorer
 
     params = read("evaluation", EvaluationParams)
@@ -230,7 +230,7 @@ def evaluation(setting: Setting) -> list[Variant]:
 
     def score() -> None:
         scorer(images)
-        nearest(images, others)
+        nearest_images(images, others)
 
     return [setting.variant(f"scores of {SCORED} images", torch.float32, score)]
 

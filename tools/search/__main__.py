@@ -24,12 +24,13 @@ from optuna.trial import TrialState
 from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import nearest
+from hotcold.scores import SCORES
 from tools import outputs
 from tools.experiments import flat, run_dvc
 from tools.search import picture, space, target, trials
 
 FOLDER = Path("scratch/search")
-HIGHER_IS_BETTER = {"is", "psnr", "ssim", "precision", "recall", "density", "coverage", "accuracy"}
+HIGHER_IS_BETTER = {score.key for score in SCORES if score.better == 1}
 FAILURES = 3  # in a row end a search
 
 

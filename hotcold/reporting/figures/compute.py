@@ -19,6 +19,7 @@ from hotcold.reporting.figures.style import (
     set_scale,
 )
 from hotcold.reporting.reading.results import ModelResults, main_scores, with_interval
+from hotcold.scores import find
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
@@ -85,7 +86,7 @@ def draw_fid(
         )
         value, extent = with_interval([model.scores], "fid")
         sampling.errorbar([evaluations(model)], value, extent, fmt="o", **style)
-    axis.set(xlabel="multiply-adds of training", ylabel="FID, classifier features")
+    axis.set(xlabel="multiply-adds of training", ylabel=find("fid").axis_label)
     sampling.set(xlabel="evaluations of the network for an image")
     for each in (axis, sampling):
         each.axhline(real, color=REAL, ls=":", label=f"real images: {real:.3g}")

@@ -13,7 +13,7 @@ from hotcold.reporting.reading.results import samplers
 from hotcold.runtime import paths
 
 IMAGES, STATES = 2, 9  # in the strip: images of each sampler, and states of an image
-SHOWN, COLUMNS = 8, 4  # images of a frame
+SHOWN, ACROSS = 8, 4  # images of a frame
 
 
 def draw(gallery: Gallery, models: Iterable[str]) -> None:
@@ -23,7 +23,7 @@ def draw(gallery: Gallery, models: Iterable[str]) -> None:
         states, steps = read(model)
         gallery.add(f"reverse_{model}", draw_strip(states, steps))
         for key, frames in states.items():
-            gallery.add_frames(f"film_{model}_{key}", encode_frames(frames[:, :SHOWN], COLUMNS))
+            gallery.add_frames(f"film_{model}_{key}", encode_frames(frames[:, :SHOWN], ACROSS))
             rows += [(model, key, t) for t in steps[key]]
     gallery.add_table("films", ("model", "set", "t"), rows)
 

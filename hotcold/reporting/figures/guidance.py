@@ -11,6 +11,7 @@ from hotcold import samples_file
 from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, image_rows, set_scale
 from hotcold.reporting.reading.results import ModelResults, with_interval
 from hotcold.runtime import paths
+from hotcold.scores import find
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, float]) -> None:
@@ -45,7 +46,7 @@ def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real
         agreement.plot(x, [100 * entry["label_accuracy"] for entry in study], **style)
     fid.axhline(real, color=REAL, ls=":", label="real images")
     set_scale(fid, "log")
-    fid.set(xlabel="guidance", ylabel="FID, classifier features")
+    fid.set(xlabel="guidance", ylabel=find("fid").axis_label)
     agreement.set(xlabel="guidance", ylabel="images of the digit asked for, %")
     fid.legend()
     return figure

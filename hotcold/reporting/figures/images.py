@@ -14,7 +14,7 @@ from hotcold.reporting.figures.style import Gallery, encode_frames, image_rows
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.runtime import paths
 
-COLUMNS = 8  # images of a row of progress or restorations
+IN_A_ROW = 8  # images of a row of progress or restorations
 SHEET, ACROSS = 60, 12  # images of a contact sheet, and of one of its rows
 PAIRS = 10  # images with their confidence, or with their nearest neighbour
 RESTORATIONS = ("original", "degraded", "one_step", "naive", "improved")
@@ -36,8 +36,8 @@ def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:
         gallery.add(f"restoration_{name}", draw_restorations(arrays))
     if model.restores and not model.generates:
         for key in (key for key in RESTORATIONS if key in arrays):
-            frame = arrays[key][None, :COLUMNS]
-            gallery.add_frames(f"restored_{name}_{key}", encode_frames(frame, COLUMNS // 2))
+            frame = arrays[key][None, :IN_A_ROW]
+            gallery.add_frames(f"restored_{name}_{key}", encode_frames(frame, IN_A_ROW // 2))
 
 
 def draw_real(gallery: Gallery) -> None:
@@ -49,7 +49,7 @@ def draw_progress(name: str, key: str | None = None) -> Figure:
     """The first images of every checkpoint, by epoch: of the main set, or of set `key`."""
     rows, labels = [], []
     for sets, description in samples_file.load_epochs(paths.SAMPLES / name):
-        rows.append(sets[key or description["main"]][:COLUMNS, 0].numpy())
+        rows.append(sets[key or description["main"]][:IN_A_ROW, 0].numpy())
         best = " (best)" if "best" in description["roles"] else ""
         labels.append(f"epoch {description['epoch']}{best}")
     return image_rows(rows, labels)
@@ -95,4 +95,4 @@ def draw_nearest(images: np.ndarray, rows: Sequence[Mapping[str, str]]) -> Figur
 def draw_restorations(sets: Mapping[str, np.ndarray]) -> Figure:
     """The first images as original, degraded, and restored by each method."""
     keys = [key for key in RESTORATIONS if key in sets]
-    return image_rows([sets[key][:COLUMNS] for key in keys], [k.replace("_", " ") for k in keys])
+    return image_rows([sets[key][:IN_A_ROW] for key in keys], [k.replace("_", " ") for k in keys])

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, add_legend, set_scale
 from hotcold.reporting.reading.measured import NOISE_AXIS, Row
 from hotcold.reporting.reading.results import ModelResults, with_interval
+from hotcold.scores import find
 
 
 def draw(
@@ -55,7 +56,7 @@ def draw_axes(
     for axis in (fid, impulse):
         axis.axhline(real, color=REAL, ls=":", label="real images")
         set_scale(axis, "log")
-        axis.set_ylabel("FID, classifier features")
+        axis.set_ylabel(find("fid").axis_label)
     quality.set_ylim(0, 1.02)
     quality.set_ylabel("precision, recall")
     impulse.set_xlabel("share of noise drawn anew")

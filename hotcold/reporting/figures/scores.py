@@ -19,13 +19,8 @@ from hotcold.reporting.reading.results import (
     main_scores,
     with_interval,
 )
+from hotcold.scores import find, shown
 
-LABELS = {
-    "fid": "FID, classifier features",
-    "kid": "KID, classifier features",
-    "inception_fid": "FID, Inception features",
-}
-COLUMNS = ("fid", "fid_below", "fid_above", "validation_fid", "inception_fid", "kid", "is")
 Row = tuple[ModelResults, Checkpoint]
 
 
@@ -48,8 +43,13 @@ def draw(
     if "inception_fid" in real:
         figure = draw_points(models, "inception_fid", real, colours, published)
         gallery.add("inception_fid", figure)
-    columns = ("model", "epoch", "roles", *COLUMNS, "published_fid")
+    columns = ("model", "epoch", "roles", *score_columns(), "published_fid")
     gallery.add_table("fid", columns, rows(models, published))
+
+
+def score_columns() -> list[str]:
+    """The columns of scores in the table of checkpoints."""
+    return [*find("fid").columns, *(score.key for score in shown("checkpoints"))]
 
 
 def rows(models: Sequence[ModelResults], published: Published) -> Iterator[tuple[object, ...]]:
@@ -57,7 +57,7 @@ def rows(models: Sequence[ModelResults], published: Published) -> Iterator[tuple
     for model in models:
         for checkpoint in model.checkpoints:
             scores = main_scores(checkpoint)
-            values = [f"{scores[key]:.6g}" if key in scores else "" for key in COLUMNS]
+            values = [f"{scores[key]:.6g}" if key in scores else "" for key in score_columns()]
             roles = checkpoint["roles"]
             known = " ".join(str(fid) for _, fid in published_fids(published, model.name, roles))
             yield model.name, checkpoint["epoch"], " ".join(roles), *values, known
@@ -85,16 +85,16 @@ def draw_points(
         squeeze=False,
         width_ratios=[2, 1][:columns],
     )
-    axis = axes[0, 0]
+    axis, score = axes[0, 0], find(key)
     places = draw_here(axis, rows, key, colours)
     axis.axvline(real[key], color=REAL, ls=":", label=f"real images: {real[key]:.3g}")
     # Scores that cannot be negative span orders of magnitude.
-    if key == "kid":
+    if score.signed:
         axis.set_xscale("symlog", linthresh=0.01)
         axis.xaxis.set_major_formatter("{x:g}")
     else:
         set_scale(axis, "log", "x")
-    axis.set_xlabel(LABELS[key])
+    axis.set_xlabel(score.axis_label)
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1))
     if published:
         draw_published(axes[0, 1], rows, places, published)

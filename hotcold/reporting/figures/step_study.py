@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, add_legend, set_scale
 from hotcold.reporting.reading.formatting import rate
 from hotcold.reporting.reading.results import ModelResults, Scores, with_interval
+from hotcold.scores import shown
 
-PANELS = {"fid": "FID, classifier features", "is": "IS"}  # a row of panels each
 OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores
 MARKERS = "os^Dv<>pP*X"  # of eta and churn
 APART = 1.025  # the factor between the places of lines, which would overlap
@@ -34,24 +34,25 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
 def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
     """Scores over the number of steps, a row of panels for each model, a line for each eta or churn
     and each value of clip."""
+    panels = shown("ranking")
     figure, axes = plt.subplots(
         len(models),
-        len(PANELS),
+        len(panels),
         figsize=(WIDTH, 2.1 * len(models) + 0.5),
         squeeze=False,
         sharex=True,
     )
     for row, model in zip(axes, models, strict=True):
-        for axis, (key, label) in zip(row, PANELS.items(), strict=True):
-            draw_own_sampler(axis, model.scores, key)
-            draw_settings(axis, model.step_study, key, colours[model.name])
-            axis.set(title=model.name, ylabel=label, xscale="log")
+        for axis, score in zip(row, panels, strict=True):
+            draw_own_sampler(axis, model.scores, score.key)
+            draw_settings(axis, model.step_study, score.key, colours[model.name])
+            axis.set(title=model.name, ylabel=score.axis_label, xscale="log")
             steps = sorted({entry["steps"] for entry in model.step_study})
             axis.set_xticks(steps, [f"{s:g}" for s in steps])
             axis.tick_params(labelbottom=True)
             axis.minorticks_off()
             # FIDs of settings differ by orders of magnitude.
-            set_scale(axis, "log" if key == "fid" else "linear")
+            set_scale(axis, "log" if score.key == "fid" else "linear")
     figure.supxlabel("sampling steps", fontsize="medium")
     add_legend(figure, axes[:, 0])
     return figure

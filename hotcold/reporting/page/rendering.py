@@ -167,15 +167,7 @@ def with_captions(tokens: Sequence[Token]) -> Iterator[Token]:
         if token.type == "table_open":
             fenced = False
             for part in caption:
-                if part.type == "paragraph_open":
-                    yield from (Token("caption_open", "caption", 1), Token("span_open", "span", 1))
-                elif part.type == "paragraph_close":
-                    yield from (
-                        Token("span_close", "span", -1),
-                        Token("caption_close", "caption", -1),
-                    )
-                else:
-                    yield part
+                yield from CAPTION.get(part.type, [part])
             caption = []
 
 

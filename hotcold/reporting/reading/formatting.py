@@ -8,22 +8,7 @@ from typing import Any
 
 from hotcold.models import kinds
 from hotcold.reporting.reading.results import Scores
-
-DECIMALS = {  # of a score in tables, where it is not 2
-    "validation_loss": 4,
-    "kid": 4,
-    "precision": 3,
-    "recall": 3,
-    "density": 3,
-    "coverage": 3,
-    "is_published_definition": 3,
-    "class_distance": 3,
-    "zeros": 3,
-    "ssim": 3,
-    "rmse": 3,
-    "bits": 3,
-    "psnr": 1,
-}
+from hotcold.scores import decimals
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -42,7 +27,7 @@ def fixed(value: float | None, key: str) -> str:
     """A score with the decimals of its column; a dash for None or NaN."""
     if value is None or value != value:
         return "–"
-    return f"{value:.{DECIMALS.get(key, 2)}f}".replace("-", "−")
+    return f"{value:.{decimals(key)}f}".replace("-", "−")
 
 
 def interval(scores: Scores, key: str) -> str:

@@ -19,15 +19,17 @@ from hotcold.reporting.reading import schemas
 from hotcold.reporting.reading.sources import MEASURED, read_table
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
+from hotcold.scores import shown
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
-SCORE_COLUMNS = (
-    *(f"{score}{side}" for score in ("fid", "is") for side in ("", "_below", "_above")),
-    *(f"{score}{side}" for score in ("precision", "recall") for side in ("", "_std")),
-)
 
 Row = dict[str, Any]
 Key = tuple[str, Decimal, str]  # of a row: model, value and settings
+
+
+def score_columns() -> list[str]:
+    """The columns of scores, each with its spread."""
+    return [column for score in shown("measured") for column in score.columns]
 
 
 def read_settings() -> dict[str, Any]:
@@ -47,7 +49,7 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return ("model", self.varied, "epoch", "commit", "settings", *SCORE_COLUMNS)
+        return ("model", self.varied, "epoch", "commit", "settings", *score_columns())
 
     def read(self) -> list[Row]:
         """Every row; none if there is no table. Raises UserError if the table is damaged, or has
@@ -77,7 +79,7 @@ class Table:
         """The rows with the settings of params.yaml, by increasing values of the varied one; scores
         as numbers."""
         rows = [
-            {**row} | {key: float(row[key]) for key in SCORE_COLUMNS}
+            {**row} | {key: float(row[key]) for key in score_columns()}
             for row in self.read()
             if row["model"] in params["models"]
             and row["settings"] == self.settings(params, row["model"])

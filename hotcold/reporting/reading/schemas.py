@@ -8,6 +8,7 @@ import pydantic
 from pydantic import ConfigDict, Field
 
 from hotcold.runtime.params import Count, Section, Share
+from hotcold.scores import SCORES
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 NotNegative = Annotated[Number, Field(ge=0)]
@@ -25,11 +26,19 @@ class Row(pydantic.BaseModel):
 class Measured(Row):
     """A row of report/measured: the setting that varies is in a subclass."""
 
-    __pydantic_extra__: dict[str, Annotated[float, Field(ge=0)]] = Field(init=False)
+    __pydantic_extra__: dict[str, float] = Field(init=False)  # scores
     model: Text
     epoch: WholeNumber
     commit: Text
     settings: Text
+
+    @pydantic.model_validator(mode="after")
+    def signs_fit(self) -> Measured:
+        signed = {score.key for score in SCORES if score.signed}
+        for key, value in self.__pydantic_extra__.items():
+            if value < 0 and key not in signed:
+                raise ValueError(f"{key} is {value}, must be 0 or more")
+        return self
 
 
 class MeasuredNoise(Measured):

@@ -21,7 +21,7 @@ def between_cold_and_hot(
     rows: one training of each size, by increasing size. models, trained_again: see `spreads`.
     """
     sizes = {each.name: getattr(each.design.degradation, "noise", None) for each in models}
-    found = {each.model: each for each in spreads(models, trained_again) if each.key == "fid"}
+    found = {each.model: each for each in spreads(models, trained_again) if each.score.key == "fid"}
     for model in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == model]
         best = min(own, key=lambda row: row["fid"])
@@ -47,7 +47,7 @@ def between_cold_and_hot(
             )
         if tied:
             yield (
-                f"The best size of these, δ = {best['noise']}, cannot be told from "
+                f"The best size of these, δ = {best['noise']}, is indistinguishable from "
                 f"{names([f'δ = {noise}' for noise in tied])}."
             )
         if not more:

@@ -1,6 +1,6 @@
 """The claims of the published report, each with a verdict computed from results.
 
-A claim holds, or does not hold, only where 95 % intervals decide it; else it cannot be told.
+A claim holds, or does not hold, only where 95 % intervals decide it; else it remains open.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.published import PUBLISHED_SCORES, Published
 from hotcold.reporting.reading.results import ModelResults, main_scores
 from hotcold.runtime.errors import UserError
+from hotcold.scores import find
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
+HOLDS, FAILS, OPEN = "holds", "does not hold", "remains open"
 RESAMPLES = 1000  # of the predicted digits, for the interval of their distance
 Interval = tuple[float, float]
 Entry = Mapping[str, Any]  # of report/published/claims.yaml
@@ -130,11 +131,11 @@ def loss_ratio(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 
 def better(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    return order(entry, evidence, lower=entry["score"] == "fid")
+    return order(entry, evidence, lower=not find(entry["score"]).higher_is_better)
 
 
 def worse(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    return order(entry, evidence, lower=entry["score"] != "fid")
+    return order(entry, evidence, lower=find(entry["score"]).higher_is_better)
 
 
 def order(entry: Entry, evidence: Evidence, lower: bool) -> tuple[str, str, str]:
@@ -196,7 +197,7 @@ def balance(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 def dominant(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     """Whether one digit makes up more of the images than any digit of the real images."""
     model = evidence.models[entry["model"]]
-    words, interval = commonest(model, model.best["main"])
+    words, interval = most_frequent(model, model.best["main"])
     most = float(evidence.frequencies.max())
     verdict = below((most, most), interval)
     return "nearly all images alike", f"{words}; real: at most {100 * most:.0f} %", verdict
@@ -208,7 +209,7 @@ def regularisation(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     most = float(evidence.frequencies.max())
     shown, verdicts = [], []
     for key in ("naive", "improved"):
-        words, interval = commonest(model, key)
+        words, interval = most_frequent(model, key)
         shown.append(f"{key} sampler: {words}")
         verdicts.append(below((most, most), interval))
     # A share that does not exceed the real one by its interval is no collapse.
@@ -230,7 +231,7 @@ def proportion(count: int, n: int) -> Interval:
     return float(low), float(high)
 
 
-def commonest(model: ModelResults, key: str) -> tuple[str, Interval]:
+def most_frequent(model: ModelResults, key: str) -> tuple[str, Interval]:
     """The most frequent predicted digit of a set of images and its share in words, and the interval
     of the share."""
     counts = model.digit_counts(key)

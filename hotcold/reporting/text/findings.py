@@ -20,8 +20,8 @@ from hotcold.reporting.reading.formatting import (
 )
 from hotcold.reporting.reading.results import ModelResults, Scores, main_scores, samplers
 from hotcold.reporting.text.settings import NONE, sees
+from hotcold.scores import Score, shown
 
-RANKED = (("fid", "FID", 1), ("is", "IS", -1))  # key, name, 1 if lower is better
 PublishedModels = Mapping[str, Mapping[str, Any]]  # `models` of report/published/scores.yaml
 
 
@@ -32,8 +32,8 @@ def findings(models: Sequence[ModelResults], real: Scores) -> Iterator[str]:
         groups.setdefault(group_name(model), []).append(model)
     for group in groups.values():
         if len(group) > 1:
-            for key, name, sign in RANKED:
-                yield ranking(group, key, name, sign)
+            for score in shown("ranking"):
+                yield ranking(group, score)
         yield distance_from_real(min(group, key=lambda m: m.scores["fid"]), real)
 
 
@@ -87,17 +87,17 @@ def group_name(model: ModelResults, noun: str = "model") -> str:
     return f"restoring {noun} ({model.design.degradation.label} degradation, {sampler} sampler)"
 
 
-def ranking(models: Iterable[ModelResults], key: str, name: str, sign: int) -> str:
+def ranking(models: Iterable[ModelResults], score: Score) -> str:
     """The best model by one score, if the number of images suffices to show it, or else the model
-    with the best value, and those from which it cannot be told.
-
-    sign: 1 if a lower score is better, else -1.
+    with the best value, and those from which it is indistinguishable. Raises ValueError for a score
+    of which neither higher nor lower values are better.
     """
-    best, *others = sorted(models, key=lambda m: sign * m.scores[key])
+    key = score.key
+    best, *others = sorted(models, key=lambda m: m.scores[key], reverse=score.higher_is_better)
     tied = [m.name for m in others if overlap(best.scores, m.scores, key)]
     second = others[0]
     label = ", which is given the digit to draw," if best.design.classes else ""
-    subject = f"By {name}, {best.name} ({interval(best.scores, key)}){label}"
+    subject = f"By {score.label}, {best.name} ({interval(best.scores, key)}){label}"
     follower = f"{second.name} ({interval(second.scores, key)})"
     if tied:
         that = "that" if len(tied) == 1 else "those"
@@ -117,7 +117,7 @@ def distance_from_real(best: ModelResults, real: Scores) -> str:
     sampler = "" if best.generates else f" with the {samplers()[best.best['main']]} sampler"
     if overlap(best.scores, real, "fid"):
         return (
-            f"The FID of {best.name}{sampler} cannot be distinguished from that of real images "
+            f"The FID of {best.name}{sampler} is indistinguishable from that of real images "
             f"({interval(real, 'fid')})."
         )
     return (
@@ -168,7 +168,7 @@ def change(cause: str, a: Scores, b: Scores) -> str:
     return f"{cause} {'lowers' if b['fid'] < a['fid'] else 'raises'} FID {values}"
 
 
-def commonest(model: ModelResults, sampler: str) -> tuple[int, float]:
+def most_frequent_digit(model: ModelResults, sampler: str) -> tuple[int, float]:
     """The digit that is predicted most often at the best checkpoint, and its share."""
     counts = model.digit_counts(sampler)
     return int(counts.argmax()), float(counts.max() / counts.sum())
@@ -176,7 +176,7 @@ def commonest(model: ModelResults, sampler: str) -> tuple[int, float]:
 
 def collapse(model: ModelResults, sampler: str) -> str:
     """The share of the most frequent digit among a sampler's images."""
-    digit, share = commonest(model, sampler)
+    digit, share = most_frequent_digit(model, sampler)
     return (
         f"At the best checkpoint, the most frequent predicted digit of {model.name} with the "
         f"{sampler} sampler is {digit} ({100 * share:.0f} % of the images)."
@@ -186,8 +186,8 @@ def collapse(model: ModelResults, sampler: str) -> str:
 def samplers_compared(model: ModelResults) -> str:
     """The naive sampler, whose images collapse to one digit in figure 9, and the improved one."""
     naive, improved = model.best["sets"]["naive"], model.best["sets"]["improved"]
-    digit, share = commonest(model, "naive")
-    other_digit, other_share = commonest(model, "improved")
+    digit, share = most_frequent_digit(model, "naive")
+    other_digit, other_share = most_frequent_digit(model, "improved")
     shares = f"{100 * share:.0f} % of the images", f"{100 * other_share:.0f} %"
     if digit == other_digit:
         found = f"{digit} with the naive ({shares[0]}) and the improved sampler ({shares[1]})"

@@ -8,28 +8,7 @@ from typing import Any
 from hotcold.numerics import tables
 from hotcold.reporting.reading.results import ModelResults, Scores
 from hotcold.runtime import files, paths
-
-HEADLINE = (
-    "is",
-    "is_std",
-    "is_published_definition",
-    "is_published_definition_std",
-    "fid",
-    "fid_infinite",
-    "validation_fid",
-    "inception_fid",
-    "kid",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "class_distance",
-    "zeros",
-    "components",
-    "nearest_training_distance",
-    "label_accuracy",
-)
-RESTORATION = ("psnr", "ssim", "rmse", "is", "fid")  # of each set of a model that restores
+from hotcold.scores import Place, shown
 
 
 def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dict[str, Any]:
@@ -41,27 +20,27 @@ def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dic
     """
     entries: dict[str, Any] = {
         "classifier": {"accuracy": accuracy},
-        "real": select(real, HEADLINE),
+        "real": select(real, "summary"),
     }
     for model in models:
         entry: dict[str, Any] = {
             "best_epoch": model.best["epoch"],
             "validation_loss": min(row["validation_loss"] for row in model.history),
         }
-        entry |= select(model.scores, HEADLINE)
+        entry |= select(model.scores, "summary")
         if model.likelihood:
             entry["likelihood"] = model.likelihood
         if model.restores:
             entry["restoration"] = {
-                key: select(scores, RESTORATION) for key, scores in model.best["sets"].items()
+                key: select(scores, "restoration") for key, scores in model.best["sets"].items()
             }
         entries[model.name] = entry
     return entries
 
 
-def select(scores: Scores, keys: Iterable[str]) -> Scores:
-    """The scores with one of these keys, in the order of the keys."""
-    return {key: scores[key] for key in keys if key in scores}
+def select(scores: Scores, place: Place) -> Scores:
+    """The scores that a place shows, as far as they are known."""
+    return {score.key: scores[score.key] for score in shown(place) if score.key in scores}
 
 
 def films(models: Iterable[ModelResults]) -> dict[str, dict[str, list[Any]]]:

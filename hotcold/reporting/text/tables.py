@@ -1,9 +1,9 @@
-"""The rows of the tables of the report, and tables as Markdown."""
+"""The tables of the report, as rows of cells or as Markdown."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hotcold.reporting.reading.formatting import fixed, interval
@@ -11,12 +11,11 @@ from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.published import Published, published_fids
 from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
 from hotcold.reporting.text.claims import Claim
+from hotcold.scores import Place, Score, find, shown
 
 Rows = list[list[str]]
 NONE = "–"
 NUMBER = re.compile(r"[−-]?\d[\d.]*( (±|\[).*)?")
-SPREAD = ("precision", "recall", "density", "coverage")
-APPEARANCE = ("zeros", "components", "class_distance", "nearest_training_distance")
 METHODS = {  # set of images -> how it is made
     "degraded": "degraded input",
     "median_filter": "3×3 median filter",
@@ -28,57 +27,40 @@ METHODS = {  # set of images -> how it is made
 
 def markdown_table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
     """A table whose columns of numbers are aligned to the right, without the rows and the columns
-    that have no value."""
+    that have no value. Raises ValueError if a row has not the length of the head."""
+    if wrong := [row for row in rows if len(row) != len(head)]:
+        raise ValueError(f"the row {wrong[0]} has not the length of the head {head}")
     rows = [row for row in rows if any(cell != NONE for cell in row[1:])]
-    kept = [i for i in range(len(head)) if i == 0 or any(row[i] != NONE for row in rows)]
-    head, rows = [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
+    columns = list(zip(head, *rows, strict=True))
+    columns = [c for i, c in enumerate(columns) if i == 0 or any(cell != NONE for cell in c[1:])]
     marks = []
-    for i, column in enumerate(zip(*rows, strict=True)):
+    for i, (_, *column) in enumerate(columns):
         values = [cell for cell in column if cell != NONE]
         numeric = i > 0 and values and all(NUMBER.fullmatch(value) for value in values)
         marks.append("---:" if numeric else "---")
-    lines = [head, marks, *rows]
+    first, *others = zip(*columns, strict=True)
+    lines = [first, marks, *others]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def claim_rows(claims: Sequence[Claim]) -> Rows:
-    """Claim, verdict, here, published, source."""
-    return [[c.text, f"**{c.verdict}**", c.here, c.published, c.source] for c in claims]
+def of_scores(
+    place: Place, named: Iterable[tuple[Sequence[str], Scores]], head: Sequence[str] = ("",)
+) -> str:
+    """A table with a column for each score that a place shows. named: the first cells of each row,
+    and the scores of the row; head: of the first cells."""
+    columns = shown(place)
+    rows = [[*first, *(cell(scores, score) for score in columns)] for first, scores in named]
+    return markdown_table(rows, [*head, *(score.heading for score in columns)])
 
 
-def score_rows(models: Sequence[ModelResults], real: Scores) -> Rows:
-    """Epoch, validation loss, IS, FID, FID at infinite N and KID of the best checkpoints."""
-    return [["real", NONE, NONE, *distances(real)]] + [
-        [
-            m.name,
-            str(m.best["epoch"]),
-            fixed(min(row["validation_loss"] for row in m.history), "validation_loss"),
-            *distances(m.scores),
-        ]
-        for m in models
-    ]
-
-
-def distances(scores: Scores) -> list[str]:
-    """IS, FID, FID at infinite N and KID."""
-    return [
-        interval(scores, "is"),
-        interval(scores, "fid"),
-        fixed(scores["fid_infinite"], "fid"),
-        interval(scores, "kid"),
-    ]
-
-
-def quality_rows(models: Sequence[ModelResults], real: Scores) -> Rows:
-    """Precision, recall, density and coverage."""
-    named = [("real", real), *((m.name, m.scores) for m in models)]
-    return [[name, *(plus_minus(scores, key) for key in SPREAD)] for name, scores in named]
-
-
-def appearance_rows(models: Sequence[ModelResults], real: Scores) -> Rows:
-    """What the features of the classifier hardly see, the classes, and the nearest neighbours."""
-    named = [("real", real), *((m.name, m.scores) for m in models)]
-    return [[name, *(fixed(scores[key], key) for key in APPEARANCE)] for name, scores in named]
+def cell(scores: Scores, score: Score) -> str:
+    """A score with its spread, as far as they are known."""
+    key = score.key
+    if not all(column in scores for column in score.columns):
+        return fixed(scores.get(key), key)
+    if score.spread == "interval":
+        return interval(scores, key)
+    return plus_minus(scores, key) if score.spread == "std" else fixed(scores[key], key)
 
 
 def plus_minus(scores: Scores, key: str) -> str:
@@ -86,62 +68,81 @@ def plus_minus(scores: Scores, key: str) -> str:
     return f"{fixed(scores[key], key)} ± {fixed(scores[f'{key}_std'], key)}"
 
 
-def inception_rows(models: Sequence[ModelResults], real: Scores, published: Published) -> Rows:
+def with_real(models: Sequence[ModelResults], real: Scores) -> list[tuple[Sequence[str], Scores]]:
+    """The name and the scores of real images and of each model."""
+    return [(["real"], real), *(([m.name], m.scores) for m in models)]
+
+
+def claim_rows(claims: Sequence[Claim]) -> Rows:
+    """Claim, verdict, here, published, source."""
+    return [[c.text, f"**{c.verdict}**", c.here, c.published, c.source] for c in claims]
+
+
+def score_table(models: Sequence[ModelResults], real: Scores) -> str:
+    """The main scores of the best checkpoints, with their epochs and validation losses."""
+    named: list[tuple[Sequence[str], Scores]] = [(["real", NONE, NONE], real)]
+    for model in models:
+        loss = min(row["validation_loss"] for row in model.history)
+        first = [model.name, str(model.best["epoch"]), fixed(loss, "validation_loss")]
+        named.append((first, model.scores))
+    return of_scores("scores", named, ("", "epoch", find("validation_loss").label))
+
+
+def quality_table(models: Sequence[ModelResults], real: Scores) -> str:
+    """Fidelity and variety of the best checkpoints."""
+    return of_scores("quality", with_real(models, real))
+
+
+def appearance_table(models: Sequence[ModelResults], real: Scores) -> str:
+    """What the features of the classifier hardly see, the classes, and the nearest neighbours."""
+    return of_scores("appearance", with_real(models, real))
+
+
+def inception_table(models: Sequence[ModelResults], real: Scores, published: Published) -> str:
     """IS, IS by the published definition, and the published value."""
+    here, definition = find("is"), find("is_published_definition")
     rows = []
-    for name, scores in [("real", real), *((m.name, m.scores) for m in models)]:
+    for (name,), scores in with_real(models, real):
         known = published["models"].get(name, {}).get("inception_score")
-        keys = ("is", "is_published_definition")
         there = f"{known[0]:.3f} ± {known[1]:.3f}" if known else NONE
-        definition = (
-            f"{fixed(scores[keys[1]], keys[1])} ± {fixed(scores[f'{keys[1]}_std'], keys[1])}"
-        )
-        rows.append([name, plus_minus(scores, "is"), definition, there])
-    return rows
+        rows.append([name, *(plus_minus(scores, s.key) for s in (here, definition)), there])
+    return markdown_table(rows, ["", here.heading, definition.heading, "published"])
 
 
-def fid_rows(models: Sequence[ModelResults], real: Scores, published: Published) -> Rows:
+def fid_table(models: Sequence[ModelResults], real: Scores, published: Published) -> str:
     """FID of every scored checkpoint: classifier, validation, Inception, and the published one."""
-    rows = [["real", NONE, NONE, *checkpoint_fids(real), NONE]]
+    others = [find("validation_fid"), find("inception_fid")]
+    rows = [["real", NONE, NONE, *checkpoint_fids(real, others), NONE]]
     for model in models:
         for checkpoint in model.checkpoints:
             known = published_fids(published, model.name, checkpoint["roles"])
             there = ", ".join(f"{fid} (epoch {epoch})" for epoch, fid in known) or NONE
             roles = ", ".join(checkpoint["roles"])
-            values = checkpoint_fids(main_scores(checkpoint))
+            values = checkpoint_fids(main_scores(checkpoint), others)
             rows.append([model.name, str(checkpoint["epoch"]), roles, *values, there])
-    return rows
+    heads = ["FID, classifier ↓", *(score.heading for score in others)]
+    return markdown_table(rows, ["", "epoch", "checkpoint", *heads, "published"])
 
 
-def checkpoint_fids(scores: Scores) -> list[str]:
-    """FID against test images, against validation images, and in Inception features."""
-    others = (fixed(scores.get(key), "fid") for key in ("validation_fid", "inception_fid"))
-    return [interval(scores, "fid"), *others]
+def checkpoint_fids(scores: Scores, others: Sequence[Score]) -> list[str]:
+    """FID against test images, and others."""
+    return [interval(scores, "fid"), *(cell(scores, score) for score in others)]
 
 
-def restoration_rows(models: Sequence[ModelResults]) -> Rows:
-    """Fidelity, IS and FID of what each method makes of the same degraded images."""
-    return [
-        [
-            model.name,
-            label,
-            *(
-                fixed(model.best["sets"][key].get(score), score)
-                for score in ("psnr", "ssim", "rmse")
-            ),
-            *interval_or_none(model.best["sets"][key]),
-        ]
+def restoration_table(models: Sequence[ModelResults]) -> str:
+    """The scores of what each method makes of the same degraded images."""
+    named = [
+        ([model.name, label], model.best["sets"][key])
         for model in models
         for key, label in METHODS.items()
         if key in model.best["sets"]
     ]
+    return of_scores("restoration", named, ("", "method"))
 
 
-def interval_or_none(scores: Scores) -> Iterator[str]:
-    """IS and FID with their intervals as far as a set has them."""
-    for key in ("is", "fid"):
-        has = f"{key}_below" in scores
-        yield interval(scores, key) if has else fixed(scores.get(key), key)
+def axis_table(rows: Sequence[Row]) -> str:
+    """The scores by the size of the noise, of the axis between cold and hot."""
+    return of_scores("measured", [([row["model"], row["noise"]], row) for row in rows], ("", "δ"))
 
 
 def likelihood_rows(models: Sequence[ModelResults]) -> Rows:
@@ -153,16 +154,3 @@ def likelihood_rows(models: Sequence[ModelResults]) -> Rows:
         codes = [fixed(known[key], "bits") for key in ("independent_pixels", "lzma")]
         rows.append([model.name, str(known["images"]), str(known["levels"]), bits, *codes])
     return rows
-
-
-def axis_rows(rows: Sequence[Row]) -> Rows:
-    """Model, size of the noise, FID, IS, precision and recall of the axis between cold and hot."""
-    return [
-        [
-            row["model"],
-            row["noise"],
-            *(interval(row, key) for key in ("fid", "is")),
-            *(plus_minus(row, key) for key in ("precision", "recall")),
-        ]
-        for row in rows
-    ]

@@ -10,24 +10,9 @@ import jinja2
 
 from hotcold.reporting.reading import formatting
 from hotcold.reporting.reading.results import samplers
-from hotcold.reporting.text import alt_texts, axis, findings, tables, trainings, words
+from hotcold.reporting.text import alt_texts, axis, findings, settings, tables, trainings, words
 from hotcold.reporting.text.labels import Labels, anchor
-from hotcold.reporting.text.settings import settings_table
 
-SECTIONS = (  # of report/templates/sections, in their order
-    "abstract",
-    "introduction",
-    "methods",
-    "reproduction",
-    "collapse",
-    "beyond",
-    "discussion",
-    "conclusion",
-    "references",
-    "gallery",
-    "provenance",
-    "glossary",
-)
 # A space at which the page must not break a line: as in 95 %, FID ↓ and η = 1.
 UNBROKEN = re.compile(r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)")
 FILTERS = {
@@ -36,54 +21,22 @@ FILTERS = {
     "names": formatting.names,
     "markdown_table": tables.markdown_table,
 }
-FUNCTIONS = (
-    axis.between_cold_and_hot,
-    formatting.interval,
-    findings.choice_of_checkpoint,
-    findings.collapse,
-    findings.fewest_steps,
-    findings.best_churn,
-    findings.guidance,
-    findings.known_mask,
-    findings.memorisation,
-    findings.over_training,
-    findings.sampled_or_direct,
-    findings.samplers_compared,
-    tables.appearance_rows,
-    tables.axis_rows,
-    tables.claim_rows,
-    tables.fid_rows,
-    tables.inception_rows,
-    tables.likelihood_rows,
-    tables.quality_rows,
-    tables.restoration_rows,
-    tables.score_rows,
-    trainings.seed_rows,
-    trainings.unlike_trainings,
-    words.command,
-    words.described,
-    words.gallery_words,
-    words.losses_compared,
-    words.lowered_rates,
-    words.ordered,
-    words.same_settings,
-    words.score_list,
-    words.smallest_losses,
-    words.verdicts_counted,
-    anchor,
-)
 GLOBALS = {
-    **{function.__name__: function for function in FUNCTIONS},
-    "settings_rows": settings_table,
     "alt": alt_texts,
-    "gallery": words.GALLERY,
+    "axis": axis,
+    "findings": findings,
+    "formatting": formatting,
+    "settings": settings,
+    "tables": tables,
+    "trainings": trainings,
+    "words": words,
+    "anchor": anchor,
     "samplers": samplers(),
-    "sections": SECTIONS,
 }
 
 
 def environment(folder: Path) -> jinja2.Environment:
-    """The templates in a folder, and the functions that they use.
+    """The templates in a folder, and the modules that they use.
 
     HTML is escaped; Markdown is not, because it is escaped when it becomes HTML.
     """

@@ -11,9 +11,7 @@ from scipy.special import chdtri, stdtrit
 from hotcold.reporting.reading.formatting import fixed, names
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults
-
-LABELS = {"fid": "FID", "is": "IS"}
-BETTER = {"fid": "↓", "is": "↑"}
+from hotcold.scores import Score, shown
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Spread:
     """
 
     model: str
-    key: str
+    score: Score
     values: list[float]
     between: float
     low: float
@@ -47,18 +45,24 @@ class Spread:
 
     @property
     def listed(self) -> list[str]:
-        return [fixed(value, self.key) for value in self.values]
+        return [fixed(value, self.score.key) for value in self.values]
+
+
+def with_intervals() -> list[Score]:
+    """The measured scores that have an interval."""
+    return [score for score in shown("measured") if score.spread == "interval"]
 
 
 def spreads(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> Iterator[Spread]:
-    """FID and IS of each model that was trained more than once.
+    """The measured scores with an interval, of each model that was trained more than once.
 
     trained_again: the scores of the further trainings.
     """
     for model in models:
         trainings = [model.scores, *(row for row in trained_again if row["model"] == model.name)]
         free = len(trainings) - 1
-        for key in LABELS if free else ():
+        for score in with_intervals() if free else ():
+            key = score.key
             values = [each[key] for each in trainings]
             between = statistics.stdev(values)
             low, high = (between * (free / chdtri(free, tail)) ** 0.5 for tail in (0.025, 0.975))
@@ -66,7 +70,7 @@ def spreads(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> Ite
                 each[f"{key}_{side}"] for each in trainings for side in ("below", "above")
             )
             images = width / statistics.NormalDist().inv_cdf(0.975)
-            yield Spread(model.name, key, values, between, low, high, images)
+            yield Spread(model.name, score, values, between, low, high, images)
 
 
 def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> list[list[str]]:
@@ -74,11 +78,10 @@ def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> l
     rows = []
     for each in spreads(models, trained_again):
         between, low, high = (
-            fixed(value, each.key) for value in (each.between, each.low, each.high)
+            fixed(value, each.score.key) for value in (each.between, each.low, each.high)
         )
-        label = f"{LABELS[each.key]} {BETTER[each.key]}"
-        deviations = [f"{between} [{low}, {high}]", fixed(each.images, each.key)]
-        rows.append([each.model, label, ", ".join(each.listed), *deviations])
+        deviations = [f"{between} [{low}, {high}]", fixed(each.images, each.score.key)]
+        rows.append([each.model, each.score.heading, ", ".join(each.listed), *deviations])
     return rows
 
 
@@ -88,7 +91,7 @@ def unlike_trainings(models: Sequence[ModelResults], trained_again: Sequence[Row
     found: dict[str, list[str]] = {}
     for each in spreads(models, trained_again):
         if each.low > each.images:
-            found.setdefault(each.model, []).append(f"{LABELS[each.key]} {names(each.listed)}")
+            found.setdefault(each.model, []).append(f"{each.score.label} {names(each.listed)}")
     if found:
         listed = names([f"{model} ({'; '.join(scores)})" for model, scores in found.items()])
         yield (

@@ -11,9 +11,10 @@ from hotcold.reporting.reading.published import Published, published_losses
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.text.claims import FAILS, HOLDS, OPEN, Claim
 from hotcold.reporting.text.settings import Recipe, settings_table
+from hotcold.scores import find
 
 FEW = 3  # losses that are listed
-COLUMNS = {"training": "train_loss", "validation": "validation_loss"}  # of a history
+LOSS_COLUMNS = {"training": "train_loss", "validation": "validation_loss"}  # of a history
 GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
     "progress_": "images during training, one row for each kept epoch",
     "reverse_": "the reverse process, from step T at the left to the image at the right",
@@ -53,7 +54,7 @@ def losses_compared(models: Iterable[ModelResults], published: Published) -> Ite
     known, early = published_losses(published), published["early_epoch"]
     for model in (m for m in models if m.name in known):
         for i, part in ((1, "training"), (2, "validation")):
-            subject, losses = f"The {part} loss of {model.name}", model.column(COLUMNS[part])
+            subject, losses = f"The {part} loss of {model.name}", model.column(LOSS_COLUMNS[part])
             here = dict(zip(model.column("epoch"), losses, strict=True))
             there = dict(zip(known[model.name][0], known[model.name][i], strict=True))
             ratios = {e: here[e] / loss for e, loss in there.items() if e in here and loss == loss}
@@ -87,16 +88,20 @@ def score_list(models: Sequence[ModelResults], key: str) -> str:
     """`model1 has an FID of 21.32 [20.37, 22.26] and model2 of 11.65 [10.91, 12.38]`."""
     first, *others = ((m.name, interval(m.scores, key)) for m in models)
     rest = [f"{name} of {value}" for name, value in others]
-    return names([f"{first[0]} has an {key.upper()} of {first[1]}", *rest])
+    return names([f"{first[0]} has an {find(key).label} of {first[1]}", *rest])
 
 
 def verdicts_counted(claims: Sequence[Claim]) -> str:
-    """`10 hold, 3 do not hold and 6 cannot be told`."""
-    verbs = {HOLDS: ("holds", "hold"), FAILS: ("does not hold", "do not hold")}
+    """`10 hold, 3 do not hold and 6 remain open`."""
+    verbs = {
+        HOLDS: ("holds", "hold"),
+        FAILS: ("does not hold", "do not hold"),
+        OPEN: ("remains open", "remain open"),
+    }
     counts = Counter(claim.verdict for claim in claims)
     return names(
         [
-            f"{counts[verdict]} {verbs.get(verdict, (verdict, verdict))[counts[verdict] != 1]}"
+            f"{counts[verdict]} {verbs[verdict][counts[verdict] != 1]}"
             for verdict in (HOLDS, FAILS, OPEN)
             if counts[verdict]
         ]
@@ -105,8 +110,8 @@ def verdicts_counted(claims: Sequence[Claim]) -> str:
 
 def ordered(models: Iterable[ModelResults], key: str) -> str:
     """The names of models, the best one first."""
-    sign = 1 if key == "fid" else -1
-    return ", ".join(m.name for m in sorted(models, key=lambda m: sign * m.scores[key]))
+    higher = find(key).higher_is_better
+    return ", ".join(m.name for m in sorted(models, key=lambda m: m.scores[key], reverse=higher))
 
 
 def same_settings(
