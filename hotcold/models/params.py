@@ -10,8 +10,6 @@ import pydantic
 
 from hotcold.runtime.params import Rate, Section, load, read, validate
 
-PORTS = {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
-DEVICES = {"con", "prn", "aux", "nul"} | PORTS  # of Windows
 RESERVED = ("classifier", "real")  # keys of the metrics, next to the models
 
 
@@ -22,8 +20,6 @@ def _check_name(name: str) -> str:
             "is not a valid name of a model, must be a letter, then up to 63 letters, digits, "
             "_ or -"
         )
-    if name.lower() in DEVICES:
-        raise ValueError("is not a valid name of a model: Windows reserves it for a device")
     if name in RESERVED:
         raise ValueError(
             f"is not a valid name of a model, must not be {' or '.join(RESERVED)}: "
