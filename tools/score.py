@@ -63,7 +63,9 @@ def read_array(path: Path, name: str | None) -> np.ndarray:
             warnings.simplefilter("ignore")  # damage ends in an error, or does not matter
             loaded = np.load(io.BytesIO(content), allow_pickle=False)
             return loaded if isinstance(loaded, np.ndarray) else choose(path, loaded, name)
-    except image_sets.DAMAGE as error:
+    except UserError:
+        raise
+    except Exception as error:  # of NumPy, zipfile or a compression
         if "allow_pickle" in str(error):
             raise UserError(f"{path} has Python objects, must have numbers") from None
         reason = bounded(error) or type(error).__name__
