@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
-import struct
-import tokenize
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +20,6 @@ from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.files import write
 
 DESCRIPTION = "description"
-DAMAGE = (  # what NumPy and zipfile raise for content, in memory, that is damaged anywhere
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,  # of bz2
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    lzma.LZMAError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def save(path: Path, sets: dict[str, Tensor], description: dict[str, Any]) -> None:
@@ -72,7 +51,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             arrays = {name: file[name] for name in file.files}
         description = json.loads(str(arrays.pop(DESCRIPTION)))
         return {name: torch.from_numpy(images) for name, images in arrays.items()}, description
-    except DAMAGE as error:
+    except Exception as error:  # of NumPy, zipfile or LZMA
         raise UserError(
             f"{path} is damaged ({bounded(error)}): delete it and run dvc repro"
         ) from None

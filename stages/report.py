@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotcold.reporting.page.page import rendering
-
 from hotcold.numerics.tables import write_json
 from hotcold.params import Params
+from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published

@@ -118,8 +118,7 @@ def main() -> None:
     key = resume.key(settings, x_0, *(path for path, _ in roles_by_epoch.values()))
     with resume.ResumableRun("sample", name, key) as run:
         x_0 = x_0.to(device)
-        epochs = {} if run.is_finished() else roles_by_epoch
-        for epoch, (path, roles) in epochs.items():
+        for epoch, (path, roles) in roles_by_epoch.items():
             model = DiffusionModel.load(path, device)
             count = params.images if roles else min(params.progress_images, params.images)
             film = Film(model.process.T) if "best" in roles else None

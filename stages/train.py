@@ -75,13 +75,12 @@ def main() -> None:
     seen = [x for part in (training, validation) for x in (part.images, part.labels)]
     key = resume.key(settings, *(x for x in seen if x is not None))
     with resume.ResumableRun("train", name, key) as run:
-        if not run.is_finished():
-            if distributed.is_rank_zero():
-                tables.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
-            dropout = recipe.label_dropout or 0.0
-            loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t, dropout)
-            train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))
-            train(training.to(device), validation.to(device))
+        if distributed.is_rank_zero():
+            tables.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
+        dropout = recipe.label_dropout or 0.0
+        loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t, dropout)
+        train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))
+        train(training.to(device), validation.to(device))
         run.commit(
             {
                 run.outputs / fit.WEIGHTS: paths.MODELS / name,

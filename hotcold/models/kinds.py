@@ -22,7 +22,7 @@ from typing import Annotated, Any, get_args
 
 import pydantic
 
-from hotcold.runtime.errors import UserError, shown
+from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import Section
 
 LIBRARY = Path(__file__).parents[1]
@@ -67,7 +67,7 @@ def behaviour(family: str, kind: object, function: str) -> Callable[..., Any]:
     if its folder has no such function."""
     if kind not in names(family):
         known = ", ".join(map(repr, names(family)))
-        raise ValueError(f"{KEYS[family]}.kind is {shown(kind)}, must be one of {known}")
+        raise ValueError(f"{KEYS[family]}.kind is {bounded(repr(kind))}, must be one of {known}")
     module = BEHAVIOUR[family]
     try:
         return getattr(import_module(f"hotcold.{family}.{kind}.{module}"), function)

@@ -16,9 +16,6 @@ from hotcold.runtime.files import write
 if TYPE_CHECKING:  # the report reads arrays and does not need PyTorch, whose import takes seconds
     from torch import Tensor, nn
 
-# What safetensors and json raise for a file that is damaged anywhere
-DAMAGE = (LookupError, MemoryError, RecursionError, SafetensorError, TypeError, ValueError)
-
 
 def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
     """Write tensors and a JSON description atomically.
@@ -54,11 +51,11 @@ def _read(path: Path, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
             metadata = file.metadata() or {}
             if "json" not in metadata:
                 raise ValueError("it has no description")
-            description = dict(json.loads(metadata["json"]))
+            description = json.loads(metadata["json"])
             return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
     except FileNotFoundError:
         raise UserError(f"{path} is missing" + ": run dvc repro" * result) from None
-    except DAMAGE as error:
+    except (SafetensorError, ValueError) as error:
         advice = ": delete it and run dvc repro" * result
         raise UserError(f"{path} is damaged ({bounded(error)}){advice}") from None
 

@@ -1,21 +1,18 @@
 """Runs that continue after an interruption, from their last saved part.
 
 DVC deletes the outputs of a stage before it runs the stage again. So the state is kept outside of
-them, in scratch/resume/<stage>-<name>-<key> under the root of the repository, and so are the
-outputs. The key is a hash of everything that the result depends on: the state of another
-configuration is never used. After a run of DVC the complete outputs stay there for a week, because
-DVC can fail to record them: on a full disk, or when it is interrupted.
+them, in scratch/resume/<stage>-<name>-<key> under the root of the repository, until the outputs are
+complete and in their places. The key is a hash of everything that the result depends on: the state
+of another configuration is never used.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -25,16 +22,13 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from hotcold.numerics import checkpoints, distributed, tables
+from hotcold.numerics import checkpoints, distributed
 from hotcold.runtime import files, paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.startup import is_orphaned, is_run_by_dvc
 
 PROJECT = ("hotcold.", "stages.", "__main__.")  # the stage itself is the main module
 ROOT = Path(__file__).resolve().parents[2]
-FINISHED = "finished"  # a file that marks complete outputs, and has their digests
-KEPT = 7 * 24 * 3600  # seconds for which complete outputs are kept
-DIGEST = "sha256"
 
 
 def key(settings: dict[str, Any], *data: Tensor | Path) -> str:
@@ -55,37 +49,9 @@ def key(settings: dict[str, Any], *data: Tensor | Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def digest(tensors: dict[str, Tensor], description: dict[str, Any]) -> str:
-    """The SHA-256 of tensors and of what JSON can hold."""
-    found = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for name in sorted(tensors):
-        found.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
-        found.update(
-            tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
-        )
-    return found.hexdigest()
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file in a folder, by its path in it."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in found
-    }
-
-
-def is_intact(marker: Path, outputs: Path) -> bool:
-    """Whether complete outputs are those whose digests their marker has."""
-    try:
-        return tables.read_json(marker) == digests(outputs)
-    except UserError:  # the marker is damaged
-        return False
-
-
 class ResumableRun:
     """with ResumableRun("train", "model1", key) as run:
-        if not run.is_finished(): ...  # compute, and write to run.outputs
+        ...  # compute what no earlier run has saved, and write to run.outputs
         run.commit({run.outputs: folder})
 
     Two runs with the same key do not run at the same time: the second one waits. On several ranks,
@@ -110,7 +76,6 @@ class ResumableRun:
             except Timeout:
                 print(f"{self.label}: waiting for another run of the same work", flush=True)
                 self.lock.acquire()
-            delete_old(self.folder.parent)
         distributed.barrier()
         self.outputs.mkdir(parents=True, exist_ok=True)
         return self
@@ -126,55 +91,19 @@ class ResumableRun:
                 path.unlink(missing_ok=True)
         if any(self.folder.glob("*.safetensors")):
             print(f"{self.label}: the finished part is kept in {self.folder}", flush=True)
-        elif is_run_by_dvc() and (self.folder / FINISHED).exists():
-            pass  # until DVC has recorded the outputs
         elif distributed.is_rank_zero():
             shutil.rmtree(self.folder, ignore_errors=True)
             Path(self.lock.lock_file).unlink(missing_ok=True)
         self.lock.release()
 
-    def is_finished(self) -> bool:
-        """Whether an earlier run with this key completed the outputs, on every rank; prints it.
-
-        Outputs that have changed since are deleted.
-        """
-        marker = self.folder / FINISHED
-        finished = False
-        if marker.exists() and distributed.is_rank_zero():
-            finished = is_intact(marker, self.outputs)
-            text = (
-                f"takes the outputs of a finished run, from {self.folder}; delete that folder to "
-                "compute them again"
-            )
-            if not finished:
-                shutil.rmtree(self.folder)
-                self.outputs.mkdir(parents=True)
-                text = (
-                    f"the outputs of a finished run in {self.folder} were damaged, and are "
-                    "computed again"
-                )
-            print(f"{self.label}: {text}", flush=True)
-        return distributed.broadcast(finished)
-
     def save(self, part: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
         """Save tensors, and what JSON can hold, under a name; replaces an earlier part."""
-        described = description | {DIGEST: digest(tensors, description)}
-        checkpoints.save(self.folder / f"{part}.safetensors", tensors, described)
+        checkpoints.save(self.folder / f"{part}.safetensors", tensors, description)
 
     def load(self, part: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The part that an earlier run saved under this name; None if there is no intact one."""
+        """The part that an earlier run saved under this name; None if there is none."""
         path = self.folder / f"{part}.safetensors"
-        if not path.exists():
-            return None
-        try:
-            tensors, description = checkpoints.load(path)
-            if description.pop(DIGEST, None) == digest(tensors, description):
-                return tensors, description
-        except UserError:
-            pass
-        print(f"{self.label}: {path} is damaged and not used", flush=True)
-        path.unlink()
-        return None
+        return checkpoints.load(path) if path.exists() else None
 
     def cached(self, part: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """The tensors that an earlier run saved as this part, or else those of `compute`, saved."""
@@ -206,8 +135,6 @@ class ResumableRun:
         Raises UserError, and keeps everything for the next run, if the dvc that started this run
         has ended: another run may have written its own outputs since.
         """
-        if distributed.is_rank_zero():
-            tables.write_json(self.folder / FINISHED, digests(self.outputs))
         if is_orphaned():
             raise UserError(
                 f"{self.label} is finished, but the dvc that started it has ended: "
@@ -219,17 +146,6 @@ class ResumableRun:
         distributed.barrier()
         for path in self.folder.glob("*.safetensors"):
             path.unlink(missing_ok=True)
-
-
-def delete_old(folder: Path) -> None:
-    """Delete complete outputs that have been kept long enough, unless a run is using them."""
-    for marker in folder.glob(f"*/{FINISHED}"):
-        if time.time() - marker.stat().st_mtime < KEPT:
-            continue
-        lock = FileLock(marker.parent.with_name(marker.parent.name + ".lock"))
-        with contextlib.suppress(Timeout), lock.acquire(timeout=0):
-            shutil.rmtree(marker.parent, ignore_errors=True)
-            Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def replace(source: Path, target: Path) -> None:

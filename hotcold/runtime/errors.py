@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import errno
-import reprlib
 import shutil
 import sys
 from collections.abc import Callable
 
 from hotcold.runtime.startup import end_at_signals
 
-DISK = {  # no space, no right, no such file, or something else in its place
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EBUSY),
-    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENOTEMPTY, errno.ELOOP),
-    *(errno.ENODEV, errno.ENXIO, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.EIO),
-}
+FULL = (errno.ENOSPC, errno.EDQUOT)  # also without a path, as of a write
 # PyTorch on a GPU, on a CPU, and the C++ library; Python and NumPy raise MemoryError
 MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
 UNUSABLE = (
@@ -27,19 +22,10 @@ class UserError(Exception):
     """An error that the user can correct. One sentence: what is wrong, where, what is allowed."""
 
 
-def bounded(text: object, longest: int = LONGEST) -> str:
-    """A text for a message, or its first characters, on one line; control characters escaped."""
-    words = " ".join(str(text).split())
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
-    return line if len(line) <= longest else f"{line[:longest]}..."
-
-
-def shown(value: object) -> str:
-    """A value for a message, as `repr` writes it, however large or deeply nested it is."""
-    short = reprlib.Repr()
-    short.maxlevel, short.maxtuple, short.maxlist, short.maxdict = 4, 40, 40, 40
-    short.maxstring = short.maxlong = short.maxother = LONGEST
-    return bounded(short.repr(value))
+def bounded(text: object) -> str:
+    """A text for a message, or its first characters, on one line."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def run(main: Callable[[], None]) -> None:
@@ -59,7 +45,7 @@ def run(main: Callable[[], None]) -> None:
         _, path, reason = error.args[0][0]
         sys.exit(UNUSABLE.format(path=path, reason=bounded(reason)))
     except OSError as error:
-        if error.errno not in DISK:
+        if not error.filename and error.errno not in FULL:
             raise
         sys.exit(UNUSABLE.format(path=error.filename or "a file", reason=error.strerror))
     except (MemoryError, RuntimeError) as error:

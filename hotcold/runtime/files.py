@@ -68,9 +68,8 @@ def empty_folder(path: Path) -> Path:
     """
     check_output(path)
     try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        pass
+        if path.exists():
+            shutil.rmtree(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     path.mkdir(parents=True)

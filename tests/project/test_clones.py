@@ -27,6 +27,7 @@ from tools import leftovers, offline_plots
 from tools.copy_project import copy_project, write_params
 
 MNIST = {name: f"content of {name}".encode() for name in SHA256}
+PAGE = (ROOT / "docs/dvc.md").read_text()
 ARTIFACTS = {
     name: {"path": f"results/models/{name}", "type": "model", "desc": "tiny"}
     for name in TINY["models"]
@@ -499,70 +500,3 @@ def test_hooks_bring_and_send_the_results_of_a_commit(complete: Project, tmp_pat
     assert not (tmp_path / "store").exists()
     complete.run("git push -q origin main")
     assert runs_nothing(Project(tmp_path / "hub.git").clone(tmp_path / "colleague"))
-
-
-# Every command of docs/dvc.md, and what runs it: words of this file.
-
-PAGE = (ROOT / "docs/dvc.md").read_text()
-RUN_BY = {
-    "dvc repro": "complete.repro()",
-    'git add -A && git commit -m "Without model4"': "git add -A && git commit",
-    "dvc push": "&& dvc push &&",
-    "git checkout <commit with the model> -- params.yaml dvc.yaml dvc.lock report": (
-        "git checkout HEAD~1 -- params.yaml dvc.yaml dvc.lock report"
-    ),
-    "dvc pull --allow-missing": "dvc pull --allow-missing",
-    "dvc exp run -S '~models.model4'": "dvc exp run -S '~models.model4'",
-    "dvc repro --pull --allow-missing": '"--pull --allow-missing"',
-    "dvc repro download download_inception": "dvc repro download download_inception",
-    "dvc exp pull origin <experiment>": "dvc exp pull origin",
-    "dvc exp apply <experiment>": "dvc exp apply",
-    "dvc get <address> data/pretrained": "dvc get {address} data/pretrained",
-    "dvc get <address> results/models/model5 --remote-config url=$PWD/pretrained": (
-        "dvc get {address} results/models"
-    ),
-    'git tag -a model5@v1.0.0 -m "First version"': "git tag -a model2@v1.0.0",
-    "git push origin model5@v1.0.0": "git push origin model2@v1.0.0",
-    "dvc artifacts get <address> model5 --remote-config url=$PWD/pretrained": "dvc artifacts get",
-    "git add stages hotcold": "git add stages hotcold",
-    "dvc gc --workspace --all-experiments": "dvc gc --force --workspace --all-experiments",
-    "dvc push --run-cache": "dvc push --run-cache",
-    "dvc repro --pull": 'colleague.repro("--pull")',
-    "pre-commit install": "pre-commit install",
-    "dvc remote modify <remote> verify true": "dvc remote modify store verify true",
-    r"find .dvc/cache/files/md5 -type f | sed -E 's|(.*/(..)/([0-9a-f]{30})(\.dir)?)$|\2\3 *\1|' "
-    "| md5sum --check --quiet": "colleague.run(check",
-    # In the text.
-    "dvc pull": 'clone.run("dvc pull"',
-    "dvc repro download": "repro {options} download",
-    "dvc get <folder of a clone> results/models/model5": "dvc get clone",
-    "dvc checkout": "dvc checkout -q",
-    "git checkout": "git checkout -q main",
-    "dvc exp run": "dvc exp run -S",
-    "dvc exp apply": "dvc exp apply trained",
-    "make clean": "is not of a model in params.yaml: moved",  # rm -rf scratch
-    "dvc gc --workspace": "dvc gc --force --workspace",
-    "git fetch --unshallow": "git fetch --unshallow",
-    "git worktree add": "git worktree add",
-    "python -m tools.leftovers": "is not of a model in params.yaml: moved",
-}
-
-
-def commands(page: str) -> set[str]:
-    """The commands in blocks and in the text, without comments."""
-    lines = [
-        line
-        for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL)
-        for line in block.splitlines()
-    ]
-    text = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
-    lines += re.findall(r"`((?:dvc|git|python|pre-commit|make) [a-z-][^`]*)`", text)
-    cleaned = {re.sub(r"\s{2,}# .*", "", line.strip()) for line in lines}
-    return {re.sub(r"\s+", " ", line) for line in cleaned if line}
-
-
-@pytest.mark.parametrize("command", sorted(commands(PAGE) | set(RUN_BY)))
-def test_a_command_of_the_page_is_run_here(command: str) -> None:
-    code = Path(__file__).read_text().partition("RUN_BY = {")[0]
-    assert command in commands(PAGE)
-    assert RUN_BY[command] in code

@@ -6,7 +6,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -479,7 +478,6 @@ def test_the_same_seed_gives_the_same_bytes(workspace: Workspace) -> None:
     """In a process for each stage, too; those of `workspace` ran in one process."""
     lock = workspace.folder / "dvc.lock"
     before = outputs(lock)
-    shutil.rmtree(workspace.folder / paths.RESUME)  # where complete outputs stay for a week
     stages = [
         f"{stage}@{model}" if stage in PER_MODEL else stage
         for stage in STAGES

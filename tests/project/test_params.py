@@ -464,8 +464,6 @@ def test_every_fault_gets_a_line() -> None:
         ("x" * 65, NAME),
         ("real", "must not be classifier or real: the metrics have these keys"),
         ("Model1", "must differ from model1 in more than case: some file systems ignore it"),
-        ("NUL", "Windows reserves it for a device"),
-        ("com1", "Windows reserves it for a device"),
     ],
 )
 def test_name_of_a_model_must_be_a_valid_file_name(name: str, allowed: str) -> None:

@@ -1,5 +1,5 @@
-"""Every command of README.md and docs/: those in blocks run one after another, in a clone at a tiny
-budget; for each command in the text, a table names the check that runs it."""
+"""The commands in blocks of README.md and docs/ run one after another, in a clone at a tiny
+budget."""
 
 from __future__ import annotations
 
@@ -41,72 +41,6 @@ LINES = [line for block in BLOCKS for line in block.strip().splitlines()]
 COMMANDS = list(dict.fromkeys(re.sub(r"\s{2,}# .*", "", line) for line in LINES))
 (PYTHON,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 PIP = "pip install -r requirements.txt"
-PROGRAMS = r"(?:make|dvc|python|pip-audit|sbatch|docker|conda) [^`]+"
-IN_TEXT = {
-    re.sub(r"\s+", " ", code) for code in re.findall(rf"`((?:[A-Z]+=\w+ )?{PROGRAMS})`", TEXT)
-}
-ELSEWHERE = {  # command -> (a file, and what there runs it)
-    "python -m tools.vary model10 --noise 0 0.01 0.02 0.05 0.1 0.2 0.4": (
-        "tests/tools/test_vary.py",
-        "heat --noise",
-    ),
-    "make axis": ("tests/project/test_makefile.py", 'make("-n", "axis")'),
-    "python -m tools.table --over-seeds": ("tests/tools/test_table.py", "over_seeds("),
-    'make sweep SET="seed=1,2,3"': ("tests/project/test_makefile.py", 'printed("sweep"'),
-    "make seeds": ("tests/project/test_readme.py", 'run("make seeds")'),
-    "make quick": (".ci/run", "make quick"),
-    "make test": (".ci/run", "make test"),
-    "make bench": ("tests/tools/test_benchmarks.py", "variants.sampling("),
-    "make repro JOBS=2": ("tests/tools/test_run_jobs.py", 'jobs(project, "2")'),
-    "make clean": ("Makefile", "rm -rf $(VENV) scratch"),
-    "make help": ("tests/project/test_makefile.py", 'make("help")'),
-    "DEVICE=cpu dvc repro": ("tests/project/test_dag.py", '"DEVICE": "cpu"'),
-    "COMPILE=0 dvc repro": ("tests/training/test_step.py", 'setenv("COMPILE", "0")'),
-    "python -m tools.checks.gpu": ("tests/tools/test_gpu_check.py", "gpu.main()"),
-    "dvc repro": ("tests/project/test_dag.py", "def repro("),
-    "dvc plots show": ("tests/reporting/test_report.py", "plots"),
-    "dvc repro download": ("tools/train.sbatch", "dvc repro download"),
-    "dvc config --local core.no_scm true": ("tests/project/test_dag.py", "core.no_scm true"),
-    "python -m tools.mend_dvc": ("tests/project/test_dag.py", "mend(workspace.folder)"),
-    "python -m stages.<stage> [<model>]": ("tests/project/test_dag.py", "stages_run_as_modules"),
-    "python -m tools.benchmarks.published_losses model1=2 model3=5": (
-        "tests/tools/test_benchmarks.py",
-        "published_losses.main()",
-    ),
-    "python -m tools.checks.recompute": ("tests/metrics/test_independent.py", "again.row("),
-    "python -m tools.benchmarks.coverage": ("tests/metrics/test_intervals.py", ".coverage("),
-    "sbatch tools/train.sbatch model1": ("tests/project/test_readme.py", 'run("sbatch'),
-    "dvc exp apply": ("tests/project/test_readme.py", 'run("dvc exp apply"'),
-    "dvc exp show": ("tests/project/test_readme.py", '"exp show --json"'),
-    "dvc exp push origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp push'),
-    "dvc exp pull origin <name>": ("tests/project/test_readme.py", 'run(f"dvc exp pull'),
-    "dvc exp list --all-commits": ("tests/project/test_readme.py", "dvc exp list --all-commits"),
-    "dvc exp push origin --rev HEAD": ("tests/project/test_readme.py", "--rev HEAD"),
-    "dvc remote modify store endpointurl https://<server>": (
-        "tests/project/test_sharing.py",
-        "endpointurl",
-    ),
-    'make ablate BUDGET="training.epochs=5 training.images=9600"': (
-        "tests/tools/test_vary.py",
-        "--ablate training.epochs=5 training.images=9600",
-    ),
-    "pip-audit --no-deps -r constraints.txt": (
-        "docs/installation.md",
-        "the tests do not run it",
-    ),
-    "dvc pull": ("tests/project/test_clones.py", 'clone.run("dvc pull", succeeds=False)'),
-    "dvc pull --allow-missing": ("tests/project/test_clones.py", '"dvc pull --allow-missing"'),
-    "dvc pull report/report.html": (
-        "tests/project/test_readme.py",
-        'run("dvc pull report/report.html',
-    ),
-    'make search METRIC=model1.fid SET="models.model1.training.learning_rate=log:1e-4:1e-2" '
-    "TRIALS=20": ("tests/project/test_makefile.py", 'printed("search"'),
-    'make sweep SET="models.model1.training.learning_rate=1e-4,1e-3" JOBS=2': (
-        "tests/project/test_makefile.py",
-        'printed("sweep"',
-    ),
-}
 
 
 @pytest.mark.slow
@@ -128,13 +62,6 @@ def test_the_python_block_draws_and_scores_images_in_five_lines(
     scores = ast.literal_eval(done.stdout)
     assert scores["images"] == 16
     assert {"fid", "fid_below", "is", "kid", "precision"} <= set(scores)
-
-
-@pytest.mark.parametrize("command", sorted(IN_TEXT))
-def test_a_command_in_the_text_is_run_by_some_check(command: str) -> None:
-    file, words = ELSEWHERE[command]
-    text = (ROOT / file).read_text()
-    assert words in text.rpartition("ELSEWHERE[command]")[2]  # in this file, below its table
 
 
 class Shell:

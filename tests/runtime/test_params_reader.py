@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -59,7 +58,7 @@ def test_merge_keys_are_those_of_dvc(tmp_path: Path) -> None:
 def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_bytes(b"seed: \xff")
-    with pytest.raises(UserError, match="is not UTF-8 text: byte 6 is not"):
+    with pytest.raises(UserError, match="is not UTF-8 text"):
         load(path)
 
 
@@ -85,11 +84,9 @@ def test_section_is_read_whatever_the_others_contain(tmp_path: Path) -> None:
         ("- 1", "must be a mapping of sections"),
         ("seed: 1\nseed: 2", 'the key "seed" occurs twice in one block, again in line 2'),
         ("seed: !!int x", "is not valid YAML"),
-        ("seed: !!bool maybe", "is not valid YAML"),
         ("seed: !!python/object:os.system {}", "is not valid YAML"),
         ("seed: 2020-02-30", "is not valid YAML"),
         ("seed: *nowhere", "is not valid YAML"),
-        ("seed: " + "9" * 5000, "is not valid YAML"),
         ("seed: \0", "is not valid YAML"),
     ],
 )
@@ -102,12 +99,6 @@ def test_file_that_is_not_a_mapping_of_sections_is_refused(
         load(path)
     with pytest.raises(UserError, match="run from the repository's root"):
         load(tmp_path / "nowhere.yaml")
-
-
-def test_pipe_in_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "params.yaml")
-    with pytest.raises(UserError, match="is a pipe, must be a file"):
-        load(tmp_path / "params.yaml")
 
 
 def test_key_of_another_type_is_named_as_a_key() -> None:

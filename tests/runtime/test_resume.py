@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,43 +94,3 @@ def test_commit_moves_files_and_folders_and_deletes_the_state(folder: Path) -> N
     assert [p.name for p in (folder / "models").iterdir()] == ["new"]
     assert (folder / "times/m.json").read_text() == "2"
     assert list((folder / "scratch/resume").iterdir()) == []
-
-
-def finish(run: ResumableRun, folder: Path) -> None:
-    (run.outputs / "weights").mkdir(parents=True)
-    (run.outputs / "weights/new").write_text("1")
-    (run.outputs / "times.json").write_text("2")
-    run.commit({run.outputs / "weights": folder / "models"})
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: (path / "files/weights/new").write_text("3"),
-        lambda path: (path / "files/times.json").unlink(),
-        lambda path: shutil.rmtree(path / "files"),
-        lambda path: (path / "files/more").write_text(""),
-        lambda path: (path / "finished").write_text(""),
-        lambda path: (path / "finished").write_text("{}"),
-    ],
-)
-def test_finished_outputs_are_taken_if_they_are_intact(
-    folder: Path,
-    damage: Callable[[Path], object],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(resume, "is_run_by_dvc", lambda: True)
-    monkeypatch.setattr(resume, "is_orphaned", lambda: False)
-    for _ in range(2):
-        with ResumableRun("train", "m", "k") as run:
-            if not run.is_finished():
-                finish(run, folder)
-    assert "takes the outputs of a finished run" in capsys.readouterr().out
-    damage(run.folder)
-    with ResumableRun("train", "m", "k") as run:
-        assert not run.is_finished()
-        assert list(run.outputs.iterdir()) == []
-        finish(run, folder)
-    assert "were damaged, and are computed again" in capsys.readouterr().out
-    assert (folder / "models/new").read_text() == "1"

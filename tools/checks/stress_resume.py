@@ -195,8 +195,6 @@ def stage_process(dvc: subprocess.Popen[bytes]) -> psutil.Process | None:
 
 def continuation(target: str, output: str, saved: int) -> tuple[str, bool]:
     """How the next run began, and whether it used everything that was saved."""
-    if "takes the outputs of a finished run" in output:
-        return "took the finished outputs", True
     positions = re.findall(r"continues after (.*)", output)
     if target.startswith("train@"):
         after = int(positions[0].split()[1]) if positions else 0
