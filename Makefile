@@ -73,7 +73,7 @@ lint: $(STAMP)  ## ruff, as in pre-commit, and types by mypy
 	ruff format --check .
 	mypy
 
-bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
+bench: $(STAMP)  ## speed and memory of training and sampling, against notebooks and diffusers
 	python -m tools.benchmarks.speed
 
 clean:  ## remove the environment, scratch and all interrupted work; results and DVC's cache stay

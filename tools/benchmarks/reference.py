@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,14 +25,13 @@ from hotcold.models.fourier_conv import FourierConv2d
 from hotcold.numerics.pixels import SIDE
 
 WORKERS = 4
+GENERAL: dict[type, type[nn.Module]] = {FourierConv2d: nn.Conv2d, LayerNorm: nn.LayerNorm}
 
 
 def plain(network: nn.Module) -> nn.Module:
     """The same network with PyTorch's own layers; it is changed in place."""
     for layer in network.modules():
-        for own, general in ((FourierConv2d, nn.Conv2d), (LayerNorm, nn.LayerNorm)):
-            if isinstance(layer, own):
-                layer.__class__ = general
+        layer.__class__ = GENERAL.get(type(layer), type(layer))
     return network
 
 
@@ -128,8 +126,8 @@ def sample_in_diffusers(
         from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler
 
     unet, g = Unet(network, process.T), torch.Generator().manual_seed(seed)
-    schedule: dict[str, Any] = {"trained_betas": process.beta[1:].tolist(), "clip_sample": False}
-    schedule["num_train_timesteps"] = process.T
+    beta = process.beta[1:].tolist()
+    schedule = {"num_train_timesteps": process.T, "trained_betas": beta, "clip_sample": False}
     if ddim:
         pipeline = DDIMPipeline(unet, DDIMScheduler(set_alpha_to_one=True, **schedule))
     else:

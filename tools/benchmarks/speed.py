@@ -33,7 +33,7 @@ from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
 from hotcold.numerics.rng import Stream
 from hotcold.params import ModelParams
-from hotcold.runtime import cli, files
+from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import read
 from hotcold.sampling.draw import DrawOptions, draw
@@ -47,7 +47,6 @@ MODULE = "tools.benchmarks.speed"
 TRAINING_IMAGES = 60_000  # in memory, of which some are used
 SAMPLED = 100  # images
 DDIM_STEPS = 50
-OUTPUT = Path("scratch/bench/speed.md")
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,6 @@ def processor() -> str:
 
 def main() -> None:
     parser = cli.parser(MODULE, __doc__)
-    parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE", help=f"({OUTPUT})")
     parser.add_argument(
         "--models", nargs="+", type=cli.known_model, default=["model1", "model2"], metavar="MODEL"
     )
@@ -197,9 +195,8 @@ def main() -> None:
         print(peak_memory())
         return
 
-    lines = [f"{processor()}; {devices.describe(device, dtype)}; torch {torch.__version__}"]
-    lines += ["", "| part | variant | result | speed-up | peak memory in GB |", "|---" * 5 + "|"]
-    print("\n".join(lines), flush=True)
+    print(f"{processor()}; {devices.describe(device, dtype)}; torch {torch.__version__}\n")
+    print("| part | variant | result | speed-up | peak GB |\n" + "|---" * 5 + "|", flush=True)
     for part, build in parts.items():
         variants = build(precisions)
         costs = interleaved(variants, arguments.repetitions)
@@ -209,9 +206,7 @@ def main() -> None:
             speedup = statistics.median(map(truediv, costs[0], cost))
             cells = [part, variant.name, variant.result(statistics.median(cost))]
             cells += [f"{speedup:.2f}", f"{float(peak):.2f}"]
-            lines.append(f"| {' | '.join(cells)} |")
-            print(lines[-1], flush=True)
-    files.write(arguments.output, "\n".join([*lines, ""]).encode())
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
