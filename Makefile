@@ -74,7 +74,7 @@ lint: $(STAMP)  ## ruff, as in pre-commit, types by mypy, and what may import wh
 	mypy
 	lint-imports
 
-bench: $(STAMP)  ## compare speed and memory with a slow reference; tables in scratch/bench
+bench: $(STAMP)  ## speed and memory of training and sampling, against notebooks and diffusers
 	python -m tools.benchmarks.speed
 
 clean:  ## remove the environment, scratch and all interrupted work; results and DVC's cache stay

@@ -43,3 +43,10 @@ def test_an_error_is_one_sentence_without_a_traceback() -> None:
     assert done.stderr.startswith("error: ")
     assert "modell1" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_stages_start_without_the_library_that_only_their_scores_need() -> None:
+    modules = ", ".join(f"stages.{stage}" for stage in STAGES)
+    line = f"import sys, {modules}; print([m for m in sys.modules if m == 'torchmetrics'])"
+    done = subprocess.run([sys.executable, "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -1,37 +1,48 @@
-"""Training and sampling as in published notebooks: the slow baseline of tools.benchmarks.speed.
+"""What tools.benchmarks.speed compares with: training and sampling as in published notebooks, and
+the sampling pipelines of diffusers, with this project's schedules and parameters of networks.
 
-float32, one image at a time through PIL, ToTensor and Normalize in four worker processes, the loss
-read after each step, the network of tools.benchmarks.plain. The noise schedule is this project's.
+As in the notebooks all is float32, images pass one at a time through PIL, ToTensor and Normalize in
+four worker processes, and the loss is read after each step. torchvision and diffusers are imported
+where they are used: otherwise their memory would count for every variant.
 """
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
+from hotcold.models.cnn import LayerNorm
 from hotcold.models.degradations import Gaussian
+from hotcold.models.fourier_conv import FourierConv2d
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchvision)
+from hotcold.numerics.pixels import SIDE
 
 WORKERS = 4
+GENERAL: dict[type, type[nn.Module]] = {FourierConv2d: nn.Conv2d, LayerNorm: nn.LayerNorm}
+
+
+def plain(network: nn.Module) -> nn.Module:
+    """The same network with PyTorch's own layers; it is changed in place."""
+    for layer in network.modules():
+        layer.__class__ = GENERAL.get(type(layer), type(layer))
+    return network
 
 
 class Digits(Dataset):
     """uint8 images (N, 1, 28, 28) as torchvision's MNIST returns them."""
 
     def __init__(self, images: Tensor) -> None:
-        from torchvision import transforms
+        from torchvision.transforms import Compose, Normalize, ToTensor
 
         self.images = images.squeeze(1).numpy()
-        self.transform = transforms.Compose(
-            [transforms.ToTensor(), transforms.Normalize((0.5,), (1.0,))]
-        )
+        self.transform = Compose([ToTensor(), Normalize((0.5,), (1.0,))])
 
     def __len__(self) -> int:
         return len(self.images)
@@ -42,15 +53,11 @@ class Digits(Dataset):
 
 def batches(images: Tensor, batch_size: int) -> Iterator[Tensor]:
     """Batches without end; the workers prefetch as they do in a long epoch."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="This DataLoader will create 4 worker")
-        loader = DataLoader(
-            Digits(images), batch_size, shuffle=True, num_workers=WORKERS, drop_last=True
-        )
-        epochs = (batch for _ in itertools.count() for batch in loader)
-        first = next(epochs)  # starts the workers, with a warning on a machine with fewer cores
-    yield first
-    yield from epochs
+    warnings.filterwarnings("ignore", message="This DataLoader will create 4 worker")
+    digits = Digits(images)
+    loader = DataLoader(digits, batch_size, shuffle=True, num_workers=WORKERS, drop_last=True)
+    while True:
+        yield from loader
 
 
 def train_steps(
@@ -59,10 +66,10 @@ def train_steps(
     process: Gaussian,
     source: Iterator[Tensor],
     steps: int,
-    device: torch.device,
 ) -> float:
     """Algorithm 1 for some steps; the mean loss."""
     network.train()
+    device = next(network.parameters()).device
     alpha_bar = process.alpha_bar.float().to(device)
     total = 0.0
     for _ in range(steps):
@@ -80,7 +87,7 @@ def train_steps(
 
 
 @torch.no_grad()
-def sample(network: nn.Module, process: Gaussian, x: Tensor) -> Tensor:
+def sample(network: nn.Module, x: Tensor, process: Gaussian) -> Tensor:
     """Algorithm 2 from x = x_T, (N, 1, 28, 28)."""
     alpha_bar = process.alpha_bar.float().to(x.device)
     beta = process.beta.float().to(x.device)
@@ -92,3 +99,39 @@ def sample(network: nn.Module, process: Gaussian, x: Tensor) -> Tensor:
         if step > 1:
             x = x + b.sqrt() * torch.randn_like(x)
     return x
+
+
+class Unet(nn.Module):
+    """A network of (x_t, t / T) as the pipelines of diffusers call it: t counts from 0."""
+
+    config = SimpleNamespace(in_channels=1, sample_size=SIDE)
+    dtype = torch.float32
+
+    def __init__(self, network: nn.Module, T: int) -> None:
+        super().__init__()
+        self.network, self.T, self.device = network, T, next(network.parameters()).device
+
+    def forward(self, x_t: Tensor, t: Tensor) -> SimpleNamespace:
+        scaled = ((t + 1) / self.T).to(x_t).expand(len(x_t))
+        return SimpleNamespace(sample=self.network(x_t, scaled))
+
+
+def sample_in_diffusers(
+    network: nn.Module, images: int, ddim: bool, process: Gaussian, seed: int = 0
+) -> Tensor:
+    """All steps of DDIM, or of DDPM with the reverse variance beta_t of Algorithm 2; (images, 28,
+    28, 1) in [0, 1], to which diffusers maps pixels from [-1, 1]."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler
+
+    unet, g = Unet(network, process.T), torch.Generator().manual_seed(seed)
+    beta = process.beta[1:].tolist()
+    schedule = {"num_train_timesteps": process.T, "trained_betas": beta, "clip_sample": False}
+    if ddim:
+        pipeline = DDIMPipeline(unet, DDIMScheduler(set_alpha_to_one=True, **schedule))
+    else:
+        pipeline = DDPMPipeline(unet, DDPMScheduler(variance_type="fixed_large", **schedule))
+    pipeline.set_progress_bar_config(disable=True)
+    drawn = pipeline(images, num_inference_steps=process.T, output_type="np", generator=g)
+    return torch.from_numpy(drawn.images)

@@ -1,132 +1,212 @@
-"""Measure speed and memory, with a slow reference for comparison: python -m tools.benchmarks.speed
+"""Compare speed and memory of training and sampling with published notebooks and with diffusers:
 
-The reference does the same work in the style of published notebooks. The variants of each part are
-timed in turn in one process; the medians are written as Markdown and JSON.
+python -m tools.benchmarks.speed
+
+Variants of the same work take turns in one process, so that other work on the machine affects all
+of them. `speed-up` is relative to the first variant, which is in the style of published notebooks:
+the median over the turns. Images are random, because the time does not depend on them. The
+project's own variants compute in float32 and in the precision of the option.
 """
 
 from __future__ import annotations
 
-import argparse
+import copy
+import platform
+import re
+import resource
+import statistics
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import truediv
 from pathlib import Path
-from typing import Any
 
 import torch
+from hotcold.models.degradations import Gaussian
+from torch import Tensor
 
-from hotcold.numerics import devices, tables
-from hotcold.runtime import cli, files
-from hotcold.runtime.errors import run
-from tools.benchmarks import variants
-from tools.benchmarks.timing import interleaved, peak_memory, results
-from tools.benchmarks.variants import Part, Setting
+from hotcold.models.model import DiffusionModel
+from hotcold.numerics import devices
+from hotcold.numerics.pixels import SIDE
+from hotcold.numerics.rng import Stream
+from hotcold.params import ModelParams
+from hotcold.runtime import cli
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import read
+from hotcold.sampling.draw import DrawOptions, draw
+from hotcold.sampling.params import DDIM, Ancestral
+from hotcold.training.loop import Examples, LoopSettings, train_epoch
+from hotcold.training.params import TrainingParams
+from hotcold.training.step import MIN_COMPILED_STEPS, build_step
+from tools.benchmarks import reference
 
 MODULE = "tools.benchmarks.speed"
-HEADING = """\
-| part | variant | result | speed-up | GFLOP/s | of the product | peak memory in GB |
-|---|---|---|---|---|---|---|"""
-
-Row = dict[str, Any]  # as from `timing.results`, with `part` and `peak`
+TRAINING_IMAGES = 60_000  # in memory, of which some are used
+SAMPLED = 100  # images
+DDIM_STEPS = 50
 
 
-def measure(part: str, build: Part, setting: Setting, repetitions: int) -> Iterator[Row]:
-    """One row for each variant of a part. A new process runs a variant once for its memory."""
-    built = build(setting)
-    rows = results(built, interleaved(built, repetitions))
-    once = [sys.executable, "-m", MODULE, *sys.argv[1:], "--once", part]
-    for number, (variant, row) in enumerate(zip(built, rows, strict=True)):
-        if variant.command:
-            peak = peak_memory(variant.command, setting.project)
-        else:
-            peak = peak_memory([*once, str(number)], Path.cwd())
-        yield {"part": part, **row, "peak": peak}
+@dataclass(frozen=True)
+class Variant:
+    """One implementation of some work. run() does `units` of its `total` units: images of training,
+    or steps of the reverse process."""
+
+    name: str
+    run: Callable[[], object]
+    units: int
+    total: int = 1
+
+    def result(self, cost: float) -> str:
+        """The result for the table; cost: seconds for all units."""
+        if self.total == 1:
+            return f"{1 / cost:.0f} images/s"
+        return f"{cost:.3g} s, from {self.units} steps of {1000 * cost / self.total:.1f} ms"
 
 
-def result(row: Row) -> str:
-    """The cost of a variant in the unit of its part."""
-    if row["variant"].startswith("copy"):
-        return f"{1e-9 / row['cost']:.1f} GB/s, read and written"
-    if row["variant"].startswith("product"):
-        return f"{row['cost']:.3g} s"
-    if row["part"].startswith("training"):
-        return f"{1 / row['cost']:.0f} images/s"
-    extrapolated = (
-        f", from {row['units']} steps of {1000 * row['cost'] / row['total']:.1f} ms"
-        if row["units"] < row["total"]
-        else ""
-    )
-    return f"{row['cost']:.3g} s{extrapolated}"
+def interleaved(variants: list[Variant], repetitions: int) -> list[list[float]]:
+    """For each variant: seconds for all units in each repetition. The variants take turns after one
+    run each that is not timed; a run ends when the device has finished."""
+    costs: list[list[float]] = [[] for _ in variants]
+    for _ in range(repetitions + 1):
+        for variant, found in zip(variants, costs, strict=True):
+            start = time.perf_counter()
+            variant.run()
+            if torch.accelerator.is_available():
+                torch.accelerator.synchronize()
+            found.append((time.perf_counter() - start) / variant.units * variant.total)
+    return [found[1:] for found in costs]
 
 
-def table(rows: list[Row]) -> str:
-    """One line for each variant. `speed-up` is relative to the first variant of the part; `of the
-    product` is relative to the matrix product of the same precision and part, which was timed in
-    the same turns: other work on the machine slows both."""
-    products = {
-        (row["part"], row["dtype"]): row["gflops"]
-        for row in rows
-        if row["variant"].startswith("product")
-    }
-    lines = [HEADING]
-    for row in rows:
-        compared = row["part"].startswith(("training", "sampling"))
-        compared = compared and not row["variant"].startswith("product")
-        gflops = row["gflops"]
-        cells = (
-            row["part"],
-            row["variant"],
-            result(row),
-            f"{row['speedup']:.2f}" if compared else "",
-            f"{gflops:.0f}" if gflops else "",
-            f"{gflops / products[row['part'], row['dtype']]:.0%}" if gflops else "",
-            f"{row['peak']:.2f}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+def peak_memory() -> float:
+    """The maximum resident memory of this process in GB."""
+    status = Path("/proc/self/status")  # on Linux, getrusage includes the parent process
+    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
+    used = 1024 * int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 1e9
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
+def random_images(count: int) -> Tensor:
+    """(count, 1, 28, 28), uint8."""
+    g = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 1, SIDE, SIDE), generator=g, dtype=torch.uint8)
+
+
+class Bench:
+    """The variants for one model of params.yaml. steps: of training or sampling in one run.
+
+    Raises UserError for a model whose degradation is not Gaussian noise.
+    """
+
+    def __init__(self, name: str, device: torch.device, steps: int) -> None:
+        self.params = read(f"models.{name}", ModelParams)
+        self.device, self.steps = device, steps
+        self.batch_size = read("training", TrainingParams).batch_size
+        process = self.model().process
+        if not isinstance(process, Gaussian):
+            kind = self.params.degradation.kind
+            raise UserError(f"{name} has {kind} degradation, must be gaussian like the reference")
+        self.process = process
+
+    def model(self) -> DiffusionModel:
+        """The model, with the same initial weights at each call."""
+        torch.manual_seed(0)
+        model = DiffusionModel.build(self.params.block())
+        model.module.to(self.device)
+        return model
+
+    def training(self, precisions: list[str]) -> list[Variant]:
+        """Algorithm 1 as in published notebooks, and by `train_epoch` with steps as in a long
+        training."""
+        rate, count = self.params.training.learning_rate, self.steps * self.batch_size
+        plain = reference.plain(self.model().module)
+        source = reference.batches(random_images(TRAINING_IMAGES), self.batch_size)
+        optimizer = torch.optim.Adam(plain.parameters(), rate)
+        steps = partial(reference.train_steps, plain, optimizer, self.process, source, self.steps)
+        variants = [Variant("reference, float32", steps, count)]
+        examples = Examples(random_images(count).to(self.device))
+        for precision in precisions:
+            model, dtype = self.model(), devices.DTYPES[precision]
+            optimizer = torch.optim.Adam(model.module.parameters(), rate, fused=True)
+            settings = LoopSettings(self.batch_size, seed=0, dtype=dtype)
+            step = build_step(model, dtype, self.batch_size, MIN_COMPILED_STEPS)
+            epoch = partial(train_epoch, step, optimizer, examples, settings, 1)
+            variants.append(Variant(f"ours, {precision}", epoch, count))
+        return variants
+
+    def sampling(self, precisions: list[str]) -> list[Variant]:
+        """SAMPLED images by all steps of the reverse process, and by DDIM_STEPS of DDIM."""
+        model, T = self.model(), self.process.T
+        network = model.module.eval()
+        plain = reference.plain(copy.deepcopy(network))
+        x_T = torch.randn(SAMPLED, 1, SIDE, SIDE, device=self.device)
+
+        def variant(name: str, total: int, sample: Callable[[Gaussian], object]) -> Variant:
+            timed = min(self.steps, total)
+            # A process of as many steps, so that a loop over all of them is complete.
+            work = partial(sample, Gaussian(self.process.alpha_bar[: timed + 1]))
+            return Variant(f"{name}, {total} steps", work, timed, total)
+
+        def own(precision: str, ddim: bool, process: Gaussian) -> None:
+            sampler = DDIM(steps=process.T) if ddim else Ancestral()
+            options = DrawOptions(devices.DTYPES[precision])
+            draw(replace(model, process=process), x_T, sampler, Stream(0, "speed"), options)
+
+        variants = [variant("reference, float32", T, partial(reference.sample, plain, x_T))]
+        for name, ddim, total in (("ancestral", False, T), ("DDIM", True, DDIM_STEPS)):
+            variants += [
+                variant(f"ours {name}, {precision}", total, partial(own, precision, ddim))
+                for precision in precisions
+            ]
+            sample = partial(reference.sample_in_diffusers, network, SAMPLED, ddim)
+            variants.append(variant(f"diffusers {name}, float32", total, sample))
+        return variants
+
+
+def processor() -> str:
+    """The name of the CPU, as far as the system tells it."""
+    listed = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", listed.read_text()) if listed.exists() else None
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def main() -> None:
     parser = cli.parser(MODULE, __doc__)
-    parser.add_argument(
-        "output", type=Path, nargs="?", default=Path("scratch/bench"), help="(scratch/bench)"
-    )
     parser.add_argument(
         "--models", nargs="+", type=cli.known_model, default=["model1", "model2"], metavar="MODEL"
     )
     parser.add_argument("--steps", type=int, default=5, help="in one repetition (5)")
     parser.add_argument("--repetitions", type=int, default=5, help="of each variant (5)")
     parser.add_argument("--precision", default="auto", choices=["auto", *devices.DTYPES])
-    parser.add_argument("--project", type=Path, default=Path.cwd(), help="where dvc is timed")
-    parser.add_argument(
-        "--once", nargs=2, metavar=("PART", "NUMBER"), help="run one variant, untimed"
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    arguments = parse()
+    parser.add_argument("--once", nargs=2, metavar=("PART", "NUMBER"), help="print its memory")
+    arguments = parser.parse_args()
     device = devices.device()
     dtype = devices.dtype(arguments.precision, device)
-    setting = Setting(device, dtype, arguments.steps, arguments.project)
-    parts = variants.parts(arguments.models)
-    if arguments.once:
+    precisions = list(dict.fromkeys((str(dtype).removeprefix("torch."), "float32")))
+    parts: dict[str, Callable[[list[str]], list[Variant]]] = {}
+    for name in arguments.models:
+        bench = Bench(name, device, arguments.steps)
+        parts |= {f"training {name}": bench.training, f"sampling {name}": bench.sampling}
+    if arguments.once:  # in a new process
         part, number = arguments.once
-        parts[part](setting)[int(number)].run()
+        parts[part](precisions)[int(number)].run()
+        print(peak_memory())
         return
 
-    print(devices.describe(device, dtype), flush=True)
-    rows = []
+    print(f"{processor()}; {devices.describe(device, dtype)}; torch {torch.__version__}\n")
+    print("| part | variant | result | speed-up | peak GB |\n" + "|---" * 5 + "|", flush=True)
     for part, build in parts.items():
-        for row in measure(part, build, setting, arguments.repetitions):
-            rows.append(row)
-            print(f"{part}, {row['variant']}: {row['cost']:.4g} s", flush=True)
-    record = devices.record(device, dtype) | {"rows": rows}
-    tables.write_json(arguments.output / "speed.json", record)
-    text = table(rows)
-    heading = f"{devices.describe(device, dtype)}, torch {torch.__version__}"
-    files.write(arguments.output / "speed.md", f"{heading}\n\n{text}".encode())
-    print(f"\n{text}\nwritten to {arguments.output}")
+        variants = build(precisions)
+        costs = interleaved(variants, arguments.repetitions)
+        for number, (variant, cost) in enumerate(zip(variants, costs, strict=True)):
+            once = [sys.executable, "-m", MODULE, *sys.argv[1:], "--once", part, str(number)]
+            peak = subprocess.run(once, check=True, stdout=subprocess.PIPE).stdout.split()[-1]
+            speedup = statistics.median(map(truediv, costs[0], cost))
+            cells = [part, variant.name, variant.result(statistics.median(cost))]
+            cells += [f"{speedup:.2f}", f"{float(peak):.2f}"]
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,213 @@
+"""Recorded images and losses are computed again; graphs are checked on a CPU, with a stand-in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, prepare, run_stage, write_params
+from torch import Tensor
+
+from hotcold.numerics import checkpoints
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+from hotcold.training import step as step_module
+from stages import sample, train
+from tools.checks import replay
+
+Function = Callable[[], Tensor]
+Replay = Callable[..., list[list[str]]]
+MODELS = TINY["models"] | {
+    "model6": {
+        "degradation": {"kind": "impulse", "rho": [0.0, 0.5], "T": 5, "levels": 4},
+        "network": {"kind": "unet", "channels": [8, 8, 8], "predicts": "categorical"},
+        "training": {"learning_rate": 2.0e-3, "ema": 0.99, "warmup": 0.05},
+        "sampler": {"kind": "categorical", "steps": 3},
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("replay")
+    prepare(folder)
+    for name in MODELS:
+        run_stage(folder, train, name, models=MODELS, **{"training.weights": "float32"})
+        run_stage(folder, sample, name, models=MODELS)
+    return folder
+
+
+@pytest.fixture
+def run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Replay:
+    """The cells of the rows that the command prints."""
+
+    def run(*arguments: str) -> list[list[str]]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("DEVICE", "cpu")
+        monkeypatch.setattr("sys.argv", ["replay", *arguments])
+        capsys.readouterr()
+        replay.main()
+        printed = capsys.readouterr().out.splitlines()
+        return [line[2:-2].split(" | ") for line in printed if line.startswith("| model")][1:]
+
+    return run
+
+
+@contextmanager
+def scaled(path: Path, factor: float) -> Iterator[None]:
+    """Other weights, until the end."""
+    kept = path.read_bytes()
+    weights, description = checkpoints.load(path)
+    checkpoints.save(path, {key: factor * x for key, x in weights.items()}, description)
+    yield
+    path.write_bytes(kept)
+
+
+@pytest.mark.parametrize("name", TINY["models"])
+def test_recorded_images_are_drawn_again_and_those_of_other_weights_disagree(
+    run: Replay, folder: Path, name: str
+) -> None:
+    key = "improved" if name == "model4" else "ancestral"
+    label = f"6 images drawn again, best, {key}"
+    result = "100.00 % of the pixels within 2 levels, mean difference 0.000"
+    limit = "at least 95 %, or at most 2 times"
+    assert run("images", name) == [[name, label, result, limit, "agrees"]]
+    with (
+        scaled(folder / paths.weights(name), 1.5),
+        pytest.raises(UserError, match=f"these checks disagree: {name}, {label}$"),
+    ):
+        run("images", name)
+
+
+def test_images_of_another_precision_differ_as_much_as_rounding(
+    run: Replay, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stage(folder, sample, "model2", models=MODELS, precision="float32")
+    write_params(folder, models=MODELS, precision="bfloat16")
+    monkeypatch.setattr(replay, "MIN_SHARE", 1.1)  # more than there can be
+    ((*_, result, _, verdict),) = run("images", "model2")
+    assert result.endswith(", 1.00 times the effect of rounding")
+    assert verdict == "agrees"
+    monkeypatch.setattr(replay, "MAX_RATIO", 0.9)
+    with pytest.raises(UserError, match="disagree: model2, 6 images"):
+        run("images", "model2")
+    monkeypatch.setattr(replay, "MAX_RATIO", 1e6)
+    with pytest.raises(UserError, match="model2, ancestral: rounding changes these images too"):
+        run("images", "model2")
+    write_params(folder, models=MODELS)
+    run_stage(folder, sample, "model2", models=MODELS)
+
+
+def test_another_set_and_checkpoint_can_be_compared_and_a_wrong_one_is_refused(
+    run: Replay,
+) -> None:
+    arguments = ["images", "model4", "--checkpoints", "last", "epoch_001", "--set"]
+    assert [row[1] for row in run(*arguments, "naive")] == [
+        "6 images drawn again, last, naive",
+        "2 images drawn again, epoch_001, naive",
+    ]
+    with pytest.raises(UserError, match="--set is 'ancestral', must be one of naive, improved"):
+        run(*arguments, "ancestral")
+    with pytest.raises(UserError, match="--images is 0, must be 1 or more"):
+        run("images", "--images", "0")
+
+
+def test_recorded_validation_losses_are_computed_again(run: Replay, folder: Path) -> None:
+    rows = run("losses", "model2", "model4")
+    assert [row[1] for row in rows[:3]] == [
+        f"validation loss, {checkpoint}" for checkpoint in ("best", "epoch_001", "last")
+    ]
+    assert len(rows) == 6
+    for _, _, result, limit, verdict in rows:
+        assert re.fullmatch(r"([\d.]+), recorded \1", result)
+        assert (limit, verdict) == ("1 %", "agrees")
+    with (
+        scaled(folder / paths.weights("model2"), 1.1),
+        pytest.raises(UserError, match=r"disagree: model2, validation loss, best$"),
+    ):
+        run("losses", "model2", "--checkpoints", "last", "best")
+    (folder / paths.MODELS / "model7").mkdir()
+    with pytest.raises(UserError, match="there are no weights of 'model7' in results/models"):
+        run("losses", "model7")
+
+
+def right(function: Function) -> Function:
+    """Runs the function again, into the memory of its first run, as a graph does."""
+    value = function()
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    parameters = list(cells["step"].cell_contents.model.module.parameters())
+    gradients = [parameter.grad for parameter in parameters]
+
+    def again() -> Tensor:
+        new = function()
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            gradient.copy_(parameter.grad)
+        return value.copy_(new)
+
+    return again
+
+
+def stale(function: Function) -> Function:
+    """Returns the loss of the first run for ever."""
+    value = function()
+    return lambda: value
+
+
+def refused(function: Function) -> Function:
+    raise RuntimeError("operation not permitted | when stream is capturing\nand more")
+
+
+@pytest.fixture
+def check(run: Replay, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replay]:
+    def check(capture: Callable[[Function], Function], *models: str) -> list[list[str]]:
+        monkeypatch.setattr(replay, "GRAPHS", "cpu")
+        monkeypatch.setattr(step_module, "cuda_graph", capture)
+        monkeypatch.setattr(torch, "compile", lambda module, **_: module)
+        return run("gpu", *models, "--steps", "12")
+
+    (folder / paths.MNIST).rename(folder / "elsewhere")  # the check works without
+    yield check
+    (folder / "elsewhere").rename(folder / paths.MNIST)
+
+
+def test_right_captures_and_recorded_images_agree(check: Replay) -> None:
+    rows = check(right)
+    assert [row[:2] for row in rows] == [
+        ["model2", "losses of 10 compiled and captured steps"],
+        ["model2", "6 images drawn again, best, ancestral"],
+        ["model2", "time of a training step"],
+        ["model4", "losses of 10 captured steps"],
+        ["model4", "dropout of seeds 1, 2, 1"],
+        ["model4", "6 images drawn again, best, improved"],
+        ["model6", "losses of 10 captured steps"],
+        ["model6", "6 images drawn again, best, categorical"],
+    ]
+    _, _, time, limit, verdict = rows.pop(2)
+    assert re.fullmatch(r"[\d.]+ ms, reference [\d.]+ ms: [\d.]+ times", time)
+    assert (limit, verdict) == ("", "")
+    assert {row[-1] for row in rows} == {"agrees"}
+
+
+def test_capture_that_repeats_its_first_batch_disagrees(check: Replay) -> None:
+    sentence = "these checks disagree: model4, losses of 10 captured steps; model4, dropout of"
+    with pytest.raises(UserError, match=sentence):
+        check(stale, "model4")
+
+
+def test_capture_that_fails_disagrees(check: Replay, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match="these checks disagree: model6, losses"):
+        check(refused, "model6")
+    assert "operation not permitted / when stream is capturing | no error | **disagrees** |" in (
+        capsys.readouterr().out
+    )
+
+
+def test_machine_without_a_gpu_is_refused(run: Replay) -> None:
+    with pytest.raises(UserError, match="the device is cpu, must be cuda"):
+        run("gpu")
