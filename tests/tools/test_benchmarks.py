@@ -7,21 +7,26 @@ import itertools
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import ROOT, write_params
-from hotcold.models.cnn import Cnn, LayerNorm
-from hotcold.models.degradations import Gaussian
-from hotcold.models.fourier_conv import MIN_CHANNELS, FourierConv2d
-from torch import nn
+from torch import Tensor, nn
 
-from hotcold.models.model import DiffusionModel, build_network
+from hotcold.models.model import DiffusionModel
+from hotcold.models.process import Start
+from hotcold.networks.cnn.fourier_conv import MIN_CHANNELS, FourierConv2d
+from hotcold.networks.cnn.network import Cnn, LayerNorm
 from hotcold.numerics.pixels import to_pixels
+from hotcold.processes.gaussian.process import Gaussian, linear_alpha_bar
 from hotcold.runtime.errors import UserError
-from hotcold.sampling import samplers
-from hotcold.sampling.params import DDIM
+from hotcold.samplers.ancestral import sampler as ancestral
+from hotcold.samplers.ancestral.params import Ancestral
+from hotcold.samplers.ddim import sampler as ddim_sampler
+from hotcold.samplers.ddim.params import DDIM
 from tools.benchmarks import reference, speed
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.5, 20))
@@ -31,7 +36,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def net() -> nn.Module:
     torch.manual_seed(0)
-    return build_network({"kind": "cnn", "hidden": (2, 2)}).eval()
+    return Cnn((2, 2)).eval()
 
 
 def test_variants_take_turns_after_one_run_that_is_not_timed(
@@ -108,14 +113,21 @@ def test_reference_learns(net: nn.Module) -> None:
     assert reference.train_steps(net, optimizer, HOT, source, 20) < 0.9 * first
 
 
+@torch.no_grad()
+def draw(net: nn.Module, x_T: Tensor, ddim: bool, normal: Callable[[Tensor], Tensor]) -> Tensor:
+    """All steps of DDIM or of ancestral sampling."""
+    sampler = DDIM(steps=HOT.T) if ddim else Ancestral()
+    run = (ddim_sampler if ddim else ancestral).run
+    predict, noise = DiffusionModel(net, HOT, "eps").predict, SimpleNamespace(normal=normal)
+    return run(sampler, predict, HOT, Start(x_T, x_T), noise)[sampler.main_set]
+
+
 def test_reference_draws_the_same_images(net: nn.Module) -> None:
     x_T = torch.randn(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(1)
     expected = reference.sample(net, x_T, HOT)
     torch.manual_seed(1)
-    with torch.no_grad():
-        predict = DiffusionModel(net, HOT, "eps").predict
-        drawn = samplers.sample_ancestral(predict, HOT, x_T, torch.randn_like)
+    drawn = draw(net, x_T, ddim=False, normal=torch.randn_like)
     torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -124,12 +136,7 @@ def test_diffusers_draws_the_same_images(net: nn.Module, ddim: bool) -> None:
     drawn = reference.sample_in_diffusers(net, 2, ddim, HOT, seed=3)
     g = torch.Generator().manual_seed(3)
     normal = lambda x: torch.randn(x.shape, generator=g)  # noqa: E731
-    x_T, predict = normal(torch.empty(2, 1, 28, 28)), DiffusionModel(net, HOT, "eps").predict
-    with torch.no_grad():
-        if ddim:
-            ours = samplers.sample_ddim(predict, HOT, x_T, normal, DDIM(steps=HOT.T))
-        else:
-            ours = samplers.sample_ancestral(predict, HOT, x_T, normal)
+    ours = draw(net, normal(torch.empty(2, 1, 28, 28)), ddim, normal)
     expected = (ours / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
     torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-4)
 
@@ -167,7 +174,7 @@ def test_impulse_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_plain_network_computes_the_same_function() -> None:
     torch.manual_seed(0)
-    wide = build_network({"kind": "cnn", "hidden": (MIN_CHANNELS, MIN_CHANNELS)}).eval()
+    wide = Cnn((MIN_CHANNELS, MIN_CHANNELS)).eval()
     x, t = torch.randn(2, 1, 28, 28), torch.tensor([0.1, 0.9])
     with torch.no_grad():
         expected = wide(x, t)

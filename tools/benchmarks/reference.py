@@ -14,15 +14,15 @@ from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
-from hotcold.models.cnn import LayerNorm
-from hotcold.models.degradations import Gaussian
-from hotcold.models.fourier_conv import FourierConv2d
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchvision)
+from hotcold.networks.cnn.fourier_conv import FourierConv2d
+from hotcold.networks.cnn.network import LayerNorm
 from hotcold.numerics.pixels import SIDE
+from hotcold.processes.gaussian.process import Gaussian
 
 WORKERS = 4
 GENERAL: dict[type, type[nn.Module]] = {FourierConv2d: nn.Conv2d, LayerNorm: nn.LayerNorm}

@@ -25,7 +25,6 @@ from operator import truediv
 from pathlib import Path
 
 import torch
-from hotcold.models.degradations import Gaussian
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
@@ -33,11 +32,13 @@ from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
 from hotcold.numerics.rng import Stream
 from hotcold.params import ModelParams
+from hotcold.processes.gaussian.process import Gaussian
 from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import read
+from hotcold.samplers.ancestral.params import Ancestral
+from hotcold.samplers.ddim.params import DDIM
 from hotcold.sampling.draw import DrawOptions, draw
-from hotcold.sampling.params import DDIM, Ancestral
 from hotcold.training.loop import Examples, LoopSettings, train_epoch
 from hotcold.training.params import TrainingParams
 from hotcold.training.step import MIN_COMPILED_STEPS, build_step
