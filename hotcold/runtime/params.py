@@ -33,9 +33,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 class Section(pydantic.BaseModel):
     """A frozen mapping that refuses unknown keys, NaN, infinity and implicit type conversion."""
 
-    model_config = pydantic.ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False
-    )
+    model_config = pydantic.ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
 
     @pydantic.model_validator(mode="before")
     @classmethod
