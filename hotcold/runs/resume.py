@@ -1,18 +1,21 @@
 """Runs that continue after an interruption, from their last saved part.
 
 DVC deletes the outputs of a stage before it runs the stage again. So the state is kept outside of
-them, in scratch/resume/<stage>-<name>-<key> under the root of the repository, until the outputs are
-complete and in their places. The key is a hash of everything that the result depends on: the state
-of another configuration is never used.
+them, in scratch/resume/<stage>-<name>-<key> under the root of the repository, and after a run of
+DVC for another week, because DVC can fail to record the outputs: on a full disk, or when it is
+interrupted. The key is a hash of everything that the result depends on: the state of another
+configuration is never used.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +32,8 @@ from hotcold.runtime.startup import is_orphaned, is_run_by_dvc
 
 PROJECT = ("hotcold.", "stages.", "__main__.")  # the stage itself is the main module
 ROOT = Path(__file__).resolve().parents[2]
+FINISHED = "finished"  # a file beside the state of complete outputs
+KEPT = 7 * 24 * 3600  # seconds for which that state is kept
 
 
 def key(settings: dict[str, Any], *data: Tensor | Path) -> str:
@@ -56,7 +61,7 @@ class ResumableRun:
 
     Two runs with the same key do not run at the same time: the second one waits. On several ranks,
     every rank may save parts, each on its machine; rank 0 writes the outputs.
-    `outputs` is a folder for the outputs; `commit` copies it to its place and deletes the state.
+    `outputs` is a folder for the outputs, which `commit` copies to their places.
     """
 
     def __init__(self, stage: str, name: str, key: str) -> None:
@@ -76,6 +81,7 @@ class ResumableRun:
             except Timeout:
                 print(f"{self.label}: waiting for another run of the same work", flush=True)
                 self.lock.acquire()
+            delete_old(self.folder.parent)
         distributed.barrier()
         self.outputs.mkdir(parents=True, exist_ok=True)
         return self
@@ -89,7 +95,10 @@ class ResumableRun:
         if kind and is_run_by_dvc():
             for path in self.shown:  # dvc checkout refuses to replace a file that is in no cache
                 path.unlink(missing_ok=True)
-        if any(self.folder.glob("*.safetensors")):
+        finished = (self.folder / FINISHED).exists()
+        if finished and is_run_by_dvc():
+            pass  # until DVC has recorded the outputs
+        elif any(self.folder.glob("*.safetensors")) and not finished:
             print(f"{self.label}: the finished part is kept in {self.folder}", flush=True)
         elif distributed.is_rank_zero():
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -129,7 +138,7 @@ class ResumableRun:
             self.shown.add(target)
 
     def commit(self, outputs: dict[Path, Path]) -> None:
-        """Copy the complete outputs to their places, and delete the state.
+        """Copy the complete outputs to their places.
 
         outputs: file or folder under `self.outputs`, or that folder -> its place.
         Raises UserError, and keeps everything for the next run, if the dvc that started this run
@@ -143,9 +152,18 @@ class ResumableRun:
         if distributed.is_rank_zero():
             for source, target in outputs.items():
                 replace(source, target)
+            (self.folder / FINISHED).touch()
         distributed.barrier()
-        for path in self.folder.glob("*.safetensors"):
-            path.unlink(missing_ok=True)
+
+
+def delete_old(folder: Path) -> None:
+    """Delete the state of complete outputs that has been kept long enough, unless it is in use."""
+    for marker in folder.glob(f"*/{FINISHED}"):
+        lock = FileLock(marker.parent.with_name(marker.parent.name + ".lock"))
+        if time.time() - marker.stat().st_mtime > KEPT:
+            with contextlib.suppress(Timeout), lock.acquire(timeout=0):
+                shutil.rmtree(marker.parent, ignore_errors=True)
+                Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def replace(source: Path, target: Path) -> None:

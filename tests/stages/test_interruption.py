@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -226,6 +228,36 @@ def test_stage_whose_dvc_has_ended_replaces_no_outputs(
     run(train, "model2")
     assert "continues after epoch 4 of 4" in capsys.readouterr().out
     assert content(folder / paths.MODELS / "model2") == expected
+
+
+@pytest.mark.parametrize("stage", [train, sample])
+def test_outputs_that_dvc_did_not_record_are_taken_and_not_computed_again(
+    run: Run,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stage: Any,
+) -> None:
+    """As after Ctrl-C between the end of the stage and DVC's lock, or on a full disk."""
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    run(train, "model2")
+    run(stage, "model2")
+    out = folder / (paths.MODELS if stage is train else paths.SAMPLES) / "model2"
+    expected = content(out)
+    shutil.rmtree(out)  # as DVC does before it runs the stage again
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, fit, "train_epoch", 1)
+        kill_at(patch, draw, "draw_batch", 1)
+        run(stage, "model2")
+    assert re.search("continues after (epoch 2 of 2|6 of 6 images)", capsys.readouterr().out)
+    assert content(out) == expected
+    for path in (folder / paths.RESUME).glob("*/finished"):
+        os.utime(path, (1, 1))  # long ago
+    run(train, "model2", seed=7)
+    names = {name.rpartition("-")[0] for name in kept(folder)}
+    assert names == {"train-model2"}
+    assert len(kept(folder)) == 2  # a folder and its lock
 
 
 @pytest.mark.parametrize("under_dvc", [True, False])
