@@ -15,7 +15,7 @@ from hotcold.models.params import DesignParams, Name
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.runtime.params import Precision, Section, Seed
 from hotcold.sampling.bases import StepStudyParams
-from hotcold.sampling.params import Sampler, SamplingParams
+from hotcold.sampling.params import Sampler, SamplingParams, samplers_for
 from hotcold.training.params import RecipeParams, TrainingParams
 
 
@@ -28,7 +28,7 @@ class ModelParams(DesignParams):
     @pydantic.model_validator(mode="after")
     def _sampler_fits(self) -> ModelParams:
         degradation, predicts = self.degradation, self.network.predicts
-        allowed = degradation.predictions[predicts].samplers
+        allowed = samplers_for(degradation, predicts)
         if self.sampler.kind not in allowed:
             raise ValueError(
                 f"sampler.kind is '{self.sampler.kind}', must be "

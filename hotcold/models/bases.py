@@ -19,8 +19,9 @@ MEAN_SQUARED = "mean squared error of the clean image"
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a network may predict: the samplers that use it, its symbol, and the name of its loss.
-    Losses of different names cannot be compared."""
+    """What a network may predict: the samplers that use it (others can serve it too, see
+    `SamplerParams`), its symbol, and the name of its loss. Losses of different names cannot be
+    compared."""
 
     samplers: tuple[str, ...]
     symbol: str

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import lru_cache, reduce
 from importlib import import_module
 from operator import or_
-from pathlib import Path
+from pkgutil import iter_modules
 from typing import Annotated, Any, get_args
 
 import pydantic
@@ -25,14 +25,14 @@ import pydantic
 from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import Section
 
-LIBRARY = Path(__file__).parents[1]
 BEHAVIOUR = {"processes": "process", "networks": "network", "samplers": "sampler"}  # -> its module
 KEYS = {"processes": "degradation", "networks": "network", "samplers": "sampler"}  # in params.yaml
 
 
 def names(family: str) -> list[str]:
     """The kinds of a family, `processes`, `networks` or `samplers`, in alphabetical order."""
-    return sorted(path.parent.name for path in (LIBRARY / family).glob("*/params.py"))
+    package = import_module(f"hotcold.{family}")
+    return sorted(module.name for module in iter_modules(package.__path__) if module.ispkg)
 
 
 @lru_cache

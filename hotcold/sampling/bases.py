@@ -35,10 +35,12 @@ class SamplerParams(Section):
 
     sets: the sets of images that the sampler makes -> the name of each in figures and report; the
     first is the main one. restores: whether it makes images from degraded ones.
-    leaves_out_steps: whether its model can be sampled in fewer than T steps.
+    leaves_out_steps: whether its model can be sampled in fewer than T steps. serves: kinds of
+    process that do not name this sampler themselves -> the predictions that it takes.
     """
 
     required: ClassVar = ("sets",)
+    serves: ClassVar[Mapping[str, Sequence[str]]] = {}
     sets: ClassVar[Mapping[str, str]]
     restores: ClassVar[bool] = False
     leaves_out_steps: ClassVar[bool] = False

@@ -18,6 +18,7 @@ from hotcold.numerics.rng import CHUNK, ChunkedNoise, NoiseAhead, Stream
 from hotcold.runtime.errors import UserError
 from hotcold.sampling.bases import SamplerParams
 from hotcold.sampling.film import Film
+from hotcold.sampling.params import samplers_for
 from hotcold.sampling.predictors import Predict, Sets, Watch, guided
 
 Compute = Callable[[], Sets]  # what computes a batch
@@ -136,10 +137,9 @@ def draw_batch(
         return {key: to_levels(x).cpu() for key, x in sets.items()}
 
 
-def samplers_of(model: DiffusionModel) -> tuple[str, ...]:
+def samplers_of(model: DiffusionModel) -> list[str]:
     """The kinds of sampler that a model can use."""
-    block = kinds.params("processes", model.process.kind)
-    return block.predictions[model.predicts].samplers
+    return samplers_for(kinds.params("processes", model.process.kind), model.predicts)
 
 
 def sample(

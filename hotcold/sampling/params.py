@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import pydantic
 
 from hotcold.models import kinds
+from hotcold.models.bases import ProcessParams
 from hotcold.runtime.params import Count, Section
 from hotcold.sampling.bases import Guidances
 from hotcold.sampling.bases import SamplerParams as Sampler
@@ -26,3 +27,16 @@ class SamplingParams(Section):
     progress_images: Count
     epoch: Count
     guidances: Guidances
+
+
+def samplers_for(degradation: ProcessParams | type[ProcessParams], predicts: str) -> list[str]:
+    """The kinds of sampler that a model can use: those that its process names, and then those that
+    name its process."""
+    (process,) = get_args(degradation.model_fields["kind"].annotation)
+    named = degradation.predictions[predicts].samplers
+    further = [
+        kind
+        for kind in kinds.names("samplers")
+        if predicts in kinds.params("samplers", kind).serves.get(process, ())
+    ]
+    return [*named, *further]

@@ -1,0 +1,107 @@
+"""Every kind of process, network and sampler passes through every stage, figure, table and tool."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from conftest import prepare, run_all
+from examples import MODELS
+from PIL import Image
+
+from hotcold.models import kinds
+from hotcold.models.params import read_design
+from hotcold.numerics.tables import read_csv, read_json
+from hotcold.reporting.reading.results import ModelResults, read_model
+from hotcold.reporting.text.words import described
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+from tools import describe, generate, restore
+
+KEYS = {"processes": "degradation", "networks": "network", "samplers": "sampler"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kinds")
+    prepare(folder)
+    sizes = {"sampling.images": 12, "sampling.guidances": [0.0, 2.0], "step_study.churns": [1.0]}
+    run_all(folder, models=MODELS, **sizes)
+    return folder
+
+
+@pytest.mark.parametrize("family", KEYS)
+def test_every_kind_has_an_example(family: str) -> None:
+    used = {block[KEYS[family]]["kind"] for block in MODELS.values()}
+    assert used == set(kinds.names(family))
+
+
+@pytest.fixture(params=MODELS)
+def model(
+    request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> ModelResults:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DEVICE", "cpu")
+    return read_model(request.param, read_design(request.param))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, tool: ModuleType, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", [tool.__name__, *arguments])
+    tool.main()
+
+
+@pytest.mark.slow
+def test_results_have_scores_and_a_study_that_fit_the_sampler(model: ModelResults) -> None:
+    block = MODELS[model.name]
+    assert model.best["main"] == model.sampler.main_set
+    assert set(model.sampler.sets) <= set(model.best["sets"])
+    assert {model.scores["images"], len(model.best_predictions)} == {12}
+    assert bool(model.step_study) == model.sampler.leaves_out_steps
+    assert bool(model.likelihood) == (block["network"]["predicts"] == "categorical")
+    assert ("label_accuracy" in model.scores) == bool(model.design.classes)
+    assert ("psnr" in model.scores) == (model.restores and not model.sampler.from_noise)
+
+
+@pytest.mark.slow
+def test_figures_tables_and_words_show_the_model(model: ModelResults) -> None:
+    name, report = model.name, Path("report/report.md").read_text()
+    for figure in ("progress", "samples", "digits", "confidence", "nearest", "reverse"):
+        assert f"{figure}_{name}.png" in report or (paths.FIGURES / f"{figure}_{name}.png").exists()
+    assert described(model) in report
+    assert f"| {name} |" in report
+    assert name in read_json(paths.SUMMARY)
+    sides = [row for row in read_csv(paths.PLOTS / "schedules.csv") if row["model"] == name]
+    assert [int(row["t"]) for row in sides] == list(range(model.design.degradation.T + 1))
+    (spent,) = {int(row["evaluations"]) for row in read_csv(paths.COMPUTE) if row["model"] == name}
+    assert spent == model.sampler.evaluations(model.design.degradation.T)
+
+
+@pytest.mark.slow
+def test_tools_describe_and_generate_or_restore(
+    model: ModelResults,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(monkeypatch, describe, model.name)
+    printed = capsys.readouterr().out
+    assert model.design.degradation.label in printed.splitlines()[0]
+    assert f"t = {model.design.degradation.T:>4}" in printed
+    picture, output = tmp_path / "digit.png", tmp_path / "output.png"
+    Image.new("L", (28, 28), 0).save(picture)
+    if model.generates:
+        run(monkeypatch, generate, model.name, "--images", "4", "--output", str(output))
+        with Image.open(output) as image:
+            assert image.width == image.height
+    else:
+        with pytest.raises(UserError, match=f"{model.name} restores images and cannot generate"):
+            run(monkeypatch, generate, model.name, "--output", str(output))
+    arguments = (model.name, str(picture), "--add-noise", "--output", str(output))
+    if model.restores:
+        run(monkeypatch, restore, *arguments)
+        assert output.exists()
+    else:
+        with pytest.raises(UserError, match=f"{model.name} generates images"):
+            run(monkeypatch, restore, *arguments)
