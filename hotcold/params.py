@@ -28,7 +28,7 @@ class ModelParams(DesignParams):
     @pydantic.model_validator(mode="after")
     def _sampler_fits(self) -> ModelParams:
         degradation, predicts = self.degradation, self.network.predicts
-        allowed = samplers_for(degradation, predicts)
+        allowed = samplers_for(degradation.kind, predicts)
         if self.sampler.kind not in allowed:
             raise ValueError(
                 f"sampler.kind is '{self.sampler.kind}', must be "

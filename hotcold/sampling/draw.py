@@ -139,7 +139,7 @@ def draw_batch(
 
 def samplers_of(model: DiffusionModel) -> list[str]:
     """The kinds of sampler that a model can use."""
-    return samplers_for(kinds.params("processes", model.process.kind), model.predicts)
+    return samplers_for(model.process.kind, model.predicts)
 
 
 def sample(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import pydantic
 
 from hotcold.models import kinds
-from hotcold.models.bases import ProcessParams
 from hotcold.runtime.params import Count, Section
 from hotcold.sampling.bases import Guidances
 from hotcold.sampling.bases import SamplerParams as Sampler
@@ -29,11 +28,10 @@ class SamplingParams(Section):
     guidances: Guidances
 
 
-def samplers_for(degradation: ProcessParams | type[ProcessParams], predicts: str) -> list[str]:
-    """The kinds of sampler that a model can use: those that its process names, and then those that
-    name its process."""
-    (process,) = get_args(degradation.model_fields["kind"].annotation)
-    named = degradation.predictions[predicts].samplers
+def samplers_for(process: str, predicts: str) -> list[str]:
+    """The kinds of sampler that a model can use: those that its kind of process names, and then
+    those that name its process."""
+    named = kinds.params("processes", process).predictions[predicts].samplers
     further = [
         kind
         for kind in kinds.names("samplers")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import prepare, run_all
+from conftest import ROOT, prepare, run_all
 from examples import MODELS
 from PIL import Image
 
@@ -105,3 +109,36 @@ def test_tools_describe_and_generate_or_restore(
     else:
         with pytest.raises(UserError, match=f"{model.name} generates images"):
             run(monkeypatch, restore, *arguments)
+
+
+def test_the_example_of_the_documentation_is_a_kind_in_one_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs/extending.md").read_text().split("## An example")[1]
+    params, sampler = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    for name, text in (("params", params), ("sampler", sampler), ("__init__", "")):
+        (tmp_path / "samplers/one_step").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"samplers/one_step/{name}.py").write_text(text)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import stages, hotcold.samplers\n"
+        "hotcold.samplers.__path__.append(sys.argv[2])\n"
+        "from conftest import Path, run_stage\n"
+        "from examples import MODELS\n"
+        "from stages import evaluate, sample\n"
+        "model = MODELS['dissipation'] | {'sampler': {'kind': 'one_step'}}\n"
+        "for stage in (sample, evaluate):\n"
+        "    run_stage(Path('.'), stage, 'dissipation', models={'dissipation': model})\n"
+    )
+    copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT / "tests"), str(tmp_path / "samplers")],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "DEVICE": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (scored, *_) = read_json(copy / paths.SCORES / "dissipation/scores.json")
+    assert scored["main"] == "one_step"
+    assert scored["sets"]["one_step"]["fid"] > 0
