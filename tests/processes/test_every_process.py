@@ -12,7 +12,9 @@ from torch import Tensor
 from hotcold.models import process as processes
 from hotcold.models.process import Process
 
-every_process = pytest.mark.parametrize("process", [*map(build_process, PROCESSES)], ids=[*PROCESSES])
+every_process = pytest.mark.parametrize(
+    "process", [*map(build_process, PROCESSES)], ids=[*PROCESSES]
+)
 
 
 def bumps(count: int) -> Tensor:

@@ -55,9 +55,7 @@ def test_beta_is_linear_and_its_product_is_alpha_bar() -> None:
     torch.testing.assert_close((1 - beta).cumprod(0), alpha_bar)
 
 
-@given(
-    st.tuples(st.floats(1e-6, 0.999), st.floats(0.001, 0.999)).map(sorted), st.integers(2, 2000)
-)
+@given(st.tuples(st.floats(1e-6, 0.999), st.floats(0.001, 0.999)).map(sorted), st.integers(2, 2000))
 def test_alpha_bar_falls_from_1_and_is_the_product_of_1_minus_beta(
     beta: list[float], T: int
 ) -> None:
