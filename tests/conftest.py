@@ -20,6 +20,9 @@ import yaml
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
 from hotcold.data.mnist import FILES
+from hotcold.models import kinds, process
+from hotcold.models.model import DiffusionModel
+from hotcold.models.process import Process
 from hotcold.reporting.text.labels import BIBLIOGRAPHY
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
@@ -83,6 +86,46 @@ TINY = {
         },
     },
 }
+
+GREY = {"kind": "impulse", "rho": (0.0, 0.5), "T": 5, "levels": 4}
+PROCESSES = {  # a `degradation` block of every kind, in each form that predicts something else
+    "linear": {"kind": "gaussian", "beta": (0.01, 0.5), "T": 6},
+    "cosine": {"kind": "gaussian", "schedule": "cosine", "T": 6},
+    "impulse": {"kind": "impulse", "rho": (0.05, 0.25), "T": 5},
+    "grey": GREY,
+    "masked": GREY | {"known_mask": True},
+    "blur": {"kind": "blur", "std": 3.0, "T": 6},
+    "pixelation": {"kind": "pixelation", "sides": (2, 4, 7, 14)},
+    "fading": {"kind": "fading", "width": 6.0, "T": 5},
+    "dissipation": {"kind": "dissipation", "std": (0.3, 20.0), "noise": 0.1, "T": 5},
+}
+NETWORKS = {  # a `network` block of every kind, but for what it predicts
+    "cnn": {"kind": "cnn", "hidden": (2,)},
+    "unet": {"kind": "unet", "channels": (8, 8, 8)},
+}
+
+
+def build_process(name: str) -> Process:
+    """The process of one of PROCESSES, with what it takes from training images."""
+    block = PROCESSES[name]
+    images = torch.linspace(-0.4, -0.2, 50).view(-1, 1, 1, 1).expand(-1, 1, 28, 28)
+    return process.build(process.build(block).fitted(block, images))
+
+
+def build_network(
+    block: dict[str, Any], in_channels: int = 1, out_channels: int = 1
+) -> torch.nn.Module:
+    """A network with the same random weights in every call."""
+    torch.manual_seed(0)
+    return kinds.behaviour("networks", block["kind"], "build")(block, in_channels, out_channels)
+
+
+def build_model(name: str, predicts: str) -> DiffusionModel:
+    """A model of one of PROCESSES with a small network, in evaluation mode."""
+    forward = build_process(name)
+    block = NETWORKS["unet" if forward.levels else "cnn"]
+    network = build_network(block, forward.channels, forward.levels or 1)
+    return DiffusionModel(network.eval(), forward, predicts)
 
 
 @pytest.fixture

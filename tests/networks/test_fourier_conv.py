@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hotcold.models.fourier_conv import CUDA_CHANNELS, MIN_CHANNELS, FourierConv2d
 from torch import Tensor, nn
+
+from hotcold.networks.cnn.fourier_conv import CUDA_CHANNELS, MIN_CHANNELS, FourierConv2d
 
 
 def both(
@@ -65,10 +66,8 @@ def test_few_channels_use_the_direct_convolution(channels: tuple[int, int]) -> N
 
 def test_convolution_of_an_image_does_not_depend_on_its_batch() -> None:
     torch.manual_seed(0)
-    layer, x = (
-        FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, 7, 28),
-        torch.randn(5, MIN_CHANNELS, 28, 28),
-    )
+    layer = FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, 7, 28)
+    x = torch.randn(5, MIN_CHANNELS, 28, 28)
     with torch.no_grad():
         torch.testing.assert_close(layer(x)[3:4], layer(x[3:4]), rtol=0, atol=1e-6)
 
@@ -76,10 +75,8 @@ def test_convolution_of_an_image_does_not_depend_on_its_batch() -> None:
 @torch.no_grad()
 def test_cached_transform_of_the_kernel_follows_the_weights() -> None:
     torch.manual_seed(0)
-    layer, x = (
-        FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, 7, 28),
-        torch.randn(2, MIN_CHANNELS, 28, 28),
-    )
+    layer = FourierConv2d(MIN_CHANNELS, MIN_CHANNELS, 7, 28)
+    x = torch.randn(2, MIN_CHANNELS, 28, 28)
     layer(x)
     layer.weight.mul_(2)
     with torch.autocast("cpu", torch.bfloat16):

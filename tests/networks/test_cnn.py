@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hotcold.models.cnn import Block
+from conftest import build_network
 from torch import nn
 
-from hotcold.models.model import build_network
+from hotcold.networks.cnn.network import Block, TimeEmbedding
 
 
 def expected_parameters(hidden: tuple[int, ...]) -> int:
@@ -19,11 +19,6 @@ def expected_parameters(hidden: tuple[int, ...]) -> int:
     blocks = sum(49 * a * b + b + 2 * b * 784 for a, b in pairwise(channels))
     time = (32 * 128 + 128) + 2 * (128 * 128 + 128) + (128 * hidden[0] + hidden[0])
     return blocks + time + 9 * hidden[-1] + 1
-
-
-def small_network() -> nn.Module:
-    torch.manual_seed(0)
-    return build_network({"kind": "cnn", "hidden": (2, 2)})
 
 
 @pytest.mark.parametrize("hidden", [(16, 32, 32, 16), (32, 64, 128, 64, 32)])
@@ -35,17 +30,11 @@ def test_networks_of_tables_1_and_3(hidden: tuple[int, ...]) -> None:
 
 
 def test_time_features_of_the_published_network() -> None:
-    embedding = small_network().time
-    assert embedding.omega[0] == 0
-    expected = [2 * math.pi * 1.5**i for i in range(15)]
-    assert embedding.omega[1:].tolist() == pytest.approx(expected, rel=1e-6)
-
-
-def test_output_depends_on_the_time_of_each_image() -> None:
-    net, x = small_network().eval(), torch.zeros(2, 1, 28, 28)
-    both = net(x, torch.tensor([0.1, 0.9]))
-    assert not torch.allclose(both[0], both[1])
-    torch.testing.assert_close(both[1:], net(x[:1], torch.tensor([0.9])))
+    torch.manual_seed(0)
+    embedding, t = TimeEmbedding(4), torch.tensor([0.0, 0.3, 1.0])
+    omega = torch.tensor([0.0, *(2 * math.pi * 1.5**i for i in range(15))])
+    features = torch.cat([(t[:, None] * omega).sin(), (t[:, None] * omega).cos() - 1], 1)
+    torch.testing.assert_close(embedding(t), embedding.mlp(features)[:, :, None, None])
 
 
 def test_spatial_dropout_drops_complete_maps_in_training_only() -> None:
@@ -57,6 +46,7 @@ def test_spatial_dropout_drops_complete_maps_in_training_only() -> None:
     assert not (block.eval()(x) == 0).any()
 
 
-def test_unknown_kind_of_network_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"network\.kind is 'vit', must be 'cnn' or 'unet'"):
-        build_network({"kind": "vit"})
+@pytest.mark.parametrize("channels", [(2, 1), (1, 4)])
+def test_more_than_one_channel_is_refused(channels: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="a cnn has one channel, not"):
+        build_network({"kind": "cnn", "hidden": (2,)}, *channels)

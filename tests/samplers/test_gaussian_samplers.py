@@ -1,48 +1,43 @@
-"""Reverse processes, against oracles with known answers and against diffusers."""
+"""DDIM and ancestral sampling, against oracles with known answers and against diffusers."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from hotcold.models.degradations import Gaussian, Impulse
-from hotcold.models.schedules import cosine_density, linear_alpha_bar
-from hotcold.sampling.samplers import (
-    Predict,
-    clipped,
-    guided,
-    sample_ancestral,
-    sample_cold_improved,
-    sample_cold_naive,
-    sample_ddim,
-    sample_inverse_dissipation,
-    subset_of_steps,
-)
 from torch import Tensor
 
-from hotcold.models import degradations
-from hotcold.numerics.rng import Draw
-from hotcold.sampling.params import DDIM
+from hotcold import DDIM, Ancestral
+from hotcold.models.process import Start
+from hotcold.numerics.rng import ChunkedNoise
+from hotcold.processes.gaussian.process import Gaussian, linear_alpha_bar
+from hotcold.samplers.ancestral import sampler as ancestral
+from hotcold.samplers.ddim import sampler as ddim
+from hotcold.sampling.predictors import Predict, Watch, clipped, guided, ignore, subset_of_steps
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from diffusers import DDIMScheduler, DDPMScheduler
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 1000))
-COLD = Impulse(cosine_density(0.05, 0.25, 150))
 
 
-def replay(noise: list[Tensor]) -> Draw:
-    """One tensor of `noise` in each step."""
-    queue = iter(noise)
-    return lambda x: next(queue)
-
-
-def normal_from(generator: torch.Generator) -> Draw:
-    return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype)
+def draw(
+    sampler: Ancestral | DDIM, predict: Predict, x_T: Tensor, noise: Any, watch: Watch = ignore
+) -> Tensor:
+    """x_0 of a sampler from x_T. noise: a generator, or the tensors of all steps."""
+    if isinstance(noise, torch.Generator):
+        noise = ChunkedNoise([len(x_T)], [noise])
+    else:
+        queue = iter(noise)
+        noise = SimpleNamespace(normal=lambda _: next(queue))
+    run = (ancestral if isinstance(sampler, Ancestral) else ddim).run
+    (x_0,) = run(sampler, predict, HOT, Start(x_T, x_T), noise, watch).values()
+    return x_0
 
 
 def gaussian_oracle(mean: float, variance: float) -> Predict:
@@ -103,25 +98,24 @@ def test_mean_of_equation_12_is_the_posterior_mean(rng: torch.Generator) -> None
     def true_noise(x_t: Tensor, t: int) -> Tensor:
         return (x_t - a[t].sqrt() * x_0) / (1 - a[t]).sqrt()
 
-    sample_ancestral(true_noise, HOT, states[HOT.T], torch.zeros_like, states.__setitem__)
+    zeros = [torch.zeros_like(x_0)] * HOT.T
+    keep = lambda key, t, x_t: states.__setitem__(t, x_t)  # noqa: E731
+    draw(Ancestral(), true_noise, states[HOT.T], zeros, keep)
     for t in (1000, 999, 500, 2, 1):
         weights = a[t - 1].sqrt() * beta[t], (1 - beta[t]).sqrt() * (1 - a[t - 1])
         expected = (weights[0] * x_0 + weights[1] * states[t]) / (1 - a[t])
         torch.testing.assert_close(states[t - 1], expected)
 
 
-@pytest.mark.parametrize("sampler", ["ancestral", "ddim", "stochastic"])
+@pytest.mark.parametrize(
+    "sampler", [Ancestral(), DDIM(steps=500), DDIM(steps=500, eta=1.0)], ids=repr
+)
 def test_samples_of_gaussian_data_have_their_mean_and_variance(
-    sampler: str, rng: torch.Generator
+    sampler: Ancestral | DDIM, rng: torch.Generator
 ) -> None:
     mean, variance = 0.2, 0.09
-    predict = gaussian_oracle(mean, variance)
     x_T = torch.randn(40, 1, 28, 28, generator=rng, dtype=torch.float64)
-    if sampler == "ancestral":
-        x_0 = sample_ancestral(predict, HOT, x_T, normal_from(rng))
-    else:
-        eta = 0.0 if sampler == "ddim" else 1.0
-        x_0 = sample_ddim(predict, HOT, x_T, normal_from(rng), DDIM(steps=500, eta=eta))
+    x_0 = draw(sampler, gaussian_oracle(mean, variance), x_T, rng)
     n = x_0.numel()
     assert x_0.mean().item() == pytest.approx(mean, abs=5 * math.sqrt(variance / n) + 1e-3)
     # Discretisation adds a little to the statistical error sqrt(2 / n).
@@ -130,7 +124,7 @@ def test_samples_of_gaussian_data_have_their_mean_and_variance(
 
 def test_samples_of_two_point_data_have_their_distribution(rng: torch.Generator) -> None:
     x_T = torch.randn(20, 1, 28, 28, generator=rng, dtype=torch.float64)
-    x_0 = sample_ancestral(two_point_oracle, HOT, x_T, normal_from(rng))
+    x_0 = draw(Ancestral(), two_point_oracle, x_T, rng)
     assert (x_0.abs() - 0.5).abs().max().item() < 0.1
     share = (x_0 > 0).double().mean().item()
     assert share == pytest.approx(0.7, abs=5 * math.sqrt(0.21 / x_0.numel()))
@@ -158,7 +152,7 @@ def test_ancestral_agrees_with_diffusers(rng: torch.Generator) -> None:
     reference = scheduler(DDPMScheduler, variance_type="fixed_large")
     x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
     noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(HOT.T - 1)]
-    samples = sample_ancestral(wave, HOT, x_T, replay(noise))
+    samples = draw(Ancestral(), wave, x_T, noise)
     x = x_T
     for t in range(HOT.T, 0, -1):
         mean = previous_mean(reference, x, t)
@@ -185,116 +179,12 @@ def test_ddim_agrees_with_diffusers(steps: int, eta: float, rng: torch.Generator
     assert [int(t) + 1 for t in reference.timesteps] == subset_of_steps(HOT.T, steps)[:-1]
     x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
     noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(steps)]
-    samples = sample_ddim(wave, HOT, x_T, replay(noise), DDIM(steps=steps, eta=eta))
+    samples = draw(DDIM(steps=steps, eta=eta), wave, x_T, noise)
     x = x_T
     for i, t in enumerate(reference.timesteps):
         extra = {"eta": eta, "variance_noise": noise[i]} if eta else {}
         x = reference.step(wave(x, int(t) + 1), t, x, **extra).prev_sample
     torch.testing.assert_close(samples, x, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("steps", [0, 1001])
-def test_number_of_steps_outside_1_to_T_is_refused(steps: int) -> None:
-    with pytest.raises(ValueError, match=rf"steps is {steps}, must be in 1\.\.1000"):
-        subset_of_steps(1000, steps)
-
-
-def test_subset_of_T_steps_has_all_steps_and_that_of_one_has_the_ends() -> None:
-    assert subset_of_steps(1200, 1200) == list(range(1200, -1, -1))
-    assert subset_of_steps(7, 1) == [7, 0]
-
-
-def test_perfect_restorer_recovers_the_image(rng: torch.Generator) -> None:
-    x_0 = torch.rand(8, 1, 28, 28, generator=rng) - 0.5
-    u = COLD.draw_noise(x_0, rng)
-    x_T = COLD.degrade(x_0, u, COLD.T)
-    improved = sample_cold_improved(lambda x, t: x_0, COLD, x_T, u)
-    torch.testing.assert_close(improved, x_0, rtol=0, atol=1e-6)
-    seen = {}
-    naive = sample_cold_naive(
-        lambda x, t: x_0, COLD, x_T, u, torch.rand_like, lambda t, x: seen.update({t: x})
-    )
-    assert torch.equal(naive, x_0)
-    assert not torch.equal(seen[75], COLD.degrade(x_0, u, 75))  # new noise in each step
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
-        {"kind": "blur", "std": 3.0, "T": 6},
-        {"kind": "pixelation", "sides": (2, 4, 7, 14)},
-        {"kind": "fading", "width": 6.0, "T": 5},
-    ],
-    ids=lambda block: block["kind"],
-)
-def test_perfect_restorer_of_a_deterministic_degradation_recovers_the_image(
-    block: dict, rng: torch.Generator
-) -> None:
-    """The naive sampler passes through the states of the forward process: a dark spot keeps its
-    position."""
-    process = degradations.build(block)
-    offset = torch.arange(28) - 11.0
-    bump = torch.exp(-(offset**2) / 20)
-    x_0 = (bump[:, None] * bump - 0.5).expand(4, 1, 28, 28)
-    u = process.draw_noise(x_0, rng)
-    states = [process.degrade(x_0, u, t) for t in range(process.T + 1)]
-    start = (lambda x, t: x_0, process, states[-1], u)
-    seen: dict[int, Tensor] = {}
-    for x in (
-        sample_cold_naive(*start, torch.rand_like, seen.__setitem__),
-        sample_cold_improved(*start),
-    ):
-        torch.testing.assert_close(x, x_0, rtol=0, atol=1e-5)
-    assert list(seen) == list(range(process.T, -1, -1))
-    assert all(torch.equal(states[t], x_t) for t, x_t in seen.items())
-
-
-def test_improved_sampler_keeps_surviving_pixels_despite_wrong_restorations(
-    rng: torch.Generator,
-) -> None:
-    x_0 = torch.rand(8, 1, 28, 28, generator=rng) - 0.5
-    u = COLD.draw_noise(x_0, rng)
-    x_T = COLD.degrade(x_0, u, COLD.T)
-    survived = x_T == x_0
-    improved = sample_cold_improved(lambda x, t: torch.zeros_like(x), COLD, x_T, u)
-    torch.testing.assert_close(improved[survived], x_0[survived], rtol=0, atol=1e-6)
-    assert improved[~survived].abs().max() < 1e-6
-
-
-def test_cold_samplers_restore_at_every_step_and_report_every_state(rng: torch.Generator) -> None:
-    x_T = torch.zeros(1, 1, 28, 28)
-    u = torch.rand(x_T.shape, generator=rng)
-    for sampler, draw in (
-        (sample_cold_naive, (torch.rand_like,)),
-        (sample_cold_improved, ()),
-    ):
-        restored, states = [], []
-        sampler(
-            lambda x, t, restored=restored: (restored.append(t), x)[1],
-            COLD,
-            x_T,
-            u,
-            *draw,
-            watch=lambda t, x, states=states: states.append(t),
-        )
-        assert restored == list(range(150, 0, -1))
-        assert states == list(range(150, -1, -1))
-
-
-@pytest.mark.parametrize("guidance", [0.0, 1.0, 2.5])
-def test_guidance_extrapolates_from_the_prediction_without_a_label(guidance: float) -> None:
-    calls = []
-
-    def predict(x_t: Tensor, t: int, label: Tensor | None = None) -> Tensor:
-        calls.append(label)
-        return x_t + t + (0 if label is None else label.view(-1, 1, 1, 1).float())
-
-    x_t, label = torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 7])
-    found = guided(predict, label, guidance)(x_t, 5)
-    torch.testing.assert_close(found, x_t + 5 + guidance * label.view(-1, 1, 1, 1))
-    assert len(calls) == (
-        2 if guidance not in (0, 1) else 1
-    )  # the network runs once if that is enough
 
 
 def test_guided_ddim_draws_from_the_sharpened_posterior(rng: torch.Generator) -> None:
@@ -316,36 +206,8 @@ def test_guided_ddim_draws_from_the_sharpened_posterior(rng: torch.Generator) ->
     means = []
     for guidance in (0.0, 1.0, 3.0):
         oracle = guided(predict, labels, guidance)
-        x_0 = sample_ddim(oracle, HOT, x_T, normal_from(rng), DDIM(steps=100))
+        x_0 = draw(DDIM(steps=100), oracle, x_T, rng)
         means.append(x_0.mean().item())
     assert means[0] == pytest.approx(0, abs=0.12)  # five standard errors of sqrt(2 / 4000)
     assert means[1] == pytest.approx(1, abs=0.08)
     assert means[2] > means[1] + 0.1
-
-
-def test_inverse_dissipation_adds_its_noise_and_ends_at_the_prediction(
-    rng: torch.Generator,
-) -> None:
-    block = {"kind": "dissipation", "std": (0.3, 20.0), "T": 5, "noise": 0.1}
-    process = degradations.build(block | {"brightness": [-0.4, -0.3]})
-    assert isinstance(process, degradations.Dissipation)
-    x_0 = torch.rand(200, 1, 28, 28, generator=rng) - 0.5
-    states: dict[int, Tensor] = {}
-    seen: list[int] = []
-
-    def restore(x_t: Tensor, t: int) -> Tensor:
-        seen.append(t)
-        return x_0
-
-    found = sample_inverse_dissipation(
-        restore, process, normal_from(rng), x_0, 1.5, states.__setitem__
-    )
-    assert torch.equal(found, x_0)
-    assert seen == [5, 4, 3, 2, 1]
-    assert list(states) == [5, 4, 3, 2, 1, 0]
-    start = states[5]
-    assert start.std((2, 3)).mean().item() == pytest.approx(0.1, rel=0.02)
-    assert -0.42 < start.mean((2, 3)).min() < start.mean((2, 3)).max() < -0.28
-    for t in (4, 1):
-        added = states[t] - process.blur.degrade(x_0, x_0, t)
-        assert added.std().item() == pytest.approx(0.15, rel=0.02)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pydantic
 import pytest
 import torch
-from hotcold.models.degradations import GreyImpulse, MaskedImpulse
-from hotcold.models.schedules import cosine_density
-from hotcold.sampling.samplers import sample_categorical, subset_of_steps
 from torch import Tensor, nn
 
-from hotcold.sampling.params import Categorical
+from hotcold import Categorical
+from hotcold.models.process import Start
+from hotcold.numerics.rng import ChunkedNoise
+from hotcold.processes.impulse.process import GreyImpulse, MaskedImpulse, cosine_density
+from hotcold.samplers.categorical.sampler import run
+from hotcold.sampling.predictors import Predict, subset_of_steps
 
 GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
 PRIOR = [0.5, 0.3, 0.2]  # of the three grey levels of `tiny`
@@ -22,6 +25,39 @@ PRIOR = [0.5, 0.3, 0.2]  # of the three grey levels of `tiny`
 
 def tiny(levels: int = 3, T: int = 4) -> GreyImpulse:
     return GreyImpulse(cosine_density(0.0, 0.5, T), levels=levels)
+
+
+def draw(
+    sampler: Categorical,
+    predict: Predict,
+    process: GreyImpulse,
+    x_T: Tensor,
+    noise: Any,
+    states: dict[int, Tensor] | None = None,
+) -> Tensor:
+    """x_0 of the sampler. noise: a generator, or has `uniform`; states: gets each x_t."""
+    if isinstance(noise, torch.Generator):
+        noise = ChunkedNoise([len(x_T)], [noise])
+    states = {} if states is None else states
+    keep = lambda key, t, x_t: states.__setitem__(t, x_t)  # noqa: E731
+    return run(sampler, predict, process, Start(x_T, x_T), noise, keep)["categorical"]
+
+
+def pure_noise(process: GreyImpulse, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    x_0 = torch.zeros(shape)
+    return process.degrade(x_0, process.draw_noise(x_0, rng), process.T)
+
+
+def one_hot(levels: Tensor, count: int) -> Tensor:
+    """The certain prediction of levels, (N, H, W) -> (N, count, H, W)."""
+    return nn.functional.one_hot(levels, count).movedim(-1, 1).float()
+
+
+def assert_shares(levels: Tensor, expected: list[float]) -> None:
+    """The frequencies of levels, within five standard errors."""
+    counts = levels.flatten().bincount(minlength=len(expected))
+    for share, p in zip((counts / counts.sum()).tolist(), expected, strict=True):
+        assert share == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / int(counts.sum())))
 
 
 def path_probabilities(process: GreyImpulse, x_0: int) -> dict[tuple[int, ...], float]:
@@ -77,13 +113,13 @@ def test_step_draws_from_the_posterior_of_all_paths(t: int, s: int) -> None:
     for x_t in expected.sum(1).nonzero().flatten().tolist():
         states: dict[int, Tensor] = {}
         remaining = itertools.cycle(pairs)
-        sample_categorical(
+        draw(
+            Categorical(steps=part.T),
             lambda x, _, x_t=x_t: known[x_t].view(1, 3, 1, 1).expand(len(x), 3, 1, 1),
             part,
             process.dequantise(torch.full((n, 1, 1, 1), x_t)),
-            lambda x, remaining=remaining: next(remaining),
-            Categorical(steps=part.T),
-            watch=states.__setitem__,
+            SimpleNamespace(uniform=lambda x, remaining=remaining: next(remaining)),
+            states,
         )
         drawn = process.quantise(states[part.T - 1]).flatten().bincount(minlength=3) / n
         torch.testing.assert_close(
@@ -94,31 +130,23 @@ def test_step_draws_from_the_posterior_of_all_paths(t: int, s: int) -> None:
 def test_draws_with_a_known_mask_have_the_distribution_of_the_data(rng: torch.Generator) -> None:
     """Also if known pixels are masked again. The prediction is right: of a masked pixel the prior,
     of any other the pixel itself."""
-    process, n, prior = (
-        MaskedImpulse(cosine_density(0.0, 0.5, 4), levels=4),
-        200_000,
-        [0.4, 0.3, 0.2],
-    )
-    prior.append(1 - sum(prior))
-    uniform = lambda x: torch.rand(x.shape, generator=rng)  # noqa: E731
+    process, n = MaskedImpulse(cosine_density(0.0, 0.5, 4), levels=4), 200_000
+    prior = [0.4, 0.3, 0.2, 0.1]
 
     def predict(x_t: Tensor, t: int) -> Tensor:
-        known = nn.functional.one_hot(process.quantise(x_t)[:, 0], 4).movedim(-1, 1).double()
+        known = one_hot(process.quantise(x_t)[:, 0], 4).double()
         unknown = torch.tensor(prior, dtype=torch.float64).view(1, 4, 1, 1).expand_as(known)
         return torch.where(process.may_be_noise(x_t), unknown, known)
 
     x_T = torch.full((n, 1, 1, 1), MaskedImpulse.MASK)
     states: dict[int, Tensor] = {}
-    sampler = Categorical(steps=4, churn=2.0)
-    x_0 = sample_categorical(predict, process, x_T, uniform, sampler, states.__setitem__)
+    x_0 = draw(Categorical(steps=4, churn=2.0), predict, process, x_T, rng, states)
     for t, x_t in states.items():
         share = process.may_be_noise(x_t).double().mean().item()
         assert share == pytest.approx(2 * float(process.density[t]) if t else 0, abs=0.006)
     again = process.may_be_noise(states[2]) & ~process.may_be_noise(states[3])
     assert again.any()  # with churn, a known pixel is masked again
-    shares = process.quantise(x_0).flatten().bincount(minlength=4) / n
-    for share, p in zip(shares.tolist(), prior, strict=True):
-        assert share == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / n))
+    assert_shares(process.quantise(x_0), prior)
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
@@ -126,38 +154,36 @@ def test_draws_with_a_known_mask_have_the_distribution_of_the_data(rng: torch.Ge
 def test_draws_from_pure_noise_have_the_distribution_of_the_data(
     steps: int, eta: float, rng: torch.Generator
 ) -> None:
-    process, n = tiny(), 200_000
+    process = tiny()
     known = {t: posterior(process, PRIOR, t) for t in range(1, 5)}
 
     def predict(x_t: Tensor, t: int) -> Tensor:
         return known[t][process.quantise(x_t)[:, 0]].movedim(-1, 1)
 
-    def uniform(x: Tensor) -> Tensor:
-        return torch.rand(x.shape, generator=rng)
+    x_T = pure_noise(process, (200_000, 1, 1, 1), rng)
+    x_0 = draw(Categorical(steps=steps, eta=eta), predict, process, x_T, rng)
+    assert_shares(process.quantise(x_0), PRIOR)
 
-    x_T = process.degrade(torch.zeros(n, 1, 1, 1), uniform(torch.zeros(n, 1, 1, 1)), 4)
-    sampler = Categorical(steps=steps, eta=eta)
-    x_0 = sample_categorical(predict, process, x_T, uniform, sampler)
-    shares = process.quantise(x_0).flatten().bincount(minlength=3) / n
-    for share, p in zip(shares.tolist(), PRIOR, strict=True):
-        assert share == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / n))
+
+@pytest.mark.parametrize("sampler", [{"eta": 0.0}, {"eta": 0.5}, {"churn": 4.0}])
+def test_density_that_starts_above_0_leaves_no_noise(
+    sampler: dict[str, float], rng: torch.Generator
+) -> None:
+    process = GreyImpulse(cosine_density(0.2, 0.5, 4), levels=3)
+    grey = one_hot(torch.ones(50, 28, 28, dtype=torch.long), 3)
+    x_T = pure_noise(process, (50, 1, 28, 28), rng)
+    x_0 = draw(Categorical(steps=4, **sampler), lambda x, t: grey, process, x_T, rng)
+    assert (x_0 == 0).all()
 
 
 def test_wrong_grey_pixel_stays_unless_pixels_are_degraded_again(rng: torch.Generator) -> None:
     """The prediction is right except in one early step, where it is grey everywhere."""
-    black = nn.functional.one_hot(torch.zeros(4, 28, 28, dtype=torch.long), 16).movedim(-1, 1)
+    black = one_hot(torch.zeros(4, 28, 28, dtype=torch.long), 16)
     grey = black.roll(8, 1)
-    uniform = lambda x: torch.rand(x.shape, generator=rng)  # noqa: E731
     wrong = []
     for eta in (0.0, 1.0):
-        x_T = GREY.degrade(torch.zeros(4, 1, 28, 28), uniform(torch.zeros(4, 1, 28, 28)), 150)
-        drawn = sample_categorical(
-            lambda x, t: (grey if t == 135 else black).float(),
-            GREY,
-            x_T,
-            uniform,
-            Categorical(steps=50, eta=eta),
-        )
+        sampler, x_T = Categorical(steps=50, eta=eta), pure_noise(GREY, (4, 1, 28, 28), rng)
+        drawn = draw(sampler, lambda x, t: grey if t == 135 else black, GREY, x_T, rng)
         wrong.append((drawn != GREY.low).double().mean().item())
     assert wrong[0] > 0.01
     assert wrong[1] < wrong[0] / 10
@@ -177,18 +203,10 @@ def test_last_state_is_half_salt_and_half_pepper_for_every_x_0() -> None:
 
 def test_grey_pixels_stay_and_a_certain_prediction_is_drawn(rng: torch.Generator) -> None:
     x_0 = GREY.dequantise(torch.randint(16, (2, 1, 28, 28), generator=rng))
-    certain = nn.functional.one_hot(GREY.quantise(x_0)[:, 0], 16).movedim(-1, 1).float()
+    certain = one_hot(GREY.quantise(x_0)[:, 0], 16)
     states: dict[int, Tensor] = {}
-    x_T = GREY.degrade(x_0, GREY.draw_noise(x_0, rng), GREY.T)
-    uniform = lambda x: torch.rand(x.shape, generator=rng)  # noqa: E731
-    drawn = sample_categorical(
-        lambda x, t: certain,
-        GREY,
-        x_T,
-        uniform,
-        Categorical(steps=10),
-        watch=states.__setitem__,
-    )
+    x_T = pure_noise(GREY, x_0.shape, rng)
+    drawn = draw(Categorical(steps=10), lambda x, t: certain, GREY, x_T, rng, states)
     torch.testing.assert_close(drawn, x_0)
     assert list(states) == subset_of_steps(150, 10)
     for before, after in itertools.pairwise(states.values()):
@@ -221,7 +239,7 @@ class TwoPixels:
         ]
 
     def predict(self, x_t: Tensor, t: int) -> Tensor:
-        """The same for `sample_categorical`: (N, 1, 1, 2) -> (N, 2, 1, 2)."""
+        """The same for `draw`: (N, 1, 1, 2) -> (N, 2, 1, 2)."""
         table = torch.tensor([self.known(t, pair) for pair in PAIRS])  # (4, pixel, level)
         level = self.process.quantise(x_t)[:, 0, 0]
         return table[2 * level[:, 0] + level[:, 1]].transpose(1, 2)[:, :, None]
@@ -287,18 +305,11 @@ def test_degrading_again_changes_the_joint_distribution_unless_it_is_rare() -> N
 def test_sampler_has_the_distribution_of_the_exact_chain(
     sampler: dict[str, float], rng: torch.Generator
 ) -> None:
-    exact, n = TwoPixels(), 100_000
-    uniform = lambda x: torch.rand(x.shape, generator=rng)  # noqa: E731
-    options = Categorical(steps=STEPS, **sampler)
-    x_T = exact.process.degrade(
-        torch.zeros(n, 1, 1, 2), torch.rand(n, 1, 1, 2, generator=rng), STEPS
-    )
-    x_0 = sample_categorical(exact.predict, exact.process, x_T, uniform, options)
+    exact, options = TwoPixels(), Categorical(steps=STEPS, **sampler)
+    x_T = pure_noise(exact.process, (100_000, 1, 1, 2), rng)
+    x_0 = draw(options, exact.predict, exact.process, x_T, rng)
     level = exact.process.quantise(x_0)[:, 0, 0]
-    shares = (2 * level[:, 0] + level[:, 1]).bincount(minlength=4) / n
-    for pair, share in zip(PAIRS, shares.tolist(), strict=True):
-        p = exact.chain(options.rate)[pair]
-        assert share == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / n))
+    assert_shares(2 * level[:, 0] + level[:, 1], list(exact.chain(options.rate).values()))
 
 
 def test_churn_and_eta_exclude_each_other_and_churn_has_a_limit() -> None:

@@ -1,0 +1,144 @@
+"""Impulse noise, equations 16 and 17, also on grey levels and with a known mask."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from hotcold.models.model import DiffusionModel
+from hotcold.numerics.pixels import to_pixels
+from hotcold.processes.impulse.process import GreyImpulse, Impulse, MaskedImpulse, cosine_density
+
+PUBLISHED = Impulse(cosine_density(0.05, 0.25, 150))  # model3
+GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
+FIGURE_8 = {  # t -> the value printed under the figure
+    0: "0.050",
+    25: "0.063",
+    50: "0.100",
+    75: "0.150",
+    100: "0.200",
+    125: "0.237",
+    149: "0.250",
+}
+LEVELS = st.lists(st.integers(0, 255), min_size=16, max_size=16)
+UNIT = st.floats(0, 1, exclude_max=True, width=32)
+DENSITIES = st.tuples(st.floats(1e-6, 0.5), st.floats(0.001, 0.5)).map(sorted)
+
+
+@pytest.mark.parametrize(("t", "printed"), FIGURE_8.items())
+def test_density_has_the_values_printed_in_figure_8(t: int, printed: str) -> None:
+    assert f"{PUBLISHED.density[t].item():.3f}" == printed
+
+
+def test_share_of_replaced_pixels_is_a_squared_sine() -> None:
+    t = torch.arange(151, dtype=torch.float64)
+    torch.testing.assert_close(2 * GREY.density, (math.pi * t / 300).sin() ** 2)
+
+
+@given(DENSITIES, st.integers(2, 2000))
+def test_density_rises_from_rho_start_to_rho_end(rho: list[float], T: int) -> None:
+    density = cosine_density(*rho, T)
+    assert density.shape == (T + 1,)
+    torch.testing.assert_close(density[[0, -1]], torch.tensor(rho, dtype=torch.float64))
+    assert (density.diff() >= -1e-15).all()
+    assert density.max() <= 0.5 + 1e-15
+
+
+@pytest.mark.parametrize("t", [1, 75, 150])
+def test_impulse_noise_replaces_a_share_of_twice_the_density(t: int, rng: torch.Generator) -> None:
+    x_0 = torch.zeros(300, 1, 28, 28)
+    x_t = PUBLISHED.degrade(x_0, PUBLISHED.draw_noise(x_0, rng), t)
+    density, n = PUBLISHED.density[t].item(), x_t.numel()
+    error = 5 * math.sqrt(density * (1 - density) / n)
+    assert (x_t == 0.5).double().mean().item() == pytest.approx(density, abs=error)
+    assert (x_t == -0.5).double().mean().item() == pytest.approx(density, abs=error)
+    assert set(x_t.unique().tolist()) == {-0.5, 0.0, 0.5}
+
+
+@given(LEVELS, st.lists(UNIT, min_size=16, max_size=16), DENSITIES, st.integers(2, 300), UNIT)
+def test_impulse_noise_replaces_or_keeps_each_pixel_and_masks_nest(
+    levels: list[int], noise: list[float], rho: list[float], T: int, position: float
+) -> None:
+    process = Impulse(cosine_density(*rho, T))
+    x_0 = to_pixels(torch.tensor(levels, dtype=torch.uint8).view(1, 1, 4, 4))
+    u, t = torch.tensor(noise).view(1, 1, 4, 4), int(position * T)
+    before, after = process.degrade(x_0, u, t), process.degrade(x_0, u, t + 1)
+    for x in (before, after):
+        assert ((x == x_0) | (x == process.low) | (x == process.high)).all()
+    assert (after[before != x_0] == before[before != x_0]).all()
+    assert torch.equal(process.degrade(x_0, u, 0), x_0)
+
+
+def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) -> None:
+    x_0 = torch.rand(2, 1, 28, 28, generator=rng) * 0.9 - 0.45  # neither black nor white
+    u, other = (torch.rand(x_0.shape, generator=rng) for _ in range(2))
+    x_T = PUBLISHED.degrade(x_0, u, PUBLISHED.T)
+    noise = PUBLISHED.noise_behind(x_T, other)
+    assert torch.equal(PUBLISHED.degrade(x_0, noise, PUBLISHED.T), x_T)
+    assert ((noise >= 0) & (noise < 1)).all()
+
+
+def test_grey_levels_are_recovered_and_the_ends_are_pepper_and_salt() -> None:
+    levels = torch.arange(16)
+    assert torch.equal(GREY.quantise(GREY.dequantise(levels)), levels)
+    assert GREY.dequantise(levels)[[0, 15]].tolist() == [GREY.low, GREY.high]
+
+
+def test_last_state_of_impulse_noise_does_not_depend_on_the_image(rng: torch.Generator) -> None:
+    a, b = (torch.rand(3, 1, 28, 28, generator=rng) - 0.5 for _ in range(2))
+    u = GREY.draw_noise(a, rng)
+    for process in (GREY, Impulse(GREY.density)):
+        x_T = process.degrade(a, u, process.T)
+        assert torch.equal(x_T, process.degrade(b, u, process.T))
+        assert set(x_T.unique().tolist()) == {-0.5, 0.5}
+
+
+@pytest.mark.parametrize("t", [1, 75, 150])
+def test_known_mask_is_where_the_same_noise_replaces_pixels(t: int, rng: torch.Generator) -> None:
+    known = MaskedImpulse(GREY.density, levels=16)
+    levels = torch.randint(1, 15, (50, 1, 28, 28), generator=rng)  # no salt, no pepper
+    x_0 = GREY.dequantise(levels)
+    u = GREY.draw_noise(x_0, rng)
+    blind, masked = GREY.degrade(x_0, u, t), known.degrade(x_0, u, t)
+    replaced = blind != x_0
+    assert torch.equal(known.may_be_noise(masked), replaced)
+    assert torch.equal(masked[~replaced], x_0[~replaced])
+    assert set(masked[replaced].tolist()) == {MaskedImpulse.MASK}
+    seen = known.network_input(masked)
+    assert torch.equal(seen[:, :1], masked)
+    assert torch.equal(seen[:, 1:].bool(), replaced)
+
+
+def test_weights_of_the_bound_are_those_of_the_posterior() -> None:
+    """A replaced pixel is x_0 at t - 1 with probability 1 - rho_{t-1} / rho_t, and always at 0."""
+    weight = MaskedImpulse(cosine_density(0.0, 0.5, 4), levels=2).bound_weight.tolist()
+    rho = [math.sin(math.pi * t / 8) ** 2 / 2 for t in range(5)]
+    assert weight == pytest.approx([0, *(4 * (1 - rho[t - 1] / rho[t]) for t in range(1, 5))])
+
+
+def test_loss_of_an_image_is_its_mean_squared_error(rng: torch.Generator) -> None:
+    x_0, t = torch.full((4, 1, 28, 28), 0.3), torch.full((4,), 75)
+    u = PUBLISHED.draw_noise(x_0, rng)
+    zero = DiffusionModel(lambda x_t, t: torch.zeros_like(x_t), PUBLISHED, "x_0")
+    assert zero.loss(x_0, t, u).item() == pytest.approx(0.09)
+    assert DiffusionModel(lambda x_t, t: x_0, PUBLISHED, "x_0").loss(x_0, t, u).item() == 0
+
+
+def test_loss_of_grey_levels_is_their_cross_entropy(rng: torch.Generator) -> None:
+    x_0, t = torch.rand(4, 1, 28, 28, generator=rng) - 0.5, torch.full((4,), 75)
+    u = GREY.draw_noise(x_0, rng)
+    uniform = DiffusionModel(lambda x_t, t: torch.zeros(len(x_t), 16, 28, 28), GREY, "categorical")
+    assert uniform.loss(x_0, t, u).item() == pytest.approx(math.log(16))
+    certain = 50 * nn.functional.one_hot(GREY.quantise(x_0)[:, 0], 16).movedim(-1, 1).float()
+    perfect = DiffusionModel(lambda x_t, t: certain, GREY, "categorical")
+    assert perfect.loss(x_0, t, u).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_categories_exclude_a_prediction_of_the_image() -> None:
+    with pytest.raises(ValueError, match=r"'x_0', must be 'categorical' for GreyImpulse"):
+        DiffusionModel(nn.Identity(), GREY, "x_0")

@@ -1,0 +1,114 @@
+"""What every sampler has, whatever its kind."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import PROCESSES, build_process
+from torch import Tensor, nn
+
+from hotcold.models import kinds
+from hotcold.models.model import DiffusionModel
+from hotcold.numerics.rng import ChunkedNoise, Stream
+from hotcold.sampling.bases import SamplerParams
+from hotcold.sampling.draw import DrawOptions, draw, samplers_of
+from hotcold.sampling.film import Film
+
+# Every sampler that a prediction names, with the process and the prediction
+USES = [
+    (sampler, name, predicts)
+    for name in PROCESSES
+    for predicts in build_process(name).predictions
+    for sampler in kinds.params("processes", PROCESSES[name]["kind"]).predictions[predicts].samplers
+]
+# Another value of a field than that of `complete`, by the name of the field
+OTHER = {
+    "steps": 3,
+    "eta": 0.7,
+    "churn": 2.0,
+    "clip": True,
+    "guidance": 3.0,
+    "noise": 0.5,
+    "start": "noise",
+}
+FIELDS = [
+    (sampler, field)
+    for sampler in kinds.names("samplers")
+    for field in kinds.params("samplers", sampler).model_fields
+    if field != "kind"
+]
+
+
+class Wave(nn.Module):
+    """A network whose output depends on the state, on t and on the label."""
+
+    classes = 10
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.channels = max(levels, 1)
+
+    def forward(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        phase = 10 * t + (0 if label is None else label / 10)
+        x = torch.sin(3 * x_t[:, :1] + phase.view(-1, 1, 1, 1))
+        return x * torch.arange(1, self.channels + 1).view(1, -1, 1, 1)
+
+
+def drawn(
+    name: str, predicts: str, sampler: SamplerParams, film: Film | None = None
+) -> dict[str, Tensor]:
+    """The sets of five images of a model of `Wave`."""
+    process = build_process(name)
+    model = DiffusionModel(Wave(process.levels), process, predicts)
+    originals = torch.linspace(-0.4, 0.4, 5 * 784).view(5, 1, 28, 28)
+    return draw(model, originals, sampler, Stream(0, "test"), DrawOptions(film=film))
+
+
+def test_every_sampler_is_used_by_a_prediction() -> None:
+    assert {sampler for sampler, *_ in USES} == set(kinds.names("samplers"))
+
+
+@pytest.mark.parametrize(("sampler", "name", "predicts"), USES)
+def test_complete_sampler_runs_over_all_steps_and_makes_its_sets(
+    sampler: str, name: str, predicts: str
+) -> None:
+    process, block = build_process(name), kinds.params("samplers", sampler)
+    complete, film = block.complete(process.T), Film(process.T)
+    block.model_validate(complete.model_dump())
+    complete.check(kinds.params("processes", process.kind).model_validate(PROCESSES[name]))
+    sets = drawn(name, predicts, complete, film)
+    assert block.sets.keys() <= sets.keys()
+    assert list(sets)[0] == complete.main_set
+    assert all(x.shape == (5, 1, 28, 28) and x.dtype == torch.uint8 for x in sets.values())
+    assert film.states()[1] == {key: list(range(process.T, -1, -1)) for key in block.sets}
+    assert complete.steps_of(process.T) == process.T * len(block.sets)
+
+
+@pytest.mark.parametrize(("sampler", "field"), FIELDS)
+def test_every_field_of_a_sampler_changes_the_images(sampler: str, field: str) -> None:
+    _, name, predicts = next(use for use in USES if use[0] == sampler)
+    complete = kinds.params("samplers", sampler).complete(build_process(name).T)
+    other = complete.model_validate(complete.model_dump() | {field: OTHER[field]})
+    main = complete.main_set
+    images, again, changed = (drawn(name, predicts, s)[main] for s in (complete, complete, other))
+    assert torch.equal(images, again)
+    assert not torch.equal(images, changed)
+
+
+@pytest.mark.parametrize(("sampler", "name", "predicts"), USES)
+def test_images_of_one_chunk_do_not_depend_on_the_others(
+    sampler: str, name: str, predicts: str
+) -> None:
+    process = build_process(name)
+    complete = kinds.params("samplers", sampler).complete(process.T)
+    run = kinds.behaviour("samplers", sampler, "run")
+    model = DiffusionModel(Wave(process.levels), process, predicts)
+    assert sampler in samplers_of(model)
+
+    def chunks(numbers: list[int]) -> Tensor:
+        generators = [torch.Generator().manual_seed(number) for number in numbers]
+        noise = ChunkedNoise([2] * len(numbers), generators)
+        start = process.start(torch.zeros(2 * len(numbers), 1, 28, 28), noise)
+        return run(complete, model.predict, process, start, noise)[complete.main_set]
+
+    torch.testing.assert_close(chunks([0, 1, 2])[2:4], chunks([1]), rtol=0, atol=1e-6)
