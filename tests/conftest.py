@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from examples import NETWORKS, PROCESSES
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
 from hotcold.data.mnist import FILES
@@ -85,23 +86,6 @@ TINY = {
             "sampler": {"kind": "cold", "start": "validation"},
         },
     },
-}
-
-GREY = {"kind": "impulse", "rho": (0.0, 0.5), "T": 5, "levels": 4}
-PROCESSES = {  # a `degradation` block of every kind, in each form that predicts something else
-    "linear": {"kind": "gaussian", "beta": (0.01, 0.5), "T": 6},
-    "cosine": {"kind": "gaussian", "schedule": "cosine", "T": 6},
-    "impulse": {"kind": "impulse", "rho": (0.05, 0.25), "T": 5},
-    "grey": GREY,
-    "masked": GREY | {"known_mask": True},
-    "blur": {"kind": "blur", "std": 3.0, "T": 6},
-    "pixelation": {"kind": "pixelation", "sides": (2, 4, 7, 14)},
-    "fading": {"kind": "fading", "width": 6.0, "T": 5},
-    "dissipation": {"kind": "dissipation", "std": (0.3, 20.0), "noise": 0.1, "T": 5},
-}
-NETWORKS = {  # a `network` block of every kind, but for what it predicts
-    "cnn": {"kind": "cnn", "hidden": (2,)},
-    "unet": {"kind": "unet", "channels": (8, 8, 8)},
 }
 
 

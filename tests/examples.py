@@ -1,54 +1,64 @@
-"""One small model for each kind of process, network and sampler, by its name: a kind without an
-example here fails tests/project/test_kinds.py."""
+"""Small examples of every kind of process, network and sampler: a kind without one fails a test."""
 
 from __future__ import annotations
 
 from typing import Any
 
-RECIPE = {"learning_rate": 2.0e-3, "ema": 0.99, "warmup": 0.1, "stratified_t": True}
-CNN = {"kind": "cnn", "hidden": [3]}
-UNET = {"kind": "unet", "channels": [8, 8, 8]}
-COLD = {"kind": "cold", "start": "validation"}
-GREY = {"kind": "impulse", "rho": [0.0, 0.5], "T": 5, "levels": 4}
+Block = dict[str, Any]
+
+GREY: Block = {"kind": "impulse", "rho": (0.0, 0.5), "T": 5, "levels": 4}
+PROCESSES: dict[str, Block] = {  # blocks, in each form that predicts something else
+    "linear": {"kind": "gaussian", "beta": (0.01, 0.5), "T": 6},
+    "cosine": {"kind": "gaussian", "schedule": "cosine", "T": 6},
+    "impulse": {"kind": "impulse", "rho": (0.05, 0.25), "T": 5},
+    "grey": GREY,
+    "masked": GREY | {"known_mask": True},
+    "blur": {"kind": "blur", "std": 3.0, "T": 6},
+    "pixelation": {"kind": "pixelation", "sides": (2, 4, 7, 14)},
+    "fading": {"kind": "fading", "width": 6.0, "T": 5},
+    "dissipation": {"kind": "dissipation", "std": (0.3, 20.0), "noise": 0.1, "T": 5},
+}
+NETWORKS: dict[str, Block] = {  # blocks, but for what they predict
+    "cnn": {"kind": "cnn", "hidden": (2,)},
+    "unet": {"kind": "unet", "channels": (8, 8, 8)},
+}
+FIELDS: Block = {  # a field of a sampler -> another value than that of `complete`
+    "steps": 3,
+    "eta": 0.7,
+    "churn": 2.0,
+    "clip": True,
+    "guidance": 3.0,
+    "noise": 0.5,
+    "start": "noise",
+}
 
 
-def model(
-    degradation: dict[str, Any], network: dict[str, Any], predicts: str, sampler: dict[str, Any]
-) -> dict[str, Any]:
+def model(process: Block, network: Block, predicts: str, sampler: Block) -> Block:
     """The block of a model in params.yaml."""
     return {
-        "degradation": degradation,
+        "degradation": process,
         "network": network | {"predicts": predicts},
-        "training": RECIPE,
+        "training": {"learning_rate": 2.0e-3, "ema": 0.99, "warmup": 0.1, "stratified_t": True},
         "sampler": sampler,
     }
 
 
-LINEAR = {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6}
-COSINE = {"kind": "gaussian", "schedule": "cosine", "T": 8}
+CNN, UNET = NETWORKS["cnn"], NETWORKS["unet"]
+COLD = {"kind": "cold", "start": "validation"}
 DDIM = {"kind": "ddim", "steps": 4, "eta": 0.5}
-MODELS: dict[str, dict[str, Any]] = {
-    "ancestral": model(LINEAR, CNN, "eps", {"kind": "ancestral"}),
-    "clipped": model(COSINE, CNN, "x_0", DDIM | {"clip": True}),
-    "labels": model(COSINE, UNET | {"classes": 10}, "v", DDIM | {"guidance": 2.0}),
-    "impulse": model({"kind": "impulse", "rho": [0.05, 0.25], "T": 5}, CNN, "x_0", COLD),
-    "from_noise": model(
-        {"kind": "impulse", "rho": [0.0, 0.5], "T": 5}, UNET, "x_0", COLD | {"start": "noise"}
-    ),
-    "grey": model(GREY, UNET, "categorical", {"kind": "categorical", "steps": 3, "eta": 0.2}),
-    "masked": model(
-        GREY | {"known_mask": True},
-        UNET,
-        "categorical",
-        {"kind": "categorical", "steps": 3, "churn": 1.0},
-    ),
-    "blur": model({"kind": "blur", "std": 4.0, "T": 5}, CNN, "x_0", COLD | {"start": "train"}),
-    "pixelation": model({"kind": "pixelation", "sides": [2, 4, 7]}, CNN, "x_0", COLD),
-    "fading": model({"kind": "fading", "width": 9.0, "T": 5}, CNN, "x_0", COLD),
-    "dissipation": model(
-        {"kind": "dissipation", "std": [0.3, 20.0], "noise": 0.2, "T": 5},
-        UNET,
-        "x_0",
-        {"kind": "inverse_dissipation"},
-    ),
+DRAWS = {"kind": "categorical", "steps": 3}
+NOISE_ALONE = PROCESSES["impulse"] | {"rho": (0.0, 0.5)}
+LABELLED = UNET | {"classes": 10}
+MODELS: dict[str, Block] = {  # that go through every stage
+    "ancestral": model(PROCESSES["linear"], CNN, "eps", {"kind": "ancestral"}),
+    "clipped": model(PROCESSES["cosine"], CNN, "x_0", DDIM | {"clip": True}),
+    "labels": model(PROCESSES["cosine"], LABELLED, "v", DDIM | {"guidance": 2.0}),
+    "impulse": model(PROCESSES["impulse"], CNN, "x_0", COLD),
+    "from_noise": model(NOISE_ALONE, UNET, "x_0", COLD | {"start": "noise"}),
+    "grey": model(PROCESSES["grey"], UNET, "categorical", DRAWS | {"eta": 0.2}),
+    "masked": model(PROCESSES["masked"], UNET, "categorical", DRAWS | {"churn": 1.0}),
+    "blur": model(PROCESSES["blur"], CNN, "x_0", COLD | {"start": "train"}),
+    "pixelation": model(PROCESSES["pixelation"], CNN, "x_0", COLD),
+    "fading": model(PROCESSES["fading"], CNN, "x_0", COLD),
+    "dissipation": model(PROCESSES["dissipation"], UNET, "x_0", {"kind": "inverse_dissipation"}),
 }

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import NETWORKS, build_network
+from conftest import build_network
+from examples import NETWORKS
 from torch import nn
 
 FORMS: dict[str, Any] = NETWORKS | {

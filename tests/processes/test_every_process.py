@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 import torch
-from conftest import PROCESSES, build_process
+from conftest import build_process
+from examples import PROCESSES
 from torch import Tensor
 
 from hotcold.models import process as processes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import PROCESSES, build_process
+from conftest import build_process
+from examples import FIELDS, PROCESSES
 from torch import Tensor, nn
 
 from hotcold.models import kinds
@@ -21,17 +22,7 @@ USES = [
     for predicts in build_process(name).predictions
     for sampler in kinds.params("processes", PROCESSES[name]["kind"]).predictions[predicts].samplers
 ]
-# Another value of a field than that of `complete`, by the name of the field
-OTHER = {
-    "steps": 3,
-    "eta": 0.7,
-    "churn": 2.0,
-    "clip": True,
-    "guidance": 3.0,
-    "noise": 0.5,
-    "start": "noise",
-}
-FIELDS = [
+EVERY_FIELD = [
     (sampler, field)
     for sampler in kinds.names("samplers")
     for field in kinds.params("samplers", sampler).model_fields
@@ -78,17 +69,17 @@ def test_complete_sampler_runs_over_all_steps_and_makes_its_sets(
     complete.check(kinds.params("processes", process.kind).model_validate(PROCESSES[name]))
     sets = drawn(name, predicts, complete, film)
     assert block.sets.keys() <= sets.keys()
-    assert list(sets)[0] == complete.main_set
+    assert next(iter(sets)) == complete.main_set
     assert all(x.shape == (5, 1, 28, 28) and x.dtype == torch.uint8 for x in sets.values())
     assert film.states()[1] == {key: list(range(process.T, -1, -1)) for key in block.sets}
     assert complete.steps_of(process.T) == process.T * len(block.sets)
 
 
-@pytest.mark.parametrize(("sampler", "field"), FIELDS)
+@pytest.mark.parametrize(("sampler", "field"), EVERY_FIELD)
 def test_every_field_of_a_sampler_changes_the_images(sampler: str, field: str) -> None:
     _, name, predicts = next(use for use in USES if use[0] == sampler)
     complete = kinds.params("samplers", sampler).complete(build_process(name).T)
-    other = complete.model_validate(complete.model_dump() | {field: OTHER[field]})
+    other = complete.model_validate(complete.model_dump() | {field: FIELDS[field]})
     main = complete.main_set
     images, again, changed = (drawn(name, predicts, s)[main] for s in (complete, complete, other))
     assert torch.equal(images, again)
