@@ -10,6 +10,7 @@ GREY: Block = {"kind": "impulse", "rho": (0.0, 0.5), "T": 5, "levels": 4}
 PROCESSES: dict[str, Block] = {  # blocks, in each form that predicts something else
     "linear": {"kind": "gaussian", "beta": (0.01, 0.5), "T": 6},
     "cosine": {"kind": "gaussian", "schedule": "cosine", "T": 6},
+    "flow": {"kind": "flow", "T": 6},
     "impulse": {"kind": "impulse", "rho": (0.05, 0.25), "T": 5},
     "grey": GREY,
     "masked": GREY | {"known_mask": True},
@@ -30,6 +31,7 @@ FIELDS: Block = {  # a field of a sampler -> another value than that of `complet
     "guidance": 3.0,
     "noise": 0.5,
     "start": "noise",
+    "method": "heun",
 }
 
 
@@ -53,6 +55,7 @@ MODELS: dict[str, Block] = {  # that go through every stage
     "ancestral": model(PROCESSES["linear"], CNN, "eps", {"kind": "ancestral"}),
     "clipped": model(PROCESSES["cosine"], CNN, "x_0", DDIM | {"clip": True}),
     "labels": model(PROCESSES["cosine"], LABELLED, "v", DDIM | {"guidance": 2.0}),
+    "flow": model(PROCESSES["flow"], CNN, "velocity", {"kind": "ode", "steps": 3}),
     "impulse": model(PROCESSES["impulse"], CNN, "x_0", COLD),
     "from_noise": model(NOISE_ALONE, UNET, "x_0", COLD | {"start": "noise"}),
     "grey": model(PROCESSES["grey"], UNET, "categorical", DRAWS | {"eta": 0.2}),
