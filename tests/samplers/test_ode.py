@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
@@ -47,7 +49,7 @@ def test_the_error_falls_with_the_order_of_the_method(
     """Noise of quantile q becomes the pixel of quantile q."""
     x_T = torch.randn(1, 1, 28, 28, generator=rng, dtype=torch.float64)
     errors = [(solve(method, n, x_T) - 0.2 - 0.3 * x_T).abs().max().item() for n in (16, 32, 64)]
-    for coarse, fine in zip(errors, errors[1:], strict=False):
+    for coarse, fine in pairwise(errors):
         assert coarse / fine == pytest.approx(2**order, rel=0.25)
 
 
