@@ -111,33 +111,45 @@ def test_tools_describe_and_generate_or_restore(
             run(monkeypatch, restore, *arguments)
 
 
-def test_the_example_of_the_documentation_is_a_kind_in_one_folder(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = (ROOT / "docs/extending.md").read_text().split("## An example")[1]
-    params, sampler = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    for name, text in (("params", params), ("sampler", sampler), ("__init__", "")):
-        (tmp_path / "samplers/one_step").mkdir(parents=True, exist_ok=True)
-        (tmp_path / f"samplers/one_step/{name}.py").write_text(text)
-    code = (
+def with_new_sampler(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run stages on the model `dissipation` with a sampler that is not of the library."""
+    start = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import stages, hotcold.samplers\n"
-        "hotcold.samplers.__path__.append(sys.argv[2])\n"
-        "from conftest import Path, run_stage\n"
+        "hotcold.samplers.__path__.append('samplers')\n"
+        "from conftest import Path, run_stage, write_params\n"
         "from examples import MODELS\n"
         "from stages import evaluate, sample\n"
         "model = MODELS['dissipation'] | {'sampler': {'kind': 'one_step'}}\n"
-        "for stage in (sample, evaluate):\n"
-        "    run_stage(Path('.'), stage, 'dissipation', models={'dissipation': model})\n"
     )
-    copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(ROOT / "tests"), str(tmp_path / "samplers")],
-        cwd=copy,
+    return subprocess.run(
+        [sys.executable, "-c", start + code, str(ROOT / "tests")],
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "DEVICE": "cpu"},
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.slow
+def test_the_example_of_the_documentation_is_a_kind_in_one_folder(
+    folder: Path, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs/extending.md").read_text().split("## An example")[1]
+    params, sampler = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
+    kind = copy / "samplers/one_step"
+    kind.mkdir(parents=True)
+    (kind / "__init__.py").touch()
+    (kind / "params.py").write_text(params)
+    incomplete = with_new_sampler(copy, "write_params(Path('.'), models={'a': model})")
+    assert "samplers/one_step/sampler.py must have the function run" in incomplete.stderr
+    (kind / "sampler.py").write_text(sampler)
+    run_both = (
+        "for stage in (sample, evaluate):\n"
+        "    run_stage(Path('.'), stage, 'dissipation', models={'dissipation': model})\n"
+    )
+    done = with_new_sampler(copy, run_both)
     assert done.returncode == 0, done.stderr
     (scored, *_) = read_json(copy / paths.SCORES / "dissipation/scores.json")
     assert scored["main"] == "one_step"
