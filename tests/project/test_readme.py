@@ -39,7 +39,7 @@ TEXT = "\n".join(page.read_text() for page in PAGES)
 BLOCKS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
 LINES = [line for block in BLOCKS for line in block.strip().splitlines()]
 COMMANDS = list(dict.fromkeys(re.sub(r"\s{2,}# .*", "", line) for line in LINES))
-(PYTHON,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+(PYTHON,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
 PIP = "pip install -r requirements.txt"
 
 
@@ -323,6 +323,11 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     mine.run(commands[1])
     assert "Running stage 'train@model1'" in shell.end(first)
     assert ranks(shell) == 2
+
+    # Extending: the same code gives the same results, which are then recorded.
+    for folder in ("before", "after"):
+        assert "Running stage 'report'" in run(f"python -m tools.copy_project scratch/{folder}")
+    run("diff -r --exclude times")
     assert left == []
 
     # Commands in the text.
