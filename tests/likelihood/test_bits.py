@@ -8,9 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hotcold.models.degradations import Gaussian, GreyImpulse, MaskedImpulse
-from hotcold.models.schedules import cosine_density, linear_alpha_bar
-from hotcold.training.loss import loss
+from conftest import build_process
 from torch import Tensor
 
 from hotcold.likelihood.bits import (
@@ -21,6 +19,7 @@ from hotcold.likelihood.bits import (
 )
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics.rng import Stream
+from hotcold.processes.impulse.process import GreyImpulse, MaskedImpulse, cosine_density
 
 T = 4
 DENSITY = cosine_density(0.0, 0.5, T)
@@ -137,14 +136,14 @@ def test_training_loss_with_a_known_mask_estimates_the_bound(rng: torch.Generato
     chain, n = Chain(KNOWN), 200_000
     x_0 = KNOWN.dequantise(torch.tensor([1, 2])).view(1, 1, 1, 2).expand(n, 1, 1, 2)
     t = torch.randint(1, T + 1, (n,), generator=rng)
-    found = loss(chain.model, x_0, t, KNOWN.draw_noise(x_0, rng)).item()  # nats a pixel
+    found = chain.model.loss(x_0, t, KNOWN.draw_noise(x_0, rng)).item()  # nats a pixel
     assert found == pytest.approx(chain.exact((1, 2))[0] / 2, rel=0.02)
 
 
 def test_models_without_a_bound_are_refused() -> None:
     images, stream, chain = torch.zeros(1, 1, 1, 2), Stream(0, "test"), Chain(BLIND)
-    hot = DiffusionModel(chain.network, Gaussian(linear_alpha_bar(0.1, 0.2, 3)), "eps")
-    with pytest.raises(TypeError, match="Gaussian degradation has no grey levels"):
+    hot = DiffusionModel(chain.network, build_process("linear"), "eps")
+    with pytest.raises(TypeError, match="gaussian degradation has no grey levels"):
         variational_bound(hot, images, 1, stream, torch.float32)
     partial = DiffusionModel(chain.network, GreyImpulse(cosine_density(0.0, 0.4, T)), "categorical")
     with pytest.raises(ValueError, match=r"the last density is 0\.4, must be 0\.5"):

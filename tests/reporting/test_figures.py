@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import ROOT
-from hotcold.models.degradations import build
 from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
@@ -138,13 +137,11 @@ def test_a_model_keeps_its_colour_when_another_is_added() -> None:
 
 
 def test_states_have_numbers_of_one_form() -> None:
-    gaussian = build({"kind": "gaussian", "beta": (1.0e-4, 0.02), "T": 10})
     values = (1.0, 0.97, 0.0005, 4.08e-5, 3.51e-8)
-    assert [degradations.caption(gaussian, value) for value in values] == [
+    assert [degradations.caption(value, is_share=True) for value in values] == [
         *("1.000", "0.970", "0.001", "4.1·10⁻⁵", "3.5·10⁻⁸")
     ]
-    blur = build({"kind": "blur", "std": 2.0, "T": 3})
-    assert degradations.caption(blur, 20.0) == "20"
+    assert degradations.caption(20.0, is_share=False) == "20"
 
 
 def test_each_setting_of_a_step_study_has_its_own_marker() -> None:

@@ -6,24 +6,26 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import NETWORKS, PROCESSES
 from torch.utils.flop_counter import FlopCounterMode
 
-from hotcold.models.model import build_network
+from hotcold.models.model import DiffusionModel
 from hotcold.reporting.figures.flops import multiply_adds
 
 
 @pytest.mark.parametrize(
-    ("block", "out_channels"),
+    ("process", "network"),
     [
-        ({"kind": "cnn", "hidden": (2, 3)}, 1),
-        ({"kind": "unet", "channels": (8, 16, 24)}, 1),
-        ({"kind": "unet", "channels": (8, 8, 8)}, 4),
+        ("linear", {"kind": "cnn", "hidden": (2, 3), "predicts": "eps"}),
+        ("linear", {"kind": "unet", "channels": (8, 16, 24), "predicts": "v"}),
+        ("masked", NETWORKS["unet"] | {"predicts": "categorical"}),
     ],
 )
 def test_multiply_adds_agree_with_the_counter_of_pytorch(
-    block: dict[str, Any], out_channels: int
+    process: str, network: dict[str, Any]
 ) -> None:
-    network = build_network(block, out_channels)
+    block = {"degradation": PROCESSES[process], "network": network}
+    model = DiffusionModel.build(block)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, 1, 28, 28), torch.zeros(1))
-    assert multiply_adds(network) == counter.get_total_flops() // 2
+        model.predict(torch.zeros(1, 1, 28, 28), 1)
+    assert multiply_adds(block) == counter.get_total_flops() // 2

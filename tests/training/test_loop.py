@@ -8,14 +8,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hotcold.models.degradations import Gaussian, Impulse, Process
-from hotcold.models.schedules import cosine_density, linear_alpha_bar
+import torch.nn.functional as F
+from conftest import build_network
 from torch import Tensor, nn
 
-from hotcold.models.model import DiffusionModel, build_network
+from hotcold.models.model import DiffusionModel
+from hotcold.models.process import Process
 from hotcold.numerics.pixels import to_pixels
+from hotcold.processes.gaussian.process import Gaussian, linear_alpha_bar
+from hotcold.processes.impulse.process import Impulse, cosine_density
 from hotcold.runtime.errors import UserError
-from hotcold.training.loop import Examples, LoopSettings, train_epoch, validate
+from hotcold.training.loop import Examples, LoopSettings, draw_steps, train_epoch, validate
 from hotcold.training.step import Step
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
@@ -41,7 +44,6 @@ def model(network: nn.Module, process: Process = HOT) -> DiffusionModel:
 
 
 def small_network(dropout: float = 0.0) -> nn.Module:
-    torch.manual_seed(0)
     return build_network({"kind": "cnn", "hidden": (2, 2), "dropout": dropout})
 
 
@@ -62,30 +64,70 @@ def run_epoch(
     return train_epoch(step, optimizer, Examples(images), settings, epoch, advance)
 
 
-def test_t_is_uniform_on_1_to_T(images: Tensor) -> None:
-    network = Recorder()
-    for epoch in range(100):
-        run_epoch(network, images, epoch)
+def assert_uniform(network: Recorder) -> None:
+    """That the t of 4000 images, on 1..20, are."""
     t = torch.cat([t for _, t in network.inputs]).mul(20).round().long()
     counts = t.bincount(minlength=21)
+    assert len(t) == 4000
     assert counts[0] == 0
     assert len(counts) == 21
     expected = 4000 / 20
     assert ((counts[1:] - expected) ** 2 / expected).sum() < 43.8  # chi^2, 19 degrees, 0.1 %
 
 
-def test_stratified_steps_cover_the_range_in_every_batch() -> None:
-    network, images = Recorder(), torch.zeros(80, 1, 28, 28, dtype=torch.uint8)
-    process = Gaussian(linear_alpha_bar(1e-4, 0.02, 100))
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    settings = LoopSettings(batch_size=20, seed=1, stratified_t=True)
-    step = Step(DiffusionModel(network, process, "eps"), settings.dtype)
-    for epoch in range(50):
-        train_epoch(step, optimizer, Examples(images), settings, epoch)
-    batches = torch.stack([t for _, t in network.inputs]).mul(100).round().long()  # (200, 20)
+def test_t_is_uniform_on_1_to_T(images: Tensor) -> None:
+    network = Recorder()
+    for epoch in range(100):
+        run_epoch(network, images, epoch)
+    assert_uniform(network)
+
+
+def test_stratified_steps_cover_the_range_in_every_batch(rng: torch.Generator) -> None:
+    batches = torch.stack([draw_steps(20, 100, rng, stratified=True) for _ in range(200)])
     assert ((batches - 1) // 5 == torch.arange(20)).all()
     counts = batches.flatten().bincount(minlength=101)[1:]
     assert ((counts - 40) ** 2 / 40).sum() < 149  # chi^2, 99 degrees, 0.1 %
+
+
+def test_the_last_step_is_T_also_where_a_sum_is_rounded_up(
+    images: Tensor, rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Recorder()
+    monkeypatch.setattr(torch, "rand", lambda *size, **_: torch.ones(size))
+    assert draw_steps(16, 20, rng, stratified=True)[-1] == 20
+    validate(model(network), Examples(images), SETTINGS, 1)
+    assert network.inputs[0][1].tolist() == [1.0] * len(images)
+
+
+def test_t_of_validation_is_uniform_on_1_to_T() -> None:
+    network, images = Recorder(), torch.zeros(4000, 1, 28, 28, dtype=torch.uint8)
+    validate(model(network), Examples(images), SETTINGS, 1)
+    assert_uniform(network)
+
+
+class Masks(Recorder):
+    """A network that records its dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.masks: list[Tensor] = []
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        self.masks.append(F.dropout(torch.ones(50)))
+        return super().forward(x_t, t)
+
+
+def test_dropout_follows_from_the_seed_and_the_epoch(images: Tensor) -> None:
+    def masks(seed: int, epoch: int) -> Tensor:
+        network = Masks()
+        run_epoch(network, images, epoch, replace(SETTINGS, seed=seed))
+        return torch.stack(network.masks)
+
+    first = masks(1, 1)
+    assert len(first.unique(dim=0)) == len(first)
+    assert torch.equal(first, masks(1, 1))
+    assert not torch.equal(first, masks(1, 2))
+    assert not torch.equal(first, masks(2, 1))
 
 
 def test_last_incomplete_batch_is_dropped(images: Tensor) -> None:
@@ -143,7 +185,6 @@ def test_validation_follows_an_optimiser_that_changes_weights_between_two_valida
 ) -> None:
     """As after captured steps, which do not call the network: a fused optimiser changes the weights
     without a new version of them, by which a cached transform of a kernel would be known as old."""
-    torch.manual_seed(0)
     trained = model(build_network({"kind": "cnn", "hidden": (8, 8)}))
     parameters = list(trained.module.parameters())
     optimizer = torch.optim.Adam(parameters, 1e-2, fused=True)
@@ -176,6 +217,8 @@ def test_loss_in_bfloat16_is_close_to_that_in_float32(images: Tensor) -> None:
 class LabelRecorder(Recorder):
     """A network that records the labels too."""
 
+    classes = 10
+
     def __init__(self) -> None:
         super().__init__()
         self.labels: list[Tensor] = []
@@ -193,7 +236,7 @@ def test_labels_follow_their_images_and_some_are_unknown_in_training(dropout: fl
     images = (labels * 20).view(-1, 1, 1, 1).expand(-1, 1, 28, 28).to(torch.uint8)
     network, settings = LabelRecorder(), replace(SETTINGS, label_dropout=dropout)
     nearly_clean = Gaussian(torch.tensor([1.0, 1 - 1e-6], dtype=torch.float64))
-    labelled = DiffusionModel(network, nearly_clean, "eps", {"network": {"classes": 10}})
+    labelled = DiffusionModel(network, nearly_clean, "eps")
     step, optimizer = Step(labelled, torch.float32), torch.optim.SGD(network.parameters(), 0.0)
     train_epoch(step, optimizer, Examples(images, labels), settings, 1)
     seen = torch.cat(network.labels)

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import build_network
 
-from hotcold.models.model import build_network
 from hotcold.training.params import RecipeParams
 from hotcold.training.state import TrainState, warmup_cosine
 
 
 def new_state(steps: int = 10, **recipe: Any) -> TrainState:
-    torch.manual_seed(0)
     network = build_network({"kind": "unet", "channels": (8, 8, 8)})
     return TrainState(network, RecipeParams(learning_rate=1e-2, **recipe), steps)
 
@@ -38,6 +37,8 @@ def test_learning_rate_rises_linearly_and_falls_as_a_cosine(rng: torch.Generator
     cosine = [1e-2 * (1 + math.cos(math.pi * k / 8)) / 2 for k in range(8)]
     assert rates == pytest.approx([0.5e-2, 1e-2, *cosine])
     assert warmup_cosine(10, 10, 0.2) == pytest.approx(0)
+    # The number of steps is rounded: 2.7 are three, 2.3 are two, and none are one.
+    assert [warmup_cosine(0, 10, share) for share in (0.27, 0.23, 0.01)] == [1 / 3, 1 / 2, 1]
     assert warmup_cosine(0, 1, 0.0) == 1
 
 
@@ -85,7 +86,6 @@ def test_each_part_of_the_state_is_saved(rng: torch.Generator) -> None:
     """Weights, both moments, their step count, the learning rate and the plateau's patience."""
 
     def new() -> TrainState:
-        torch.manual_seed(0)
         recipe = RecipeParams(learning_rate=1e-2, plateau={"factor": 0.5, "patience": 1})
         return TrainState(build_network({"kind": "cnn", "hidden": (2,)}), recipe)
 

@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 import torch
+from conftest import NETWORKS, PROCESSES
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
@@ -30,18 +31,17 @@ from hotcold.training.step import (
 )
 
 SIZE = 8
-GAUSSIAN = {"kind": "gaussian", "beta": (0.01, 0.5), "T": 6}
-COSINE = {"kind": "gaussian", "schedule": "cosine", "T": 20}
-IMPULSE = {"kind": "impulse", "rho": (0.05, 0.25), "T": 5}
-GREY = {"kind": "impulse", "rho": (0.0, 0.5), "T": 5, "levels": 4}
 CNN = {"kind": "cnn", "hidden": (8, 8)}
-UNET = {"kind": "unet", "channels": (8, 8, 8)}
+UNET = NETWORKS["unet"]
 MODELS = {
-    "eps": {"degradation": GAUSSIAN, "network": CNN | {"predicts": "eps"}},
-    "v": {"degradation": COSINE, "network": UNET | {"predicts": "v"}},
-    "dropout": {"degradation": IMPULSE, "network": CNN | {"dropout": 0.3, "predicts": "x_0"}},
-    "categorical": {"degradation": GREY, "network": UNET | {"predicts": "categorical"}},
-    "labels": {"degradation": COSINE, "network": UNET | {"predicts": "v", "classes": 10}},
+    name: {"degradation": PROCESSES[process], "network": network}
+    for name, process, network in (
+        ("eps", "linear", CNN | {"predicts": "eps"}),
+        ("v", "cosine", UNET | {"predicts": "v"}),
+        ("dropout", "impulse", CNN | {"dropout": 0.3, "predicts": "x_0"}),
+        ("categorical", "grey", UNET | {"predicts": "categorical"}),
+        ("labels", "cosine", UNET | {"predicts": "v", "classes": 10}),
+    )
 }
 SETTINGS = LoopSettings(SIZE, seed=1, dtype=torch.bfloat16)
 
