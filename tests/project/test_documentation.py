@@ -98,7 +98,8 @@ def scores() -> Iterator[float]:
         if "likelihood" in found:
             yield found["likelihood"]["bits"]
     yield from (float(row["fid"]) for row in [*rows(NOISE_AXIS.path), *rows(SEEDS.path)])
-    yield from (float(r["fid"]) for r in rows(paths.PLOTS / "steps.csv") if r["steps"] in ("10", "100"))
+    studied = [r for r in rows(paths.PLOTS / "steps.csv") if r["steps"] in ("10", "100")]
+    yield from (float(row["fid"]) for row in studied)
 
 
 NO_SCORES = {  # versions, settings, published numbers, and results that are in no table

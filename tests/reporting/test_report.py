@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 import pytest
 from conftest import ROOT, TINY, prepare, run_models, run_stage
-from hotcold.reporting.page.page.page.rendering import slug, svg_size
+from hotcold.reporting.page.rendering import slug, svg_size
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 

@@ -14,7 +14,7 @@ from conftest import ROOT, TINY, write_params
 
 from hotcold.params import ModelParams, Params
 from hotcold.reporting.figures.noise_axis import draw_axes
-from hotcold.reporting.reading.measured import NOISE_AXIS, SCORE_COLUMNS, SEEDS
+from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS, score_columns
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
 from tools import vary
@@ -39,7 +39,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
 
     def train(*options: str) -> dict:
         asked.append(options)
-        scores = dict.fromkeys(SCORE_COLUMNS, 10.0 + len(asked))
+        scores = dict.fromkeys(score_columns(), 10.0 + len(asked))
         return {"epoch": 2, "main": "main", "sets": {"main": scores}}
 
     monkeypatch.setattr(vary, "train", train)
