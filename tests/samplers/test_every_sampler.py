@@ -78,7 +78,7 @@ def test_complete_sampler_runs_over_all_steps_and_makes_its_sets(
     complete.check(kinds.params("processes", process.kind).model_validate(PROCESSES[name]))
     sets = drawn(name, predicts, complete, film)
     assert block.sets.keys() <= sets.keys()
-    assert list(sets)[0] == complete.main_set
+    assert next(iter(sets)) == complete.main_set
     assert all(x.shape == (5, 1, 28, 28) and x.dtype == torch.uint8 for x in sets.values())
     assert film.states()[1] == {key: list(range(process.T, -1, -1)) for key in block.sets}
     assert complete.steps_of(process.T) == process.T * len(block.sets)
