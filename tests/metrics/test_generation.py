@@ -11,7 +11,7 @@ import scipy.linalg
 import torch
 from torch import nn
 
-from hotcold.metrics import generation
+from hotcold.metrics import generation, intervals
 from hotcold.metrics.frechet import Frechet
 from hotcold.metrics.kernel import BLOCK, Kernel
 
@@ -43,6 +43,20 @@ def test_inception_score_agrees_with_torchmetrics(rng: torch.Generator) -> None:
     for value, mean, deviation in zip(ours, expected, spread, strict=True):
         assert value == pytest.approx(mean.item(), abs=4 * math.sqrt(2) * deviation.item() / 10)
         assert deviation > 0
+
+
+def test_random_splits_add_the_variance_of_their_mean_to_that_of_the_images(
+    rng: torch.Generator,
+) -> None:
+    logits, state = torch.randn(40, 10, generator=rng) * 3, rng.get_state()
+    p = logits.double().softmax(1)
+    divergence = (p * (p / p.mean(0)).log()).sum(1)
+    single = [generation.inception_score(logits, 5, 1, rng)[0] for _ in range(4)]
+    rng.set_state(state)
+    mean, _, half = generation.inception_score(logits, 5, 4, rng)
+    assert mean == pytest.approx(np.mean(single))
+    variance = mean**2 * divergence.var().item() / 40 + np.var(single, ddof=1) / 4
+    assert half == pytest.approx(intervals.half_width(variance), rel=1e-9)
 
 
 class Features(nn.Module):
@@ -98,6 +112,31 @@ def test_fewer_images_than_features_have_a_distance_and_an_interval(rng: torch.G
     assert frechet(generated) == pytest.approx(scipy_frechet(real, generated), rel=1e-6)
     assert frechet(generated) > 10  # the bias at small N
     assert 0 < frechet.half_width(generated, 20, rng) < frechet(generated)
+
+
+@pytest.mark.parametrize("count", [40, 12])  # images, for 16 features
+def test_influences_are_the_derivatives_by_the_share_of_an_image(
+    count: int, rng: torch.Generator
+) -> None:
+    """Also along directions in which the images hardly vary."""
+    scale = torch.tensor([1.0] + 15 * [0.05])
+    real, generated = (torch.randn(n, 16, generator=rng) * scale for n in (500, count))
+    frechet, step, rank = Frechet(real), 1e-5, min(count - 1, 16)
+    a, x = frechet.cov.numpy(), generated.double().numpy()
+
+    def distance(change: np.ndarray) -> float:
+        """FID with other shares of the images in their mean and covariance, to first order."""
+        rows = np.sqrt(1 / (count - 1) + change)[:, None] * (x - x.mean(0))
+        roots = np.sqrt(np.linalg.eigvalsh(rows @ a @ rows.T)[-rank:]).sum()
+        difference = x.mean(0) + change @ x - frechet.mean.numpy()
+        return difference @ difference + np.trace(a) + (rows**2).sum() - 2 * roots
+
+    assert distance(np.zeros(count)) == pytest.approx(frechet(generated), rel=1e-4)
+    found = frechet.influence(generated)
+    for i in range(3):
+        change = step * (np.eye(count)[i] - 1 / count)
+        slope = (distance(change) - distance(-change)) / (2 * step)
+        assert found[i].item() == pytest.approx(slope, rel=1e-3)
 
 
 def numpy_mmd(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -16,6 +16,10 @@ from hotcold.metrics.restoration import median_filter, psnr, restoration_scores,
 def test_psnr_agrees_with_its_closed_form() -> None:
     original = torch.full((3, 1, 28, 28), 100, dtype=torch.uint8)
     assert psnr(original + 10, original) == pytest.approx(20 * math.log10(255 / 10))
+    almost = original.clone()
+    almost[:, 0, 0, 0] += 1  # the smallest error of an image of this size
+    assert psnr(almost, original) == pytest.approx(20 * math.log10(255) + 10 * math.log10(784))
+    assert psnr(original, original) == pytest.approx(20 * math.log10(255) + 30)  # instead of inf
 
 
 def test_ssim_of_an_image_with_itself_is_one(rng: torch.Generator) -> None:

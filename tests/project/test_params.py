@@ -152,7 +152,7 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
         (0.5, 0.99),
         "must be smaller for T = 1000: alpha_bar falls",
     ),
-    ("models.model3.degradation.kind", "snow", "input should be 'gaussian', 'impulse', 'blur'"),
+    ("models.model3.degradation.kind", "snow", "input should be 'blur', 'dissipation', "),
     ("models.model3.degradation.kind", REMOVE, "is missing"),
     ("models.model3.degradation.rho", (0.2, 0.1), "must be [rho_start, rho_end] with rho_start <="),
     ("models.model1.network.kind", "vit", "input should be 'cnn', 'unet'"),
@@ -170,7 +170,7 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
         "not a known key (allowed keys: channels, classes, kind, predicts)",
     ),
     ("models.model5.network.predicts", REMOVE, "is missing"),
-    ("models.model5.network.predicts", "noise", "should be 'eps', 'x_0', 'v' or 'categorical'"),
+    ("models.model5.network.predicts", "noise", "must be 'eps' or 'x_0' or 'v' for gauss"),
     ("models.model5.network.predicts", "categorical", "must be 'eps' or 'x_0' or 'v' for gaussian"),
     ("models.model3.network.predicts", "eps", "must be 'x_0' or 'categorical' for impulse degrad"),
     ("models.model5.training.ema", 1.0, "input should be less than 1"),
@@ -180,7 +180,7 @@ BAD = [  # key, value, and what the sentence contains after the key's path and t
     ("models.model1.sampler", "ddim", "input should be a valid dictionary"),
     ("models.model1.sampler.kind", REMOVE, "is missing"),
     ("models.model1.sampler.steps", 5, "not a known key (allowed keys: clip, guidance, kind)"),
-    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'ddim', 'categorical', 'inverse"),
+    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'categorical', 'cold', 'ddi"),
     ("models.model5.sampler.steps", REMOVE, "is missing"),
     ("models.model5.sampler.steps", 0, ONE_MORE),
     ("models.model5.sampler.steps", 1001, "must not exceed degradation.T, 1000"),
@@ -342,7 +342,7 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
     (
         "model6",
         {"network": {"kind": "cnn", "hidden": (8,), "predicts": "categorical"}},
-        "network.kind is 'cnn', must be 'unet' for a categorical prediction",
+        "network.kind is 'cnn', whose output has one channel: a categorical prediction needs",
     ),
 ]
 

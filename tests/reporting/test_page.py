@@ -8,8 +8,8 @@ from pathlib import Path
 import jinja2
 import pytest
 from conftest import ROOT
-from hotcold.reporting.page import rendering
 
+from hotcold.reporting.page import rendering
 from hotcold.reporting.text import templates
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError

@@ -14,11 +14,11 @@ from typing import Any
 import jinja2
 import pytest
 from conftest import ROOT, TINY, prepare, run_models, run_stage
-from hotcold.reporting.page.rendering import slug, svg_size
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from hotcold.models.params import read_design
+from hotcold.reporting.page.rendering import slug, svg_size
 from hotcold.reporting.reading.measured import SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published
 from hotcold.reporting.reading.results import read_model

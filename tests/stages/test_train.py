@@ -16,6 +16,7 @@ from conftest import TINY, prepare, run_stage
 from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
+from hotcold.training import fit
 from stages import sample, train
 
 Run = Callable[..., None]
@@ -47,10 +48,12 @@ def seconds(name: str) -> list[float]:
 
 
 def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> None:
-    run(train, "model2", **{"training.epochs": 5, "training.checkpoints": [1, 3, 10]})
+    budget = {"training.epochs": 5, "training.batch_size": 12, "training.checkpoints": [1, 3, 10]}
+    run(train, "model2", **budget)
     rows, models = history("model2"), paths.MODELS / "model2"
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
-    assert [row["images"] for row in rows] == ["32", "64", "96", "128", "160"]
+    # Of 32 images, two batches of 12; the rest is dropped.
+    assert [row["images"] for row in rows] == ["24", "48", "72", "96", "120"]
     assert {path.stem for path in models.glob("*.safetensors")} == {
         "epoch_001",
         "epoch_003",
@@ -69,6 +72,17 @@ def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> Non
     assert seconds("model2") == sorted(seconds("model2"))
     assert len(seconds("model2")) == 5
     assert json.loads((models / "run.json").read_text())["precision"] in ("float32", "bfloat16")
+
+
+def test_the_first_of_equally_good_epochs_is_the_best(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.5, 0.3, 0.3, 0.4])
+    monkeypatch.setattr(fit, "validate", lambda *_: next(losses))
+    run(train, "model2", **{"training.epochs": 4})
+    assert checkpoints.load(paths.weights("model2"))[1]["epoch"] == 2
+    metrics = {"validation_loss": 0.3, "best_epoch": 2}
+    assert json.loads(paths.metrics("train", "model2").read_text()) == {"model2": metrics}
 
 
 def test_epochs_of_a_model_replace_those_of_all_models(run: Run) -> None:

@@ -8,16 +8,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import TINY, prepare, run_stage, write_params
+from examples import NETWORKS, PROCESSES
 from PIL import Image
 from torch import nn
 
-from hotcold.models import degradations
-from hotcold.models.model import DiffusionModel, build_network
+from hotcold import DDIM, Categorical, Cold
+from hotcold.models.model import DiffusionModel
+from hotcold.models.process import build
 from hotcold.numerics import devices
 from hotcold.numerics.rng import Stream
 from hotcold.numerics.tables import write_json
@@ -25,12 +28,10 @@ from hotcold.reporting.figures.flops import multiply_adds
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.sampling.draw import DrawOptions, draw
-from hotcold.sampling.params import DDIM, Categorical, Cold
 from stages import train
 from tools import describe, generate, pictures, restore, samplers
 
 Command = Callable[..., str]
-COLD = degradations.build({"kind": "impulse", "rho": [0.05, 0.25], "T": 5})
 NOISE = TINY["models"]["model4"] | {"degradation": {"kind": "impulse", "rho": [0.0, 0.5], "T": 5}}
 STUDY = [  # of model2, as stages.step_study writes it, but with few of its scores
     {"steps": steps, "eta": eta, "clip": clip, "fid": fid, "fid_below": 1.0, "fid_above": 1.0}
@@ -41,7 +42,7 @@ STUDY = [  # of model2, as stages.step_study writes it, but with few of its scor
 ]
 
 
-UNET = {"kind": "unet", "channels": [8, 8, 8]}
+UNET = NETWORKS["unet"]
 LABELLED = {
     "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 6},
     "network": UNET | {"classes": 10, "predicts": "v"},
@@ -192,7 +193,7 @@ def test_eta_of_the_user_replaces_churn(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     own = {"kind": "categorical", "steps": 50, "churn": 10.0}
     (tmp_path / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
-    process = degradations.build({"kind": "impulse", "rho": [0.0, 0.5], "T": 60, "levels": 4})
+    process = build(PROCESSES["grey"] | {"T": 60})
     model = DiffusionModel(lambda x, t: x, process, "categorical")
     chosen, lines = samplers.choose("m", model, 20, {})
     assert chosen == Categorical(steps=20, churn=10.0)
@@ -213,7 +214,7 @@ def test_cold_model_without_anything_of_an_image_generates(command: Command, tra
     sets = draw(model, start, Cold(start="noise"), Stream(3, "generate"), options)
     first = levels(trained / "cold.png")[: 28 * 4 : 4, : 28 * 4 : 4]
     assert (first == sets["naive"][0, 0].numpy()).all()
-    assert "model7, generates from impulse noise" in command(describe, "model7")
+    assert "model7 generates images: impulse degradation in 5 steps" in command(describe, "model7")
 
 
 def test_restore_shows_the_degraded_picture_and_three_restorations(
@@ -233,7 +234,7 @@ def test_restore_shows_the_degraded_picture_and_three_restorations(
 
     said: list[str] = []
     start, *restored = panels(str(tmp_path / "clean.png"))
-    assert "clean.png has no impulse noise, and model4 expects it in 50% of the pixels" in said[-1]
+    assert "clean.png has no impulse noise, and model4 expects it: --add-noise adds it" in said[-1]
     assert (start == clean).all()
     assert all((x != clean).any() for x in restored)
     inverted = panels(str(tmp_path / "dark.png"), "--invert")
@@ -250,16 +251,6 @@ def test_restore_shows_the_degraded_picture_and_three_restorations(
     resized, *_ = panels(str(tmp_path / "large.png"), "--add-noise")
     assert "84 x 84 pixels, resized to 28 x 28" in said[-1]
     assert ((resized != noisy).mean()) < 0.1  # only at the edges of the bar
-
-
-def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) -> None:
-    x_0 = torch.rand(2, 1, 28, 28, generator=rng) * 0.9 - 0.45  # neither black nor white
-    u = torch.rand(x_0.shape, generator=rng)
-    x_T = COLD.degrade(x_0, u, COLD.T)
-    other = torch.rand(x_0.shape, generator=rng)
-    noise = restore.noise_behind(COLD, x_T, other)
-    assert torch.equal(COLD.degrade(x_0, noise, COLD.T), x_T)
-    assert ((noise >= 0) & (noise < 1)).all()
 
 
 @pytest.mark.parametrize(
@@ -321,14 +312,18 @@ def test_weights_are_used_under_the_name_of_their_folder_or_from_any_file(
 
 def test_describe_prints_counts_that_follow_from_the_layers(command: Command) -> None:
     printed = command(describe, "model2")
-    network = build_network({"kind": "cnn", "hidden": (2, 3)})
-    assert f"parameters       {sum(p.numel() for p in network.parameters()):,}" in printed
+    model = DiffusionModel.build(TINY["models"]["model2"])
+    assert f"parameters       {sum(p.numel() for p in model.module.parameters()):,}" in printed
     convolutions = 28 * 28 * (49 * 1 * 2 + 49 * 2 * 3 + 9 * 3 * 1)
     embedding = 32 * 128 + 2 * 128 * 128 + 128 * 2
-    assert multiply_adds(network) == convolutions + embedding
+    assert multiply_adds(model.description) == convolutions + embedding
     assert "signal-to-noise ratio" in printed
     assert "best after epoch 2" in printed
     assert "50.0% of the pixels are untouched" in command(describe, "model4")
+
+
+def untrained(process: str, network: dict[str, Any]) -> DiffusionModel:
+    return DiffusionModel.build({"degradation": PROCESSES[process], "network": network})
 
 
 @pytest.mark.parametrize(
@@ -339,12 +334,13 @@ def test_receptive_field_follows_from_the_kernels_of_the_convolutions(
 ) -> None:
     """Also of networks with enough channels for convolutions in the frequency domain, whose
     rounding reaches every pixel."""
-    network = build_network({"kind": "cnn", "hidden": hidden})
-    kernels = [m.kernel_size[0] for m in network.modules() if isinstance(m, nn.Conv2d)]
+    model = untrained("linear", {"kind": "cnn", "hidden": hidden, "predicts": "eps"})
+    kernels = [m.kernel_size[0] for m in model.module.modules() if isinstance(m, nn.Conv2d)]
     assert expected == 1 + sum(kernel - 1 for kernel in kernels)
-    assert describe.receptive_field(network) == (expected, expected)
+    assert describe.receptive_field(model) == (expected, expected)
 
 
 def test_receptive_field_of_the_unet_is_the_complete_image() -> None:
-    network = build_network({"kind": "unet", "channels": (8, 8, 8)})
-    assert describe.receptive_field(network) == (28, 28)
+    for process, predicts in (("linear", "v"), ("masked", "categorical")):
+        model = untrained(process, NETWORKS["unet"] | {"predicts": predicts})
+        assert describe.receptive_field(model) == (28, 28)
