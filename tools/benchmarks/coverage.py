@@ -21,6 +21,7 @@ from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.metrics.frechet import Frechet
 from hotcold.metrics.generation import inception_score
+from hotcold.metrics.intervals import half_width
 from hotcold.metrics.kernel import Kernel
 from hotcold.metrics.params import EvaluationParams
 from hotcold.numerics import checkpoints
@@ -32,7 +33,6 @@ from hotcold.runtime.params import Count, read
 
 ALLOWED = (0.88, 0.99)
 TARGET = 3.0  # FID of the mock generator
-WITHOUT_INTERVAL = 4  # times as many sets of images for the expectation as for the coverage
 
 
 @dataclass(frozen=True)
@@ -64,44 +64,31 @@ class Simulation:
         self.frechet, self.kernel = Frechet(real), Kernel(real)
         self.count, self.params = count, params
 
-    def scores(self, drawn: Population, g: torch.Generator) -> dict[str, float]:
-        """FID, KID and IS."""
-        return {"FID": self.frechet(drawn.features)} | {
-            name: score for name, (score, _) in self._fast(drawn, g).items()
-        }
-
     def intervals(self, drawn: Population, g: torch.Generator) -> dict[str, tuple[float, float]]:
         """FID, KID and IS with half of their intervals."""
-        half = self.frechet.half_width(drawn.features, self.params.bootstrap, g)
-        return {"FID": (self.frechet(drawn.features), half)} | self._fast(drawn, g)
-
-    def _fast(self, drawn: Population, g: torch.Generator) -> dict[str, tuple[float, float]]:
         params = self.params
-        mean, _, half = inception_score(drawn.logits, params.splits, params.permutations, g)
-        return {"KID": self.kernel(drawn.features), "IS": (mean, half)}
+        mean, _, is_half = inception_score(drawn.logits, params.splits, params.permutations, g)
+        fid_half = self.frechet.half_width(drawn.features, params.bootstrap, g)
+        fid = self.frechet(drawn.features)
+        return {"FID": (fid, fid_half), "KID": self.kernel(drawn.features), "IS": (mean, is_half)}
 
     def coverage(
         self, population: Population, trials: int, g: torch.Generator
     ) -> dict[str, dict[str, float]]:
-        """By score: its `expectation`, the `coverage` of its intervals, and their mean `width`
-        relative to that of the central 95 % of the scores."""
-        with Progress("coverage", (WITHOUT_INTERVAL + 1) * trials) as bar:
-            drawn, found = [], []
-            for _ in range(WITHOUT_INTERVAL * trials):
-                drawn.append(self.scores(population.draw(self.count, g), g))
-                bar.advance()
+        """By score: its `expectation`, the mean over the trials; the `coverage` of it by their
+        intervals; and the mean `width` of these relative to that for the true variance."""
+        found = []
+        with Progress("coverage", trials) as bar:
             for _ in range(trials):
                 found.append(self.intervals(population.draw(self.count, g), g))
                 bar.advance()
         results = {}
-        for name in drawn[0]:
-            values = torch.tensor([each[name] for each in drawn], dtype=torch.float64)
+        for name in found[0]:
             score, half = torch.tensor([each[name] for each in found], dtype=torch.float64).T
-            low, high = values.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
             results[name] = {
-                "expectation": values.mean().item(),
-                "coverage": ((score - values.mean()).abs() < half).double().mean().item(),
-                "width": (2 * half.mean() / (high - low)).item(),
+                "expectation": score.mean().item(),
+                "coverage": ((score - score.mean()).abs() < half).double().mean().item(),
+                "width": (half.mean() / half_width(score.var().item())).item(),
             }
         return results
 
