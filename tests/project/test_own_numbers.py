@@ -45,7 +45,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
         for stage in (train, sample, evaluate):
             run_stage(folder, stage, model)
         repository.run(f"dvc commit --force --with-deps evaluate@{model}")
-    assert repository.repro("evaluate@model2", "evaluate@model4") == set()
+    assert repository.repro("evaluate@model2 evaluate@model4") == set()
     repository.run("dvc push && git add -A && git commit -q -m results")
     options = "--temp --name longer -S training.epochs=3"
     ran = repository.run(f"dvc exp run {options} evaluate@model2")
