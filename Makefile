@@ -74,7 +74,7 @@ lint: $(STAMP)  ## ruff, as in pre-commit, types by mypy, and what may import wh
 	mypy
 	lint-imports
 
-bench: $(STAMP)  ## speed and memory of training and sampling, against notebooks and diffusers
+bench: $(STAMP)  ## speed of training and sampling, against notebooks and diffusers
 	python -m tools.benchmarks.speed
 
 clean:  ## remove the environment, scratch and all interrupted work; results and DVC's cache stay

@@ -129,12 +129,11 @@ def changed(overrides: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-def check_folder(folder: Path, marker: Path = COPY) -> None:
-    """Raise UserError for a folder that contains this project, or anything but an earlier copy,
-    which has the file `marker`."""
+def check_folder(folder: Path) -> None:
+    """Raise UserError for a folder that contains this project, or anything but an earlier copy."""
     if ROOT.is_relative_to(folder.resolve()):
         raise UserError(f"{folder} contains this project: choose another folder")
-    if folder.exists() and any(folder.iterdir()) and not (folder / marker).is_file():
+    if folder.exists() and any(folder.iterdir()) and not (folder / COPY).is_file():
         raise UserError(f"{folder} is not an earlier copy: delete it, or choose another folder")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import NETWORKS, PROCESSES, build_process
+from conftest import build_process
+from examples import NETWORKS, PROCESSES
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel

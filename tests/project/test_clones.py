@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
-import re
 import shutil
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
+import boto3
 import pytest
 import stub_stage
 import yaml
 from conftest import ROOT, TINY
+from moto.server import ThreadedMotoServer
+from projects import Project
 
 from hotcold.downloads.mnist import SHA256
 from hotcold.runtime.params import load
 from tools import leftovers, offline_plots
-from tools.copy_project import copy_project, write_params
+from tools.copy_project import copy_project
 
 MNIST = {name: f"content of {name}".encode() for name in SHA256}
 PAGE = (ROOT / "docs/dvc.md").read_text()
@@ -34,59 +33,11 @@ ARTIFACTS = {
 }
 
 
-class Project:
-    """A folder in which commands run without the network."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        nowhere = "http://127.0.0.1:9"
-        self.environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": "user.name",
-            "GIT_CONFIG_VALUE_0": "tester",
-            "GIT_CONFIG_KEY_1": "user.email",
-            "GIT_CONFIG_VALUE_1": "tester@example.org",
-            **dict.fromkeys(("http_proxy", "https_proxy", "npm_config_registry"), nowhere),
-        }
-        self.environment.pop("MNIST_MIRROR", None)
-
-    def run(self, command: str, succeeds: bool = True) -> str:
-        done = subprocess.run(
-            ["bash", "-euc", command],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def repro(self, options: str = "") -> set[str]:
-        """The stages that ran."""
-        return set(re.findall("Running stage '(.*)'", self.run(f"dvc repro {options}")))
-
-    def clone(self, target: Path, options: str = "") -> Project:
-        self.run(f"git clone -q {options} file://{self.folder} {target}")
-        return Project(target)
-
-    def set_models(self, models: dict) -> None:
-        path = self.folder / "params.yaml"
-        write_params(path, load(path) | {"models": models})
-
-    def put_mnist(self, folder: str, ending: str = "", **others: bytes) -> None:
-        (self.folder / folder).mkdir(parents=True, exist_ok=True)
-        for name, content in (MNIST | others).items():
-            packed = gzip.compress(content, mtime=0) if ending else content
-            (self.folder / folder / f"{name}{ending}").write_bytes(packed)
-
-    def results(self) -> set[str]:
-        files = (self.folder / "results").rglob("*.*")
-        return {str(path.relative_to(self.folder)) for path in files}
-
-    def is_clean(self) -> bool:
-        return self.run("git status --porcelain") == ""
+def put_mnist(project: Project, folder: str, ending: str = "", **others: bytes) -> None:
+    (project.folder / folder).mkdir(parents=True, exist_ok=True)
+    for name, content in (MNIST | others).items():
+        packed = gzip.compress(content, mtime=0) if ending else content
+        (project.folder / folder / f"{name}{ending}").write_bytes(packed)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +58,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Project:
     values = yaml.safe_load(pipeline.read_text()) | {"artifacts": ARTIFACTS}
     pipeline.write_text(yaml.safe_dump(values, sort_keys=False))
     project = Project(folder)
-    project.put_mnist("data/mnist")
+    put_mnist(project, "data/mnist")
     project.run("git init -q -b main && git add -A && git commit -q -m start")
     assert project.repro("download") == {"check_params", "download"}
     (folder / "stub_stage.py").write_text(Path(stub_stage.__file__).read_text())
@@ -139,6 +90,13 @@ def runs_nothing(project: Project) -> bool:
     """Whether a clone with the results of its commit has all that it needs, and keeps it."""
     project.run("dvc pull --allow-missing")
     return project.repro("--pull --allow-missing") == set() and project.is_clean()
+
+
+def damage(path: Path) -> None:
+    """Change a file that DVC has made read-only, as a disk can."""
+    path.chmod(0o644)
+    path.write_bytes(b"X" + path.read_bytes()[1:])
+    path.chmod(0o444)
 
 
 # Models come and go.
@@ -252,6 +210,55 @@ def test_page_of_the_plots_is_that_of_the_installed_library() -> None:
     assert (ROOT / offline_plots.TEMPLATE).read_bytes() == offline_plots.page()
 
 
+@pytest.mark.slow
+def test_results_are_shared_through_s3_without_what_is_public(
+    complete: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "anybody")
+    own["no_proxy"] = "127.0.0.1"
+    complete.environment |= own
+    for name, text in own.items():
+        monkeypatch.setenv(name, text)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    client = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
+    client.create_bucket(Bucket="hotcold")
+    complete.run("dvc remote modify store url s3://hotcold/results")
+    complete.run(f"dvc remote modify store endpointurl {address} && dvc push -q")
+    complete.run("git commit -q -a -m s3 && git push -q origin main")
+    held = {item["Key"] for item in client.list_objects_v2(Bucket="hotcold")["Contents"]}
+    for content in MNIST.values():
+        name = hashlib.md5(content).hexdigest()  # noqa: S324
+        assert f"results/files/md5/{name[:2]}/{name[2:]}" not in held
+    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
+    colleague.environment = complete.environment
+    assert runs_nothing(colleague)
+    assert colleague.results() == complete.results()
+    server.stop()
+
+
+@pytest.mark.slow
+def test_damaged_file_in_the_committed_remote_is_not_restored(
+    origin: Project, tmp_path: Path
+) -> None:
+    clone = origin.clone(tmp_path / "clone")
+    model = "results/models/model2/part.txt"
+    name = hashlib.md5((origin.folder / model).read_bytes()).hexdigest()  # noqa: S324
+    damage(clone.folder / f"data/pretrained/files/md5/{name[:2]}/{name[2:]}")
+    clone.run("dvc pull --allow-missing")
+    assert clone.results() == origin.results() - {model}
+    assert "results/models/model2" in clone.run("dvc status")
+
+
+def test_every_committed_object_has_the_hash_that_is_its_name() -> None:
+    objects = [p for p in (ROOT / "data/pretrained/files/md5").rglob("*") if p.is_file()]
+    assert objects
+    for path in objects:
+        name = path.parent.name + path.name.removesuffix(".dir")
+        assert hashlib.md5(path.read_bytes()).hexdigest() == name, path  # noqa: S324
+
+
 @pytest.mark.parametrize(
     ("folder", "ending", "options"),
     [
@@ -264,7 +271,7 @@ def test_page_of_the_plots_is_that_of_the_installed_library() -> None:
 def test_mnist_that_is_there_is_used(
     clone: Project, folder: str, ending: str, options: str
 ) -> None:
-    clone.put_mnist(folder, ending)
+    put_mnist(clone, folder, ending)
     if folder == "data/mnist":
         (clone.folder / folder / "notes.txt").write_text("mine")
     output = clone.run(f"dvc repro {options} download")
@@ -278,17 +285,17 @@ def test_mnist_that_is_there_is_used(
 @pytest.mark.slow
 def test_wrong_file_of_the_user_is_named_and_kept(clone: Project) -> None:
     name = next(iter(MNIST))
-    clone.put_mnist("data/mnist", **{name: b"<html>"})
+    put_mnist(clone, "data/mnist", **{name: b"<html>"})
     output = clone.run("dvc repro --pull download", succeeds=False)
     assert f"data/mnist: {name} does not have the SHA-256 of the genuine file" in output
     assert "Traceback" not in output
     assert (clone.folder / "data/mnist" / name).read_bytes() == b"<html>"
-    clone.put_mnist("data/mnist")  # as the message says
+    put_mnist(clone, "data/mnist")  # as the message says
     assert clone.repro("--pull download") == {"download"}
 
 
 def test_file_that_is_not_of_mnist_does_not_become_a_dependency(clone: Project) -> None:
-    clone.put_mnist("data/mnist_idx")
+    put_mnist(clone, "data/mnist_idx")
     (clone.folder / "data/mnist_idx/notes.txt").write_text("mine")
     output = clone.run("dvc repro download", succeeds=False)
     assert "data/mnist_idx also has notes.txt, which is not of MNIST: move it" in output
@@ -348,7 +355,7 @@ def test_change_of_a_sampler_in_a_clone_runs_what_depends_on_it(clone: Project) 
     path.write_text(path.read_text().replace("start: validation", "start: train"))
     missing = clone.run("dvc repro --pull --allow-missing", succeeds=False)
     assert "failed to reproduce 'sample@model4'" in missing
-    clone.put_mnist("data/mnist")
+    put_mnist(clone, "data/mnist")
     ran = clone.repro("--pull") - {"download", "download_inception"}
     assert ran == {"sample@model4", "evaluate@model4", "figures", "report"}
 
@@ -361,7 +368,7 @@ def test_pulled_experiment_is_applied_after_the_downloads(
     complete.run("dvc exp run --temp --name trained -S models.model4.network.dropout=0.2")
     complete.run("dvc exp push origin trained")
     colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
-    colleague.put_mnist("data/mnist")
+    put_mnist(colleague, "data/mnist")
     colleague.run("dvc repro download download_inception")
     colleague.run("dvc exp pull origin trained")
     colleague.run("dvc exp apply trained")
@@ -375,7 +382,7 @@ def test_experiments_of_a_shallow_clone_are_kept_once_it_has_the_history(
 ) -> None:
     complete.run("dvc push -q && git push -q origin main")
     clone = Project(tmp_path / "hub.git").clone(tmp_path / "shallow", "--depth 1")
-    clone.put_mnist("data/mnist")
+    put_mnist(clone, "data/mnist")
     clone.run("dvc repro download download_inception && dvc pull -q")
     clone.run("git fetch --unshallow && dvc exp run --temp -S figures.dpi=77 --name kept")
     assert "kept" in clone.run("dvc exp list")
@@ -398,13 +405,6 @@ def test_garbage_collection_keeps_experiments_if_told_to(complete: Project) -> N
     complete.run("dvc exp apply kept && git checkout -q . && dvc checkout -q")
     complete.run("dvc gc --force --workspace")
     assert "Is your cache up to date?" in complete.run("dvc exp apply kept", succeeds=False)
-
-
-def damage(path: Path) -> None:
-    """Change a file that DVC has made read-only, as a disk can."""
-    path.chmod(0o644)
-    path.write_bytes(b"X" + path.read_bytes()[1:])
-    path.chmod(0o444)
 
 
 @pytest.mark.readme
@@ -450,7 +450,7 @@ def test_run_cache_is_shared(complete: Project, tmp_path: Path) -> None:
     complete.run("dvc repro && git commit -q -a -m changed && dvc push --run-cache")
     complete.run("git push -q origin main")
     colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
-    colleague.put_mnist("data/mnist")
+    put_mnist(colleague, "data/mnist")
     colleague.repro("--pull")
     (colleague.folder / "params.yaml").write_text(old)
     assert colleague.repro("--pull") <= {"figures", "report"}

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import ast
-import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import reduce
 from itertools import pairwise, product
@@ -19,6 +16,7 @@ import pytest
 import yaml
 from conftest import ROOT, TINY, run_all, run_stage, write_fake_mnist
 from dvc.repo import Repo
+from projects import Project
 
 from hotcold.reporting.reading.measured import SETTINGS
 from hotcold.runtime import paths
@@ -216,47 +214,8 @@ def test_the_readme_draws_the_stages_as_they_depend_on_each_other() -> None:
     assert drawn == set(networkx.transitive_reduction(needed).edges)
 
 
-class Workspace:
-    """A copy of the project at a tiny budget, in which dvc runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "DEVICE": "cpu",
-            # A network that is gone: none of these tests may notice.
-            "http_proxy": "http://127.0.0.1:9",
-            "https_proxy": "http://127.0.0.1:9",
-        }
-
-    def dvc(self, *arguments: str, succeeds: bool = True) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        output = done.stdout + done.stderr
-        assert (done.returncode == 0) == succeeds, output
-        return output
-
-    def repro(self, *arguments: str) -> set[str]:
-        """The stages that ran."""
-        return set(re.findall(r"Running stage '(.*)'", self.dvc("repro", *arguments)))
-
-    def edit(self, old: str, new: str, file: str = "params.yaml") -> None:
-        path = self.folder / file
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-
-    def json(self, path: str) -> dict:
-        return json.loads((self.folder / path).read_text())
-
-
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """After a complete run, on images in the format of MNIST instead of the download. All stages
     but one run in this process, which saves the time in which each imports PyTorch."""
     folder = tmp_path_factory.mktemp("dvc") / "project"
@@ -266,16 +225,16 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     run_stage(folder, download_inception)
     run_all(folder)
     (folder / paths.PARAMS).write_text(params)
-    workspace = Workspace(folder)
-    workspace.dvc("commit", "--force")
-    ran = workspace.repro("--force", "--single-item", "train@model2")
+    workspace = Project(folder)
+    workspace.run("dvc commit --force")
+    ran = workspace.repro("--force --single-item train@model2")
     assert ran == {"train@model2"}
     return workspace
 
 
-def test_a_second_run_runs_nothing(workspace: Workspace) -> None:
+def test_a_second_run_runs_nothing(workspace: Project) -> None:
     assert workspace.repro() == set()
-    assert "up to date" in workspace.dvc("status")
+    assert "up to date" in workspace.run("dvc status")
 
 
 def read_if_file(path: Path) -> str:
@@ -291,7 +250,7 @@ def read_if_file(path: Path) -> str:
     ],
 )
 def test_what_an_ended_dvc_left_half_written_can_be_mended(
-    workspace: Workspace, place: str, content: str, message: str
+    workspace: Project, place: str, content: str, message: str
 ) -> None:
     path = workspace.folder / place
     if path.is_dir():
@@ -303,14 +262,14 @@ def test_what_an_ended_dvc_left_half_written_can_be_mended(
     recorded = values["stages"].pop("train@model2")  # as if dvc had been killed before this stage
     lock.write_text(yaml.safe_dump(values))
     path.write_text(content)
-    assert message in workspace.dvc("repro", "--single-item", "train@model2", succeeds=False)
+    assert message in workspace.run("dvc repro --single-item train@model2", succeeds=False)
     assert mend(workspace.folder) == [path]
-    workspace.dvc("repro", "--single-item", "train@model2")
+    workspace.run("dvc repro --single-item train@model2")
     assert yaml.safe_load(lock.read_text())["stages"]["train@model2"] == recorded
     lock.write_text(before)  # for the other tests
 
 
-def test_outputs_are_where_they_belong(workspace: Workspace) -> None:
+def test_outputs_are_where_they_belong(workspace: Project) -> None:
     folder = workspace.folder
     assert {p.name for p in (folder / "results/models/model2").iterdir()} >= {
         "best.safetensors",
@@ -322,14 +281,14 @@ def test_outputs_are_where_they_belong(workspace: Workspace) -> None:
     sets = {"degraded", "median_filter", "one_step", "naive", "improved"}
     assert set(metrics["model4"]["restoration"]) == sets
     assert all(scores["psnr"] > 0 for scores in metrics["model4"]["restoration"].values())
-    shown = workspace.dvc("metrics", "show")
+    shown = workspace.run("dvc metrics show")
     assert "model2.fid" in shown
     assert not list(folder.rglob("*.partial"))
     assert not list((folder / "results").rglob(".gitignore"))
 
 
 def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
-    workspace: Workspace,
+    workspace: Project,
 ) -> None:
     text = (workspace.folder / "report/report.md").read_text()
     linked = set(re.findall(r"\]\(figures/(.+?)\)", text))
@@ -340,7 +299,7 @@ def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
 
 
 @pytest.mark.slow
-def test_a_stage_that_fails_deletes_nothing_that_git_holds(workspace: Workspace) -> None:
+def test_a_stage_that_fails_deletes_nothing_that_git_holds(workspace: Project) -> None:
     held = [workspace.folder / path for path in outputs_in_git()]
     files = [file for path in held for file in ([path] if path.is_file() else path.iterdir())]
     before = {file: file.read_bytes() for file in files}
@@ -348,14 +307,14 @@ def test_a_stage_that_fails_deletes_nothing_that_git_holds(workspace: Workspace)
         path = workspace.folder / f"stages/{stage}.py"
         text = path.read_text()
         path.write_text("raise SystemExit(1)\n")
-        workspace.dvc("repro", "--single-item", stage, succeeds=False)
+        workspace.run(f"dvc repro --single-item {stage}", succeeds=False)
         path.write_text(text)
     assert {file: file.read_bytes() for file in files} == before
-    workspace.dvc("checkout")  # the other outputs of these stages
+    workspace.run("dvc checkout")  # the other outputs of these stages
     assert changed_stages(workspace) == set()
 
 
-def changed_stages(workspace: Workspace) -> set[str]:
+def changed_stages(workspace: Project) -> set[str]:
     """Stages that DVC finds changed themselves; what depends on them would follow."""
     with Repo(str(workspace.folder)) as repo:
         return {address.rpartition(":")[2] for address in repo.status()}
@@ -399,7 +358,7 @@ def of_each(*stages: str) -> set[str]:
     ],
 )
 def test_parameters_change_the_stages_that_read_them(
-    workspace: Workspace, old: str, new: str, expected: set[str]
+    workspace: Project, old: str, new: str, expected: set[str]
 ) -> None:
     workspace.edit(old, new)
     try:
@@ -442,7 +401,7 @@ EDITS = {
 
 @pytest.mark.parametrize("module", EDITS)
 def test_an_edit_of_a_module_changes_the_stages_of_its_part(
-    workspace: Workspace, module: str
+    workspace: Project, module: str
 ) -> None:
     path = workspace.folder / module
     text = path.read_text() if path.exists() else None
@@ -457,13 +416,13 @@ def test_an_edit_of_a_module_changes_the_stages_of_its_part(
             path.parent.rmdir()
 
 
-def test_a_bad_parameter_stops_dvc_before_any_work(workspace: Workspace) -> None:
+def test_a_bad_parameter_stops_dvc_before_any_work(workspace: Project) -> None:
     made = list((workspace.folder / "results").rglob("*.*"))
     made.remove(workspace.folder / "results/params_checked.txt")  # of the check itself
     before = [p.stat().st_mtime_ns for p in made]
     workspace.edit("T: 5", "T: 0")
     try:
-        output = workspace.dvc("repro", succeeds=False)
+        output = workspace.run("dvc repro", succeeds=False)
     finally:
         workspace.edit("T: 0", "T: 5")
     assert "models.model4.degradation.T is 0: input should be greater than or equal to 2" in output
@@ -473,7 +432,7 @@ def test_a_bad_parameter_stops_dvc_before_any_work(workspace: Workspace) -> None
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bytes(workspace: Workspace) -> None:
+def test_the_same_seed_gives_the_same_bytes(workspace: Project) -> None:
     """In a process for each stage, too; those of `workspace` ran in one process."""
 
     def outputs() -> dict[str, str]:
@@ -489,13 +448,13 @@ def test_the_same_seed_gives_the_same_bytes(workspace: Workspace) -> None:
         if stage not in ("check_params", "download", "download_inception")
         for model in (TINY["models"] if stage in PER_MODEL else [""])
     ]
-    assert workspace.repro("--force", "--single-item", *stages) == set(stages)
+    assert workspace.repro(f"--force --single-item {' '.join(stages)}") == set(stages)
     assert outputs() == before
     assert {"results/models/model4", "report/report.html"} <= set(before)
     assert changed_stages(workspace) == set()  # no other stage reads the times of training
 
 
-def test_a_block_in_params_is_a_new_model(workspace: Workspace) -> None:
+def test_a_block_in_params_is_a_new_model(workspace: Project) -> None:
     path = workspace.folder / "params.yaml"
     text = path.read_text()
     values = yaml.safe_load(text)
@@ -507,38 +466,6 @@ def test_a_block_in_params_is_a_new_model(workspace: Workspace) -> None:
     assert changed_stages(workspace) == set()
 
 
-EXP_RUN_BAD = {
-    "training.epochs=0": "training.epochs is 0: input should be greater than or equal to 1",
-    "models.model4.degradation.rho=[0.1,0.6]": "rho.1 is 0.6: input should be less than or equal",
-    "models.model2.training.learning_rate=nan": "learning_rate is nan: input should be a finite",
-    "models.model2.sampler.kind=euler": "sampler.kind is 'euler': input should be 'ancestral'",
-}
-
-
-@pytest.mark.slow
-def test_bad_parameters_of_an_experiment_are_refused_before_any_work(tmp_path: Path) -> None:
-    """`dvc exp run --temp -S`, which needs git; the workspace stays as it was."""
-    folder = tmp_path / "project"
-    copy_project(folder, TINY)
-    (folder / ".dvc/config.local").unlink()
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
-        subprocess.run([*git, *command], cwd=folder, check=True)
-    experiment = Workspace(folder)
-    overrides = [word for key in EXP_RUN_BAD for word in ("-S", key)]
-    output = experiment.dvc("exp", "run", "--temp", *overrides, succeeds=False)
-    for sentence in EXP_RUN_BAD.values():
-        assert sentence in output
-    assert "Traceback" not in output
-    status = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=folder, check=True, capture_output=True, text=True
-    )
-    assert status.stdout == ""
-    assert not (folder / "results").exists()
-    unknown = experiment.dvc("exp", "run", "--temp", "-S", "training.epoch=3", succeeds=False)
-    assert "training.epoch" in unknown
-
-
 @pytest.mark.slow
 def test_a_tree_without_git_gets_a_sentence_and_a_setting_that_helps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -547,16 +474,16 @@ def test_a_tree_without_git_gets_a_sentence_and_a_setting_that_helps(
     folder = tmp_path / "project"
     copy_project(folder, TINY)
     (folder / ".dvc/config.local").unlink()
-    archive = Workspace(folder)
-    assert "not a git repository" in archive.dvc("repro", "check_params", succeeds=False)
+    archive = Project(folder)
+    assert "not a git repository" in archive.run("dvc repro check_params", succeeds=False)
     # In another repository, which ignores the folder, DVC finds no stage, and git no file.
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     (tmp_path / ".gitignore").write_text("*\n")
-    assert "check_params" not in archive.dvc("status")
+    assert "check_params" not in archive.run("dvc status")
     monkeypatch.setattr("tools.copy_project.ROOT", folder)
     assert {"dvc.yaml", "params.yaml", "stages/train.py"} <= set(project_files())
     setting = "dvc config --local core.no_scm true"
     assert setting in (ROOT / "Makefile").read_text()
     assert setting in (ROOT / "docs/installation.md").read_text()
-    archive.dvc(*setting.split()[1:])
+    archive.run(setting)
     assert archive.repro("check_params") == {"check_params"}

@@ -16,7 +16,7 @@ import dvc.api
 import pytest
 import yaml
 from conftest import ROOT, TINY, run_stage, write_fake_mnist
-from test_dag import Workspace
+from projects import Project
 
 from hotcold.runtime import paths
 from stages import download_inception, evaluate, evaluate_real, sample, train, train_classifier
@@ -30,38 +30,25 @@ HISTORY = "results/history/model2.csv"
 pytestmark = pytest.mark.slow  # they share one experiment
 
 
-class Repository(Workspace):
-    """A copy of the project that git holds, too."""
-
-    def git(self, *arguments: str) -> str:
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        command = ["git", *identity, *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, check=True, capture_output=True, text=True
-        ).stdout
-
-
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """With the scores of two models, and `longer`, an experiment that trained one of them again."""
     folder = tmp_path_factory.mktemp("experiments") / "project"
     copy_project(folder, TINY)
     (folder / ".dvc/config.local").unlink()
-    repository = Repository(folder)
-    repository.git("init", "-q", "-b", "main")
+    repository = Project(folder)
+    repository.run("git init -q -b main")
     write_fake_mnist(folder / paths.MNIST)
     for stage in (download_inception, train_classifier, evaluate_real):  # without new processes
         run_stage(folder, stage)
     for model in TINY["models"]:
         for stage in (train, sample, evaluate):
             run_stage(folder, stage, model)
-        repository.dvc("commit", "--force", "--with-deps", f"evaluate@{model}")
-    assert repository.repro("evaluate@model2", "evaluate@model4") == set()
-    repository.dvc("push")
-    repository.git("add", "-A")
-    repository.git("commit", "-q", "-m", "results")
-    override = ("-S", "training.epochs=3")
-    ran = repository.dvc("exp", "run", "--temp", "--name", "longer", *override, "evaluate@model2")
+        repository.run(f"dvc commit --force --with-deps evaluate@{model}")
+    assert repository.repro("evaluate@model2 evaluate@model4") == set()
+    repository.run("dvc push && git add -A && git commit -q -m results")
+    options = "--temp --name longer -S training.epochs=3"
+    ran = repository.run(f"dvc exp run {options} evaluate@model2")
     assert "Running stage 'evaluate@model2'" in ran
     assert "model4" not in ran.split("Running stage", 2)[2]
     assert "'figures'" not in ran
@@ -69,13 +56,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 
 @pytest.fixture
-def found(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
+def found(repository: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
     """The experiments as the tools see them, by name."""
     monkeypatch.chdir(repository.folder)
     return {each.name: each for each in experiments.load()}
 
 
-def scores(repository: Repository, rev: str | None) -> dict[str, float]:
+def scores(repository: Project, rev: str | None) -> dict[str, float]:
     """The scores of model2 of a revision, with all digits."""
     path = str(paths.SCORES / "model2/scores.json")
     entries = json.loads(dvc.api.read(path, repo=str(repository.folder), rev=rev))
@@ -83,8 +70,8 @@ def scores(repository: Repository, rev: str | None) -> dict[str, float]:
     return best["sets"][best["main"]]
 
 
-def test_dvc_shows_the_scores_of_an_experiment_of_one_model(repository: Repository) -> None:
-    shown = json.loads(repository.dvc("exp", "show", "--json"))
+def test_dvc_shows_the_scores_of_an_experiment_of_one_model(repository: Project) -> None:
+    shown = json.loads(repository.run("dvc exp show --json"))
     baseline = shown[1]["data"]["metrics"]
     longer = shown[1]["experiments"][0]["revs"][0]["data"]["metrics"]
     path = "results/metrics/evaluate/model2.json"
@@ -96,7 +83,7 @@ def test_dvc_shows_the_scores_of_an_experiment_of_one_model(repository: Reposito
     path = "results/metrics/train/model2.json"
     losses = [metrics[path]["data"]["model2"]["validation_loss"] for metrics in (baseline, longer)]
     assert losses[1] < losses[0]
-    changes = json.loads(repository.dvc("metrics", "diff", "--json", "HEAD", "longer"))
+    changes = json.loads(repository.run("dvc metrics diff --json HEAD longer"))
     assert set(changes) == {path, path.replace("train", "evaluate")}
 
 
@@ -123,7 +110,7 @@ def test_metrics_that_an_experiment_did_not_compute_are_outdated(
     ],
 )
 def test_edit_of_the_workspace_makes_metrics_outdated(
-    repository: Repository,
+    repository: Project,
     monkeypatch: pytest.MonkeyPatch,
     file: str,
     old: str,
@@ -135,13 +122,13 @@ def test_edit_of_the_workspace_makes_metrics_outdated(
     try:
         workspace = experiments.load()[0]
     finally:
-        repository.git("checkout", "-q", file)
+        repository.run(f"git checkout -q {file}")
     names = {name.replace("model2.validation_loss", "loss") for name in workspace.outdated}
     assert names & {"model2.fid", "real.fid", "loss"} == outdated
 
 
 def test_a_file_of_metrics_of_another_run_is_outdated(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
+    repository: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after `git checkout` without `dvc checkout`."""
     monkeypatch.chdir(repository.folder)
@@ -162,7 +149,7 @@ def test_a_file_of_metrics_of_another_run_is_outdated(
 
 def test_tools_show_no_metric_of_other_settings(
     found: dict[str, Experiment],
-    repository: Repository,
+    repository: Project,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -182,17 +169,13 @@ def test_tools_show_no_metric_of_other_settings(
 
 
 def test_ci_compares_the_metrics_of_a_pull_request_in_a_clone_without_results(
-    repository: Repository, tmp_path: Path
+    repository: Project, tmp_path: Path
 ) -> None:
     """The branch replaces data/pretrained, as a commit of other results does."""
-    repository.dvc("exp", "branch", "longer", "branch")
-    repository.git("checkout", "-q", "branch")
+    repository.run("dvc exp branch longer branch && git checkout -q branch")
     shutil.rmtree(repository.folder / "data/pretrained")
-    repository.dvc("push")
-    repository.git("add", "-A")
-    repository.git("commit", "-q", "-m", "longer")
-    repository.git("clone", "-q", ".", str(tmp_path / "clone"))
-    repository.git("checkout", "-q", "main")
+    repository.run("dvc push && git add -A && git commit -q -m longer")
+    repository.run(f"git clone -q . {tmp_path / 'clone'} && git checkout -q main")
 
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
     (script,) = [
@@ -215,7 +198,7 @@ def test_ci_compares_the_metrics_of_a_pull_request_in_a_clone_without_results(
 
 
 @pytest.fixture
-def training(repository: Repository) -> Iterator[subprocess.Popen]:
+def training(repository: Project) -> Iterator[subprocess.Popen]:
     """dvc, which runs a training without end; restores the workspace."""
     repository.edit("epochs: 2", "epochs: 100000")
     process = subprocess.Popen(
@@ -229,18 +212,18 @@ def training(repository: Repository) -> Iterator[subprocess.Popen]:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    repository.git("checkout", "-q", ".")
+    repository.run("git checkout -q .")
 
 
 def test_losses_can_be_plotted_while_a_model_is_trained(
-    repository: Repository, training: subprocess.Popen
+    repository: Project, training: subprocess.Popen
 ) -> None:
     history, end = repository.folder / HISTORY, time.monotonic() + 120
     while not history.exists() or history.read_text().count("\n") < 4:
         assert training.poll() is None
         assert time.monotonic() < end
         time.sleep(0.1)
-    repository.dvc("plots", "show", HISTORY)
+    repository.run(f"dvc plots show {HISTORY}")
     page = (repository.folder / "dvc_plots/index.html").read_text()
     points = json.loads(page.rpartition("var spec = ")[2].partition(";\n")[0])["data"]["values"]
     assert [point["epoch"] for point in points[:3]] == ["1", "2", "3"]
@@ -249,15 +232,15 @@ def test_losses_can_be_plotted_while_a_model_is_trained(
     os.killpg(training.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
     training.wait()
     assert not history.exists()
-    repository.git("checkout", "-q", ".")
-    repository.dvc("checkout", "train@model2")  # which does not replace a file that is in no cache
+    repository.run("git checkout -q .")
+    repository.run("dvc checkout train@model2")  # which does not replace a file that is in no cache
     assert history.read_text().count("\n") == 3
-    assert "up to date" in repository.dvc("status", "train@model2")
+    assert "up to date" in repository.run("dvc status train@model2")
 
     # A killed training cannot clean up.
     history.write_text("epoch\n1\n")
     shutil.rmtree(repository.folder / "results/models/model2")
-    assert "unsaved files" in repository.dvc("checkout", "train@model2", succeeds=False)
+    assert "unsaved files" in repository.run("dvc checkout train@model2", succeeds=False)
     assert mend(repository.folder) == [history]
-    repository.dvc("checkout", "train@model2")
+    repository.run("dvc checkout train@model2")
     assert history.read_text().count("\n") == 3

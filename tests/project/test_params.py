@@ -77,143 +77,121 @@ INTEGER, NUMBER = "input should be a valid integer", "input should be a valid nu
 BETWEEN = "input should be greater than 0"
 LEAST = "input should be greater than or equal to 0.0000001"
 NAME = "is not a valid name of a model, must be a letter, then up to 63 letters, digits, _ or -"
-BAD = [  # key, value, and what the sentence contains after the key's path and the value
-    ("seed", REMOVE, "is missing"),
-    ("seed", -1, "input should be greater than or equal to 0"),
-    ("seed", None, INTEGER),
-    ("seed", NAN, INTEGER),
+ZERO = "input should be greater than or equal to 0"
+BELOW_1 = "input should be less than 1"
+UNKNOWN = "not a known key (allowed keys: "
+BAD = [  # keys, a value, and what the sentence contains after the key's path and the value
+    (
+        "seed precision data data.held_out classifier.epochs training.epochs models "
+        "models.model1.training models.model1.training.learning_rate models.model1.degradation.T "
+        "models.model3.degradation.kind models.model5.network.predicts models.model1.sampler "
+        "models.model1.sampler.kind models.model5.sampler.steps",
+        REMOVE,
+        "is missing",
+    ),
+    (
+        "classifier.epochs training.epochs models.model1.training.epochs evaluation.neighbours "
+        "evaluation.permutations evaluation.subsets likelihood.steps models.model5.sampler.steps "
+        "data.held_out training.batch_size",
+        0,
+        ONE_MORE,
+    ),
+    ("seed models.model4.training.plateau.patience models.model4.network.dropout", -1, ZERO),
     ("seed", 2**63, "input should be less than 9223372036854775808"),
-    ("precision", REMOVE, "is missing"),
-    ("precision", "float16", "input should be 'auto', 'float32' or 'bfloat16'"),
-    ("data", REMOVE, "is missing"),
-    ("data.held_out", REMOVE, "is missing"),
-    ("data.held_out", 0, ONE_MORE),
-    ("data.held_out", 20_000, "must not exceed data.validation, 12000"),
-    ("data.split_seed", "42", INTEGER),
-    ("classifier", None, "input should be a valid dictionary"),
-    ("classifier.epochs", REMOVE, "is missing"),
-    ("classifier.epochs", 0, ONE_MORE),
-    ("classifier.images", 60_000, "must not exceed 60000 - data.held_out, 50000"),
-    ("classifier.batch_size", 60_000, "must not exceed classifier.images, 50000"),
-    ("classifier.learning_rate", 0.0, LEAST),
-    ("classifier.learning_rate", 1.0, "input should be less than 1"),
-    ("training", [], "input should be a valid dictionary"),
-    ("training.weights", "bfloat16", "input should be 'float16' or 'float32'"),
-    ("training.epochs", REMOVE, "is missing"),
-    ("training.epochs", 0, ONE_MORE),
     ("training.epochs", "5", INTEGER),
     ("training.epochs", 5.0, INTEGER),
     ("training.epochs", True, INTEGER),
-    ("training.epochs", NAN, INTEGER),
-    ("training.epoch", 5, "not a known key (did you mean 'epochs'?)"),
-    ("training.batchsize", 5, "not a known key (did you mean 'batch_size'?)"),
-    ("training.zzz", 5, "not a known key (allowed keys: batch_size, checkpoints, epochs, imag"),
-    ("training.batch_size", -128, ONE_MORE),
-    ("training.batch_size", 50_000, "must not exceed training.images, 48000"),
-    ("training.images", 50_000, "must not exceed data.train, 48000"),
-    ("training.validation_images", 12_001, "must not exceed data.validation, 12000"),
-    ("training.checkpoints", 5, "input should be a valid tuple"),
-    ("training.checkpoints", (1, 1), "must contain each epoch once"),
-    ("models", REMOVE, "is missing"),
-    ("models", {}, "dictionary should have at least 1 item"),
-    ("models.model1", None, "input should be a valid dictionary"),
-    ("models.model1.training", REMOVE, "is missing"),
-    ("models.model1.training.learning_rate", REMOVE, "is missing"),
-    ("models.model1.training.learning_rate", NAN, "input should be a finite number"),
-    ("models.model1.training.learning_rate", INFINITY, "input should be a finite number"),
-    ("models.model1.training.learning_rate", 0, LEAST),
-    ("models.model1.training.learning_rate", -1e-3, LEAST),
-    ("models.model1.training.learning_rate", 1e-8, LEAST),
-    (
-        "models.model3.degradation.rho",
-        (1e-30, 1e-30),
-        "must be [rho_start, rho_end] with rho_start <= rho_end, and rho_end at least 0.001",
-    ),
+    ("seed training.epochs", NAN, INTEGER),
+    ("classifier models.model1", None, "input should be a valid dictionary"),
+    ("training.checkpoints models.model1.network.hidden", 5, "input should be a valid tuple"),
     ("models.model1.training.learning_rate", "fast", NUMBER),
-    ("models.model1.training.learningrate", 1e-3, "not a known key (did you mean 'learning_rate'"),
-    ("models.model1.training.epochs", 0, ONE_MORE),
-    ("models.model1.degradation", "gaussian", "input should be a valid dictionary"),
-    ("models.model1.degradation.T", REMOVE, "is missing"),
-    ("models.model1.degradation.T", 0, "input should be greater than or equal to 2"),
-    ("models.model1.degradation.T", 1e3, INTEGER),
-    ("models.model1.degradation.beta", (0.02, 1e-4), "must be [beta1, beta2] with beta1 <= beta2"),
-    ("models.model1.degradation.beta", 0.02, "input should be a valid tuple"),
     (
-        "models.model1.degradation.rho",
-        (0.1, 0.2),
-        "not a known key (allowed keys: T, beta, kind, schedule)",
+        "models.model1.training.learning_rate models.model5.sampler.eta",
+        NAN,
+        "input should be a finite number",
+    ),
+    ("models.model1.training.learning_rate", INFINITY, "input should be a finite number"),
+    ("models.model1.training.learning_rate classifier.learning_rate", 1e-8, LEAST),
+    (
+        "models.model4.network.dropout models.model5.training.ema models.model5.training.warmup "
+        "classifier.learning_rate models.model4.training.plateau.factor",
+        1.0,
+        BELOW_1,
+    ),
+    (
+        "models.model5.sampler.eta models.model6.sampler.eta",
+        1.5,
+        "input should be less than or equal to 1",
+    ),
+    (
+        "models.model1.degradation.T models.model6.degradation.levels evaluation.bootstrap",
+        1,
+        "input should be greater than or equal to 2",
     ),
     ("models.model1.degradation.T", 10**12, "input should be less than or equal to 10000"),
     ("models.model1.network.hidden", (8,) * 33, "tuple should have at most 32 items"),
-    ("figures.examples_per_digit", 10**8, "input should be less than or equal to 100"),
+    (
+        "models.model1.network.hidden step_study.clips step_study.steps",
+        (),
+        "tuple should have at least 1 item",
+    ),
+    ("models", {}, "dictionary should have at least 1 item"),
+    ("sampling.images likelihood.images", 3, "input should be greater than or equal to 4"),
+    (
+        "evaluation.reference inception.reference",
+        10_001,
+        "input should be less than or equal to 10000",
+    ),
     ("evaluation.bootstrap", 10**9, "input should be less than or equal to 100000"),
-    (
-        "models.model1.degradation.beta",
-        (0.5, 0.99),
-        "must be smaller for T = 1000: alpha_bar falls",
-    ),
-    ("models.model3.degradation.kind", "snow", "input should be 'blur', 'dissipation', "),
-    ("models.model3.degradation.kind", REMOVE, "is missing"),
-    ("models.model3.degradation.rho", (0.2, 0.1), "must be [rho_start, rho_end] with rho_start <="),
-    ("models.model1.network.kind", "vit", "input should be 'cnn', 'unet'"),
-    ("models.model1.network.hidden", (), "tuple should have at least 1 item"),
-    ("models.model1.network.hidden", 16, "input should be a valid tuple"),
-    ("models.model4.network.dropout", 1.0, "input should be less than 1"),
-    ("models.model4.network.dropout", -0.1, "input should be greater than or equal to 0"),
-    ("models.model4.training.plateau.factor", 1.5, "input should be less than 1"),
-    ("models.model4.training.plateau.patience", -1, "input should be greater than or equal to 0"),
-    ("models.model5.degradation.schedule", "linear", "input should be 'cosine'"),
+    ("figures.examples_per_digit", 10**8, "input should be less than or equal to 100"),
+    ("figures.dpi", 3000, "input should be less than or equal to 600"),
+    ("models.model5.training.stratified_t models.model5.sampler.clip", 1, "a valid boolean"),
+    # What fits another key.
+    ("data.held_out", 20_000, "must not exceed data.validation, 12000"),
+    ("classifier.images", 60_000, "must not exceed 60000 - data.held_out, 50000"),
+    ("classifier.batch_size", 60_000, "must not exceed classifier.images, 50000"),
+    ("training.batch_size", 50_000, "must not exceed training.images, 48000"),
+    ("training.images", 50_000, "must not exceed data.train, 48000"),
+    ("training.validation_images", 12_001, "must not exceed data.validation, 12000"),
+    ("training.checkpoints", (1, 1), "must contain each epoch once"),
+    ("sampling.images", 11_000, "must not exceed data.held_out, 10000"),
+    ("evaluation.splits", 1001, "must not exceed sampling.images, 1000"),
+    ("models.model5.sampler.steps", 1001, "must not exceed degradation.T, 1000"),
+    ("models.model6.sampler.steps", 151, "must not exceed degradation.T, 150"),
     ("models.model5.degradation.beta", (0.1, 0.2), "must be absent with schedule: cosine"),
+    ("models.model1.degradation.beta", (0.02, 1e-4), "must be [beta1, beta2] with beta1 <= beta2"),
+    ("models.model1.degradation.beta", (0.5, 0.99), "must be smaller for T = 1000: alpha_bar"),
     (
-        "models.model5.network.hidden",
-        (32,),
-        "not a known key (allowed keys: channels, classes, kind, predicts)",
+        "models.model3.degradation.rho",
+        (1e-30, 1e-30),
+        "must be [rho_start, rho_end] with rho_start",
     ),
-    ("models.model5.network.predicts", REMOVE, "is missing"),
-    ("models.model5.network.predicts", "noise", "must be 'eps' or 'x_0' or 'v' for gauss"),
+    ("models.model3.degradation.rho", (0.2, 0.1), "must be [rho_start, rho_end] with rho_start <="),
     ("models.model5.network.predicts", "categorical", "must be 'eps' or 'x_0' or 'v' for gaussian"),
     ("models.model3.network.predicts", "eps", "must be 'x_0' or 'categorical' for impulse degrad"),
-    ("models.model5.training.ema", 1.0, "input should be less than 1"),
-    ("models.model5.training.warmup", 1.0, "input should be less than 1"),
-    ("models.model5.training.stratified_t", "yes", "input should be a valid boolean"),
-    ("models.model1.sampler", REMOVE, "is missing"),
-    ("models.model1.sampler", "ddim", "input should be a valid dictionary"),
-    ("models.model1.sampler.kind", REMOVE, "is missing"),
-    ("models.model1.sampler.steps", 5, "not a known key (allowed keys: clip, guidance, kind)"),
-    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'categorical', 'cold', 'ddi"),
-    ("models.model5.sampler.steps", REMOVE, "is missing"),
-    ("models.model5.sampler.steps", 0, ONE_MORE),
-    ("models.model5.sampler.steps", 1001, "must not exceed degradation.T, 1000"),
-    ("models.model5.sampler.eta", 2.0, "input should be less than or equal to 1"),
-    ("models.model5.sampler.eta", NAN, "input should be a finite number"),
-    ("models.model6.sampler.eta", 1.5, "input should be less than or equal to 1"),
-    ("models.model6.sampler.steps", 151, "must not exceed degradation.T, 150"),
+    # One of a few words.
+    ("precision", "float16", "input should be 'auto', 'float32' or 'bfloat16'"),
+    ("training.weights", "bfloat16", "input should be 'float16' or 'float32'"),
+    ("models.model3.degradation.kind", "snow", "input should be 'blur', 'dissipation', 'fad"),
+    ("models.model1.network.kind", "vit", "input should be 'cnn', 'mixer'"),
+    ("models.model5.degradation.schedule", "linear", "input should be 'cosine'"),
+    ("models.model5.network.predicts", "noise", "must be 'eps' or 'x_0' or 'v' for gaussian"),
+    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'categorical', 'cold', 'ddim'"),
     ("models.model3.sampler.start", "middle", "input should be 'validation', 'train' or 'noise'"),
-    ("models.model5.sampler.clip", 1, "input should be a valid boolean"),
-    ("models.model3.sampler.clip", True, "not a known key (allowed keys: kind, start)"),
-    ("models.model6.sampler.clip", True, "not a known key (allowed keys: churn, eta, kind"),
-    ("step_study.clips", (), "tuple should have at least 1 item"),
-    ("models.model6.degradation.levels", 1, "input should be greater than or equal to 2"),
-    ("sampling.images", 3, "input should be greater than or equal to 4"),
-    ("sampling.images", 11_000, "must not exceed data.held_out, 10000"),
-    ("sampling.epoch", -1, ONE_MORE),
-    ("sampling.sampler", "ddim", "not a known key (allowed keys: epoch, guidances, images"),
-    ("step_study.steps", (), "tuple should have at least 1 item"),
-    ("evaluation.reference", 10_001, "input should be less than or equal to 10000"),
-    ("evaluation.bootstrap", 1, "input should be greater than or equal to 2"),
-    ("evaluation.splits", 1001, "must not exceed sampling.images, 1000"),
-    ("evaluation.neighbours", 0, ONE_MORE),
-    ("evaluation.permutations", 0, ONE_MORE),
-    ("evaluation.subsets", 0, ONE_MORE),
-    ("likelihood.images", 3, "input should be greater than or equal to 4"),
-    ("likelihood.steps", 0, ONE_MORE),
     ("inception.use", "maybe", "input should be 'auto', 'required' or 'off'"),
-    ("inception.weights", 3, "input should be a valid string"),
-    ("inception.reference", 10_001, "input should be less than or equal to 10000"),
-    ("figures.dpi", 3000, "input should be less than or equal to 600"),
     ("figures.loss_scale", "cubic", "input should be 'linear' or 'log'"),
-    ("figures.colour", "red", "not a known key (allowed keys: dpi, "),
-    ("plots", {}, "not a known key (allowed keys: classifier, data, evaluation, figures, inc"),
+    # Unknown keys.
+    ("training.epoch", 5, "not a known key (did you mean 'epochs'?)"),
+    ("models.model1.training.learningrate", 1e-3, "not a known key (did you mean 'learning_rate'"),
+    ("training.zzz", 5, f"{UNKNOWN}batch_size, checkpoints, epochs, imag"),
+    ("models.model1.degradation.rho", (0.1, 0.2), f"{UNKNOWN}T, beta, kind, schedule)"),
+    ("models.model5.network.hidden", (32,), f"{UNKNOWN}channels, classes, kind, predicts)"),
+    ("models.model1.sampler.steps", 5, f"{UNKNOWN}clip, guidance, kind)"),
+    ("models.model3.sampler.clip", True, f"{UNKNOWN}kind, start)"),
+    ("models.model6.sampler.clip", True, f"{UNKNOWN}churn, eta, kind"),
+    ("sampling.sampler", "ddim", f"{UNKNOWN}epoch, guidances, images"),
+    ("figures.colour", "red", f"{UNKNOWN}dpi, "),
+    ("plots", {}, f"{UNKNOWN}classifier, data, evaluation, figures, inc"),
 ]
 
 
@@ -236,23 +214,17 @@ def refusal(values: dict[str, Any]) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "allowed"),
-    BAD,
-    ids=[f"{k}={'missing' if v is REMOVE else v}" for k, v, _ in BAD],
-)
+@pytest.mark.parametrize(("keys", "value", "allowed"), BAD)
 def test_bad_value_is_refused_with_its_key_and_the_allowed_values(
-    key: str, value: Any, allowed: str
+    keys: str, value: Any, allowed: str
 ) -> None:
-    message = refusal(changed(key, value))
-    shown = (
-        ""
-        if value is REMOVE
-        else f"is {list(value) if 'must ' in allowed and isinstance(value, tuple) else value!r}"
-    )
-    assert message.startswith(f"params.yaml: {key} {shown}")
-    assert allowed in message
-    assert "\n" not in message
+    for key in keys.split():
+        message = refusal(changed(key, value))
+        written = list(value) if "must " in allowed and isinstance(value, tuple) else value
+        shown = "" if value is REMOVE else f"is {written!r}"
+        assert message.startswith(f"params.yaml: {key} {shown}")
+        assert allowed in message
+        assert "\n" not in message
 
 
 BLUR, SIDES = {"kind": "blur", "std": 2.0, "T": 9}, {"kind": "pixelation", "sides": (2, 3)}
@@ -283,57 +255,21 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
         "sampler.churn is 1.0, must be absent with eta",
     ),
     ("model4", {"training.warmup": 0.1}, "training.warmup is 0.1, must be absent with plateau"),
-    (
-        "model7",
-        {"degradation.known_mask": True},
-        "degradation.known_mask is True, must be absent unless network.predicts is 'categorical'",
-    ),
-    (
-        "model8",
-        {"degradation.levels": 15},
-        "degradation.levels is 15, must be even with known_mask",
-    ),
-    (
-        "model8",
-        {"network.classes": 10},
-        "network.classes is 10, must be absent for impulse degradation",
-    ),
+    ("model7", {"degradation.known_mask": True}, "degradation.known_mask is True, must be absent"),
+    ("model8", {"degradation.levels": 15}, "degradation.levels is 15, must be even with known_mas"),
+    ("model8", {"network.classes": 10}, "network.classes is 10, must be absent for impulse degrad"),
     ("model9", {"network.classes": 9}, "network.classes is 9: "),
-    (
-        "model5",
-        {"sampler.guidance": 2.0},
-        "sampler.guidance is 2.0, must be absent without network.classes",
-    ),
-    (
-        "model5",
-        {"training.label_dropout": 0.1},
-        "training.label_dropout is 0.1, must be absent without network.classes",
-    ),
+    ("model5", {"sampler.guidance": 2.0}, "sampler.guidance is 2.0, must be absent without networ"),
+    ("model5", {"training.label_dropout": 0.1}, "training.label_dropout is 0.1, must be absent wi"),
     (
         "model7",
         {"degradation": DISSIPATION | {"std": (3.0, 2.0)}},
-        "degradation.std is [3.0, 2.0], must be [first, last] with first < last",
+        "degradation.std is [3.0, 2.0], must be [",
     ),
-    (
-        "model5",
-        {"degradation": DISSIPATION},
-        "network.predicts is 'v', must be 'x_0' for dissipation degradation",
-    ),
-    (
-        "model7",
-        {"degradation": DISSIPATION},
-        "sampler.kind is 'cold', must be 'inverse_dissipation' for dissipation degradation",
-    ),
-    (
-        "model6",
-        {"network.predicts": "x_0"},
-        "degradation.levels is 16, must be absent unless network.predicts is 'categorical'",
-    ),
-    (
-        "model7",
-        {"network.predicts": "categorical"},
-        "degradation.levels is missing: a categorical",
-    ),
+    ("model5", {"degradation": DISSIPATION}, "network.predicts is 'v', must be 'x_0' for dissipat"),
+    ("model7", {"degradation": DISSIPATION}, "sampler.kind is 'cold', must be 'inverse_dissipatio"),
+    ("model6", {"network.predicts": "x_0"}, "degradation.levels is 16, must be absent unless netw"),
+    ("model7", {"network.predicts": "categorical"}, "degradation.levels is missing: a categorical"),
     (
         "model6",
         {"degradation": {"kind": "impulse", "rho": (0.0, 0.4), "T": 150, "levels": 16}},
@@ -342,7 +278,7 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
     (
         "model6",
         {"network": {"kind": "cnn", "hidden": (8,), "predicts": "categorical"}},
-        "network.kind is 'cnn', whose output has one channel: a categorical prediction needs",
+        "network.kind is 'cnn', whose output has one channel: a categorical",
     ),
 ]
 
@@ -361,7 +297,7 @@ def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
 
 
 ANCESTRAL, COLD = {"kind": "ancestral"}, {"kind": "cold", "start": "validation"}
-DDIM, CATEGORICAL = {"kind": "ddim", "steps": 5}, {"kind": "categorical", "steps": 5}
+CATEGORICAL = {"kind": "categorical", "steps": 5}
 
 
 @pytest.mark.parametrize(
@@ -370,11 +306,7 @@ DDIM, CATEGORICAL = {"kind": "ddim", "steps": 5}, {"kind": "categorical", "steps
         ("model1", CATEGORICAL, "'ancestral' or 'ddim' for gaussian degradation that predicts eps"),
         ("model5", COLD, "'ancestral' or 'ddim' for gaussian degradation that predicts v"),
         ("model3", ANCESTRAL, "'cold' for impulse degradation that predicts x_0"),
-        ("model3", DDIM, "'cold' for impulse degradation that predicts x_0"),
-        ("model7", CATEGORICAL, "'cold' for impulse degradation that predicts x_0"),
         ("model6", ANCESTRAL, "'categorical' for impulse degradation that predicts categorical"),
-        ("model6", DDIM, "'categorical' for impulse degradation that predicts categorical"),
-        ("model6", COLD, "'categorical' for impulse degradation that predicts categorical"),
     ],
 )
 def test_sampler_that_does_not_fit_its_model_is_refused_in_one_sentence(
@@ -414,14 +346,11 @@ def test_epochs_of_a_model_replace_those_of_all_models() -> None:
         ("training.checkpoints", (1, 0), "1 is 0", ONE_MORE),
         ("models.model1.degradation.beta", (1e-4, 2.0), "1 is 2.0", "input should be less than 1"),
         ("models.model1.degradation.beta", (0, 0.5), "0 is 0", BETWEEN),
-        ("models.model1.degradation.beta", (0.1, NAN), "1 is nan", "should be a finite number"),
         ("models.model5.network.channels", (32, 64), "2 is missing", "is missing"),
         ("models.model5.network.channels", (32, 64, 60), "2 is 60", "a multiple of 8"),
-        ("models.model1.degradation.beta", (0.1,), "1 is missing", "is missing"),
         ("models.model3.degradation.rho", (0.05, 0.6), "1 is 0.6", "less than or equal to 0.5"),
         ("models.model3.degradation.rho", (-0.1, 0.2), "0 is -0.1", "than or equal to 0"),
         ("models.model1.network.hidden", (16, 0), "1 is 0", ONE_MORE),
-        ("models.model1.network.hidden", (16, "32"), "1 is '32'", INTEGER),
         ("step_study.etas", (0.0, 2.0), "1 is 2.0", "input should be less than or equal to 1"),
         ("step_study.steps", (9, 0), "1 is 0", ONE_MORE),
     ],
@@ -456,11 +385,8 @@ def test_every_fault_gets_a_line() -> None:
     ("name", "allowed"),
     [
         ("../model", NAME),
-        ("a/b", NAME),
-        ("a model", NAME),
         ("", NAME),
         ("1st", NAME),
-        (".hidden", NAME),
         ("x" * 65, NAME),
         ("real", "must not be classifier or real: the metrics have these keys"),
         ("Model1", "must differ from model1 in more than case: some file systems ignore it"),
@@ -482,15 +408,6 @@ def test_schedule_without_noise_is_refused() -> None:
 def test_checkpoints_beyond_the_budget_are_allowed() -> None:
     """One list serves every number of epochs: the last epoch is always kept."""
     assert check(changed("training.checkpoints", (1, 75))).training.checkpoints == (1, 75)
-
-
-def test_misspelt_key_gets_a_suggestion() -> None:
-    values = copy.deepcopy(VALID)
-    values["training"]["epoch"] = values["training"].pop("epochs")
-    with pytest.raises(
-        UserError, match=r"training\.epoch is 75: not a known key \(did you mean 'epochs"
-    ):
-        check(values)
 
 
 def keys_of(values: dict[str, Any], prefix: str = "") -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, TINY, prepare, run_all, run_stage
 from PIL import Image
+from projects import ENVIRONMENT
 
 from hotcold.data import mnist
 from hotcold.runtime import paths
@@ -113,17 +114,8 @@ def shell(tmp_path: Path) -> Shell:
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(f"#!/usr/bin/env bash\n{code}\n")
         (tmp_path / "bin" / name).chmod(0o755)
-    environment = os.environ | {
-        "DEVICE": "cpu",
-        "PATH": os.pathsep.join(
-            [str(Path(sys.executable).parent), str(tmp_path / "bin"), os.environ["PATH"]]
-        ),
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": "user.name",
-        "GIT_CONFIG_VALUE_0": "reader",
-        "GIT_CONFIG_KEY_1": "user.email",
-        "GIT_CONFIG_VALUE_1": "reader@example.org",
-    }
+    environment = os.environ | ENVIRONMENT
+    environment["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{environment['PATH']}"
     shell = Shell(tmp_path, environment)
     shell.run("git init -q -b main hub && cd hub && dvc repro download download_inception")
     run_all(hub, models=models)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import NETWORKS, PROCESSES
+from examples import NETWORKS, PROCESSES
 from torch.utils.flop_counter import FlopCounterMode
 
 from hotcold.models.model import DiffusionModel

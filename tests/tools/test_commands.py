@@ -14,19 +14,20 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY, prepare, run_stage, write_params
-from examples import NETWORKS, PROCESSES
+from examples import GREY, MODELS, NETWORKS, PROCESSES
+from examples import model as block
 from PIL import Image
-from torch import nn
 
-from hotcold import DDIM, Categorical, Cold
+from hotcold.models import process
 from hotcold.models.model import DiffusionModel
-from hotcold.models.process import build
 from hotcold.numerics import devices
 from hotcold.numerics.rng import Stream
 from hotcold.numerics.tables import write_json
-from hotcold.reporting.figures.flops import multiply_adds
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
+from hotcold.samplers.categorical.params import Categorical
+from hotcold.samplers.cold.params import Cold
+from hotcold.samplers.ddim.params import DDIM
 from hotcold.sampling.draw import DrawOptions, draw
 from stages import train
 from tools import describe, generate, pictures, restore, samplers
@@ -42,17 +43,9 @@ STUDY = [  # of model2, as stages.step_study writes it, but with few of its scor
 ]
 
 
-UNET = NETWORKS["unet"]
-LABELLED = {
-    "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 6},
-    "network": UNET | {"classes": 10, "predicts": "v"},
-    "training": {"learning_rate": 1.0e-3, "label_dropout": 0.1},
-    "sampler": {"kind": "ddim", "steps": 3, "eta": 1.0, "guidance": 2.0},
-}
-MASKED = {
-    "degradation": {"kind": "impulse", "rho": [0.0, 0.5], "T": 6, "levels": 4, "known_mask": True},
-    "network": UNET | {"predicts": "categorical"},
-    "training": {"learning_rate": 1.0e-3},
+LABELLED = MODELS["labels"] | {"training": {"learning_rate": 1.0e-3, "label_dropout": 0.1}}
+MASKED = MODELS["masked"] | {
+    "degradation": GREY | {"T": 6, "known_mask": True},
     "sampler": {"kind": "categorical", "steps": 6, "churn": 5.0},
 }
 
@@ -67,8 +60,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run_stage(folder, train, name)
     further = {"model7": NOISE, "asked": LABELLED, "masked": MASKED}
     write_params(folder, models=TINY["models"] | further | {"new": NOISE})
-    for name, block in further.items():
-        model = DiffusionModel.build(block)
+    for name, values in further.items():
+        model = DiffusionModel.build(values)
         model.save(folder / paths.weights(name), torch.float32, epoch=1, validation_loss=0.1)
     return folder
 
@@ -162,7 +155,7 @@ def test_generate_draws_the_digit_that_is_asked_for(
     rest = ("--images", "3", "--seed", "3", "--output", "asked.png")
     command(generate, "asked", *options.split(), *rest)
     model = DiffusionModel.load(trained / paths.weights("asked"))
-    sampler = DDIM(steps=3, eta=1.0, guidance=guidance)
+    sampler = DDIM(steps=4, eta=0.5, guidance=guidance)
     start, stream = torch.zeros(3, 1, 28, 28), Stream(3, "generate")
     dtype = DrawOptions(devices.dtype("auto", start.device))
     images = draw(model, start, sampler, stream, dtype, torch.tensor(digits))["ddim"]
@@ -193,8 +186,8 @@ def test_eta_of_the_user_replaces_churn(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     own = {"kind": "categorical", "steps": 50, "churn": 10.0}
     (tmp_path / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
-    process = build(PROCESSES["grey"] | {"T": 60})
-    model = DiffusionModel(lambda x, t: x, process, "categorical")
+    forward = process.build(GREY | {"T": 60})
+    model = DiffusionModel(lambda x, t: x, forward, "categorical")
     chosen, lines = samplers.choose("m", model, 20, {})
     assert chosen == Categorical(steps=20, churn=10.0)
     assert lines == ["sampling in 20 steps with churn 10.0 (m has no step study)"]
@@ -234,7 +227,7 @@ def test_restore_shows_the_degraded_picture_and_three_restorations(
 
     said: list[str] = []
     start, *restored = panels(str(tmp_path / "clean.png"))
-    assert "clean.png has no impulse noise, and model4 expects it: --add-noise adds it" in said[-1]
+    assert "clean.png has no impulse noise, and model4 expects it" in said[-1]
     assert (start == clean).all()
     assert all((x != clean).any() for x in restored)
     inverted = panels(str(tmp_path / "dark.png"), "--invert")
@@ -257,7 +250,6 @@ def test_restore_shows_the_degraded_picture_and_three_restorations(
     ("arguments", "sentence"),
     [
         ((generate, "model2", "--images", "0"), "--images is 0, must be in 1..10000"),
-        ((generate, "model2", "--images", str(10**20)), "00000, must be in 1..10000"),
         ((generate, "model2", "--steps", "7"), "--steps is 7, must be in 1..6"),
         ((generate, "model2", "--eta", "2"), "--eta is 2.0, must be in 0..1"),
         ((generate, "model2", "--eta", "0.5"), "--eta must be absent without --steps"),
@@ -267,21 +259,15 @@ def test_restore_shows_the_degraded_picture_and_three_restorations(
         ((generate, "model2", "--guidance", "2"), "--guidance must be absent: model2 has no label"),
         ((generate, "model2", "--guidance", "-1"), "--guidance is -1.0, must be in 0..100"),
         ((generate, "model7", "--steps", "3"), "--steps is 3, must be absent: model7 uses all"),
-        ((generate, "model2", "--output", "x.jpg"), "--output is x.jpg, must end in .png"),
-        ((generate, "model2", "--output", "no/x.png"), "there is no folder no"),
         ((generate, "new"), "results/models/new/best.safetensors is missing: run dvc repro"),
         ((generate, "model9"), "params.yaml: models.model9 is missing (did you mean 'model"),
         ((generate, "model2", "--checkpoint", "."), ". is not a file, must be one of weights"),
         ((generate, "model2", "--checkpoint", "own.safetensors"), "own.safetensors is missing"),
-        ((restore, "", "picture.png"), "params.yaml: models.'' is missing"),
         ((restore, "../../etc", "picture.png"), "params.yaml: models.../../etc is missing"),
         ((restore, "model4", "picture.png", "--output", "picture.png"), "is read, must be another"),
-        ((restore, "model4", "picture.png", "--output", "link.png"), "is read, must be another"),
         ((generate, "model4"), "model4 restores images"),
         ((restore, "model2", "picture.png"), "model2 generates images"),
         ((restore, "model4", "nothing.png"), "nothing.png does not exist"),
-        ((restore, "model4", "params.yaml"), "params.yaml is not a picture"),
-        ((restore, "model4", "large.png"), "has 30 x 28 pixels, must have 28 x 28"),
         ((describe, "model9"), "models.model9 is missing"),
     ],
 )
@@ -289,9 +275,6 @@ def test_wrong_command_line_is_refused_in_one_sentence(
     command: Command, trained: Path, arguments: tuple, sentence: str
 ) -> None:
     Image.fromarray(np.zeros((28, 28), np.uint8)).save(trained / "picture.png")
-    Image.fromarray(np.zeros((28, 30), np.uint8)).save(trained / "large.png")
-    (trained / "link.png").unlink(missing_ok=True)
-    (trained / "link.png").symlink_to("picture.png")
     with pytest.raises(UserError, match=re.escape(sentence)):
         command(*arguments)
 
@@ -312,35 +295,26 @@ def test_weights_are_used_under_the_name_of_their_folder_or_from_any_file(
 
 def test_describe_prints_counts_that_follow_from_the_layers(command: Command) -> None:
     printed = command(describe, "model2")
-    model = DiffusionModel.build(TINY["models"]["model2"])
-    assert f"parameters       {sum(p.numel() for p in model.module.parameters()):,}" in printed
+    module = DiffusionModel.build(TINY["models"]["model2"]).module
+    assert f"parameters       {sum(p.numel() for p in module.parameters()):,}" in printed
     convolutions = 28 * 28 * (49 * 1 * 2 + 49 * 2 * 3 + 9 * 3 * 1)
     embedding = 32 * 128 + 2 * 128 * 128 + 128 * 2
-    assert multiply_adds(model.description) == convolutions + embedding
+    assert f"{(convolutions + embedding) / 1e6:,.1f} million" in printed
     assert "signal-to-noise ratio" in printed
     assert "best after epoch 2" in printed
     assert "50.0% of the pixels are untouched" in command(describe, "model4")
 
 
-def untrained(process: str, network: dict[str, Any]) -> DiffusionModel:
-    return DiffusionModel.build({"degradation": PROCESSES[process], "network": network})
-
-
 @pytest.mark.parametrize(
-    ("hidden", "expected"), [((4,), 9), ((4, 4, 4), 21), ((8, 8), 15), ((16, 32, 32, 16), 27)]
+    ("network", "expected"),
+    [
+        (NETWORKS["cnn"] | {"hidden": (4, 4, 4)}, 21),
+        (NETWORKS["cnn"] | {"hidden": (16, 32, 32, 16)}, 27),  # some in the frequency domain
+        (NETWORKS["unet"], 28),
+    ],
 )
 def test_receptive_field_follows_from_the_kernels_of_the_convolutions(
-    hidden: tuple[int, ...], expected: int
+    network: dict[str, Any], expected: int
 ) -> None:
-    """Also of networks with enough channels for convolutions in the frequency domain, whose
-    rounding reaches every pixel."""
-    model = untrained("linear", {"kind": "cnn", "hidden": hidden, "predicts": "eps"})
-    kernels = [m.kernel_size[0] for m in model.module.modules() if isinstance(m, nn.Conv2d)]
-    assert expected == 1 + sum(kernel - 1 for kernel in kernels)
-    assert describe.receptive_field(model) == (expected, expected)
-
-
-def test_receptive_field_of_the_unet_is_the_complete_image() -> None:
-    for process, predicts in (("linear", "v"), ("masked", "categorical")):
-        model = untrained(process, NETWORKS["unet"] | {"predicts": predicts})
-        assert describe.receptive_field(model) == (28, 28)
+    found = DiffusionModel.build(block(PROCESSES["linear"], network, "eps", {}))
+    assert describe.receptive_field(found) == (expected, expected)

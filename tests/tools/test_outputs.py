@@ -11,14 +11,12 @@ from PIL import Image
 
 from hotcold.runtime.errors import UserError
 from tools import generate, outputs, restore, table
-from tools.search import __main__ as search
 
 PICTURE = Image.new("L", (28, 28), 7)
 COMMANDS = [
     (generate, "model1"),
     (restore, "model3", "in.png"),
     (table, "--plot", "key", "metric"),
-    (search, "metric", "key=0:1"),
 ]
 
 

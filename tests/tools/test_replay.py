@@ -169,7 +169,7 @@ def check(run: Replay, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         monkeypatch.setattr(replay, "GRAPHS", "cpu")
         monkeypatch.setattr(step_module, "cuda_graph", capture)
         monkeypatch.setattr(torch, "compile", lambda module, **_: module)
-        return run("gpu", *models, "--steps", "12")
+        return run("gpu", *models)
 
     (folder / paths.MNIST).rename(folder / "elsewhere")  # the check works without
     yield check
@@ -181,16 +181,12 @@ def test_right_captures_and_recorded_images_agree(check: Replay) -> None:
     assert [row[:2] for row in rows] == [
         ["model2", "losses of 10 compiled and captured steps"],
         ["model2", "6 images drawn again, best, ancestral"],
-        ["model2", "time of a training step"],
         ["model4", "losses of 10 captured steps"],
         ["model4", "dropout of seeds 1, 2, 1"],
         ["model4", "6 images drawn again, best, improved"],
         ["model6", "losses of 10 captured steps"],
         ["model6", "6 images drawn again, best, categorical"],
     ]
-    _, _, time, limit, verdict = rows.pop(2)
-    assert re.fullmatch(r"[\d.]+ ms, reference [\d.]+ ms: [\d.]+ times", time)
-    assert (limit, verdict) == ("", "")
     assert {row[-1] for row in rows} == {"agrees"}
 
 

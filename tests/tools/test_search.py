@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -14,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import dvc.api
-import matplotlib.pyplot as plt
-import numpy as np
 import optuna
 import pytest
 import yaml
@@ -29,11 +26,9 @@ from optuna.distributions import (
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
-from PIL import Image
 
 from hotcold.runtime.errors import UserError
-from tools.search import __main__ as search
-from tools.search import picture, space, target, trials
+from tools import search
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # in its own code
 
@@ -123,7 +118,7 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
     printed = capfd.readouterr().out
     assert printed.count("Reproducing experiment") == 3  # the second run has continued
     assert "best of 2 trials (1 failed)" in printed
-    names = target.experiment_names()
+    names = search.experiment_names()
     done: dict[str, dict[str, Any]] = {}
     for number, trial in enumerate(load_study("model-loss").trials):
         name = f"search-model-loss-{number}"
@@ -138,10 +133,6 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
             assert trial.state == TrialState.FAIL
             assert f"trial {number} failed" in printed
     assert len(done) == 2
-    with Image.open(search.FOLDER / "model-loss.png") as image:
-        assert image.size == (1530, 435)  # three panels
-        assert np.asarray(image.convert("L")).std() > 10
-
     best = min(done, key=lambda name: loss(*done[name].values()))
     assert printed.count(f"apply it by: dvc exp apply {best}\n") >= 1
     run(project, sys.executable, "-m", "dvc", "-q", "exp", "apply", best)
@@ -182,14 +173,6 @@ def test_only_the_search_of_the_study_is_continued(
             start(monkeypatch, "model.loss", *arguments, "--study", "mine")
     with pytest.raises(UserError, match=r"mine has metric = model.loss, not model.steps"):
         start(monkeypatch, "model.steps", *command[1:])
-
-
-def test_experiments_of_a_lost_study_are_kept(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(target, "experiment_names", lambda: {"search-lost-0", "search-lost-a-0"})
-    with pytest.raises(UserError, match="there are experiments search-lost-"):
-        start(monkeypatch, "model.loss", RATE, "--study", "lost")
 
 
 def test_several_failures_in_a_row_end_a_search(
@@ -236,60 +219,31 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
         os.kill(stage, 0)
     hold.unlink()
     start(monkeypatch, *command)
-    interrupted, repeated = load_study("ended").trials
-    assert interrupted.state == TrialState.FAIL
-    assert repeated.state == TrialState.COMPLETE
-    assert repeated.params == interrupted.params
-    assert "search-ended-1" in target.experiment_names()
+    (trial,) = load_study("ended").trials
+    assert trial.state == TrialState.COMPLETE
+    assert "search-ended-0" in search.experiment_names()
 
 
-def select(
-    path: Path, monkeypatch: pytest.MonkeyPatch, keys: list[space.Key], interrupted: set[int]
-) -> list[dict[str, Any]]:
-    """The values of 14 finished trials; interrupted: numbers of trials that a signal or, for an odd
-    number, the loss of the process ends."""
-    ran: list[dict[str, Any]] = []
+def test_values_that_were_tried_before_are_not_run_again_and_a_continued_search_draws_others(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[float] = []
 
-    def experiment(own: search.Search, name: str, params: dict[str, Any]) -> float | None:
-        number = int(name.rpartition("-")[2])
-        if number in interrupted:
-            raise SystemExit
-        ran.append(params)
-        return None if number == 2 else sum(float(value) for value in params.values())
+    def experiment(own: search.Search, name: str, params: dict[str, Any]) -> float:
+        ran.append(float(params["model.rate"]))
+        return ran[-1]
 
     monkeypatch.setattr(search.Search, "run_experiment", experiment)
-    goal = target.Target("score", [], ["model"])
-    while True:
-        study = trials.open_study(path, {}, maximise=False)
-        if len(trials.finished(study)) == 14:
-            return ran
-        own = search.Search(study, "model.loss", goal, keys, seed=1)
-        lost = len(study.trials) in interrupted and len(study.trials) % 2
-        with monkeypatch.context() as patch, contextlib.suppress(SystemExit):
-            if lost:
-                patch.setattr(trials, "interrupt", lambda study, trial: None)
-            own.run_trial()
-
-
-def test_interruptions_do_not_change_the_values_that_a_search_selects(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = space.parse(["model.rate=0.0:1.0"])
-    values = select(tmp_path / "one.log", monkeypatch, keys, set())
-    assert len({params["model.rate"] for params in values}) == 14
-    assert select(tmp_path / "two.log", monkeypatch, keys, {0, 5, 6, 12}) == values
-
-
-def test_values_that_were_tried_before_are_not_run_again(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = space.parse(["model.rate=1|2|3"])
-    values = [params["model.rate"] for params in select(tmp_path / "a.log", monkeypatch, keys, {})]
-    assert sorted(set(values)) == ["1", "2", "3"]
-    assert len(values) <= 4  # trial 2 has failed
-    recorded = trials.open_study(tmp_path / "a.log", {}, maximise=False).trials
-    names = {t.params["model.rate"]: t.user_attrs[trials.EXPERIMENT] for t in recorded[3:]}
-    assert len(set(names.values())) == len(names)
+    for values, count in (("1|2|3", 3), ("0.0:1.0", 14)):
+        ran.clear()
+        for trials in (1, 7, 14):
+            study = search.open_study(tmp_path / f"{count}.log", {}, 1, maximise=False)
+            goal = search.Target("score", [], ["model"])
+            key = search.Key.parse(f"model.rate={values}")
+            search.Search(study, "model.loss", goal, [key]).run(trials)
+        assert len(study.trials) == 14
+        assert len(set(ran)) == len(ran) <= count
+        assert len(ran) > 2
 
 
 @pytest.mark.parametrize(
@@ -319,15 +273,9 @@ def test_values_that_were_tried_before_are_not_run_again(
 def test_values_of_a_key(
     project: Path, argument: str, distribution: BaseDistribution, value: Any, override: str
 ) -> None:
-    (key,) = space.parse([argument])
+    key = search.Key.parse(argument)
     assert key.distribution == distribution
     assert key.override(value) == override
-
-
-def test_single_value_is_that_of_every_trial(project: Path) -> None:
-    *fixed, varied = space.parse(["figures.dpi=9", "model={a: b}", "+x='a: b'", RATE])
-    assert [key.varies for key in fixed] == [False] * 3
-    assert varied.varies
 
 
 @pytest.mark.parametrize(
@@ -344,27 +292,22 @@ def test_single_value_is_that_of_every_trial(project: Path) -> None:
         ),
         ("model.loss model.rate=1,2", "model.rate: '1,2' is not one value: separate several by |"),
         ("model.loss model.rate=1||2", "model.rate: '' is not one value"),
-        ("model.loss model.rate=1|1", "model.rate: '1|1' has a value twice"),
         ("model.loss model.hidden=[8|[4]", "model.hidden: '[8' is not a value that dvc exp run"),
-        ("model.loss model.rate=0:1 model.rate=0:2", "a key occurs twice"),
-        ("model.loss model.rate=1", "no key has more than one value"),
         (
             "model.los model.rate=0:1",
             "no stage has computed model.los (did you mean 'model.loss'?)",
         ),
         ("model.loss figures.dpi=1:9", "score does not depend on figures.dpi"),
         ("model.loss model.rate=0:1 --target scores", "--target is scores: Stage 'scores' not f"),
-        ("model.steps model.rate=0:1 --target score", "score does not compute model.steps, but st"),
-        ("model.loss model.rate=0:1 --trials 0", "--trials is 0, must be 1 or more"),
         ("model.loss model.rate=0:1 --seed -1", "--seed is -1, must be 0 or more"),
-        ("model.loss model.rate=0:1 --study a/b", "--study is 'a/b', must have letters, digits"),
-        ("model.loss model.rate=0:1 --output a.jpg", "--output is a.jpg, must end in .png"),
+        ("model.loss model.rate=0:1 --study lost", "there are experiments search-lost-"),
     ],
 )
 def test_wrong_command_line_is_refused_in_one_sentence_before_any_trial(
     project: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, sentence: str
 ) -> None:
     monkeypatch.setattr(search.Search, "run_trial", None)
+    monkeypatch.setattr(search, "experiment_names", lambda: {"search-lost-0", "search-lost-a-0"})
     with pytest.raises(UserError, match=re.escape(sentence)) as error:
         start(monkeypatch, *arguments.split())
     assert "\n" not in str(error.value)
@@ -395,9 +338,9 @@ def test_direction_follows_from_the_metric(metric: str, monkeypatch: pytest.Monk
 def test_metric_that_no_stage_has_written_ends_a_search(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    goal = target.Target("score", ["score.json"], ["model"])
-    study = trials.open_study(project / "scratch/study.log", {}, maximise=False)
-    own = search.Search(study, "model.loss", goal, space.parse([RATE]), 0)
+    goal = search.Target("score", ["score.json"], ["model"])
+    study = search.open_study(project / "scratch/study.log", {}, 0, maximise=False)
+    own = search.Search(study, "model.loss", goal, [search.Key.parse(RATE)])
     monkeypatch.setattr(search, "run_dvc", lambda *arguments: True)
     shown: dict[str, Any] = {"model": {"los": 1.0}}
     monkeypatch.setattr(dvc.api, "metrics_show", lambda *files, rev: shown)
@@ -405,37 +348,3 @@ def test_metric_that_no_stage_has_written_ends_a_search(
         own.run_experiment("e", {"model.rate": 0.5})
     shown = {"score.json:model": {"loss": 2}, "other.json:model": {"steps": 7}}
     assert own.run_experiment("e", {"model.rate": 0.5}) == 2
-
-
-@pytest.mark.parametrize("maximise", [False, True])
-def test_picture_shows_the_best_value_so_far(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maximise: bool
-) -> None:
-    study = trials.open_study(tmp_path / "study.log", {}, maximise=maximise)
-    distributions: dict[str, BaseDistribution] = {
-        "a": CategoricalDistribution(["[16, 32, 32, 16]", "[8, 8]"]),
-        "b": FloatDistribution(1e-4, 1.0, log=True),
-        "c": IntDistribution(1, 9),
-    }
-    for value in (40.0, None, 30.0, 1.0, 50.0):
-        trial = study.ask(distributions)
-        if value is None:
-            trial.set_user_attr(trials.FAILED, True)
-            study.tell(trial, state=TrialState.FAIL)
-        else:
-            study.tell(trial, value)
-    drawn = {}
-    with monkeypatch.context() as patch:
-        patch.setattr(plt, "close", lambda figure: drawn.update(axes=figure.axes))
-        picture.draw(study, "model.fid", list(distributions), tmp_path / "new/history.png")
-    plt.close("all")
-    history, *others = drawn["axes"]
-    points, best = history.lines
-    assert list(points.get_xdata()) == [0, 2, 3, 4]
-    assert list(best.get_ydata()) == ([40, 40, 40, 50] if maximise else [40, 30, 1, 1])
-    assert [axis.get_xlabel() for axis in others] == ["a", "b", "c"]
-    assert [axis.get_xscale() for axis in others] == ["linear", "log", "linear"]
-    assert history.get_yscale() == "log"
-    assert {float(axis.lines[1].get_ydata()[0]) for axis in others} == {50.0 if maximise else 1.0}
-    with Image.open(tmp_path / "new/history.png") as image:
-        assert image.size == (2040, 435)  # four panels

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import ROOT, TINY, write_params
+from dvc.utils.hydra import apply_overrides
+from examples import MODELS
 
 from hotcold.params import ModelParams, Params
-from hotcold.reporting.figures.noise_axis import draw_axes
 from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS, score_columns
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
@@ -21,19 +21,13 @@ from tools import vary
 from tools.copy_project import set_key
 from tools.copy_project import write_params as write_params_file
 
-HEAT = {
-    "degradation": {"kind": "dissipation", "std": [0.3, 20.0], "noise": 0.05, "T": 6},
-    "network": {"kind": "unet", "channels": [8, 8, 8], "predicts": "x_0"},
-    "training": {"learning_rate": 1.0e-3},
-    "sampler": {"kind": "inverse_dissipation"},
-}
 Runs = list[tuple[str, Sequence[str], str]]
 
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """The experiments that the command asked for. Their FID is 10 plus the number of the run."""
-    write_params(tmp_path, models=TINY["models"] | {"heat": HEAT})
+    write_params(tmp_path, models=TINY["models"] | {"heat": MODELS["dissipation"]})
     monkeypatch.chdir(tmp_path)
     asked: Runs = []
 
@@ -65,9 +59,6 @@ def test_every_size_is_an_experiment_and_a_row_in_order(
     assert scores == {"0": 12.0, "0.02": 13.0, "0.1": 14.0}  # the new row of 0.1 replaces the old
     assert list(scores) == sorted(scores)
     assert {(row["model"], row["epoch"]) for row in found} == {("heat", "2")}
-    figure = draw_axes(found, [], {"heat": "#000000"}, real=0.5)
-    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert ticks == ["0", "0.02", "0.1"]
 
 
 def test_every_seed_is_an_experiment_and_a_row(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,28 +87,14 @@ def test_ablation_trains_without_each_part_at_the_budget_and_shows_the_scores(
     assert lines[6] == "| independent t | 15.00 [0.00, 30.00] | 15.00 [0.00, 30.00] | 15 | 15 |"
 
 
-def test_ablation_removes_one_part_at_a_time() -> None:
-    values = load(ROOT / "params.yaml")
-    complete = validate(values, Params).models["model5"]
-    for part in vary.PARTS:
-        block = copy.deepcopy(values["models"]["model5"])
-        for override in vary.without("model5", part):
-            key, _, value = override.removeprefix("+").removeprefix("~").partition("=")
-            *parents, last = key.removeprefix("models.model5.").split(".")
-            section = block
-            for parent in parents:
-                section = section[parent]
-            assert (last in section) != override.startswith("+")
-            if override.startswith("~"):
-                del section[last]
-            else:
-                new = yaml.safe_load(value)
-                section[last] = tuple(map(float, new)) if last == "beta" else new
-        block["network"] = {
-            k: tuple(v) if type(v) is list else v for k, v in block["network"].items()
-        }
-        without = validate(block, ModelParams)
-        assert (without == complete) == (part == "complete recipe")
+@pytest.mark.parametrize("part", vary.PARTS)
+def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text())
+    complete = validate(load(path), Params).models["model5"]
+    apply_overrides(path, vary.without("model5", part))  # as `dvc exp run -S`
+    without = validate(load(path)["models"]["model5"], ModelParams)
+    assert (without == complete) == (part == "complete recipe")
 
 
 @pytest.mark.parametrize(
@@ -189,10 +166,12 @@ def test_a_damaged_table_is_named_before_a_training(
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        *(("seed", value) for value in ("1.5", "-1", "")),
-        *(("epoch", value) for value in ("10.5", "ten")),
-        *(("fid", value) for value in ("nan", "inf", "-5", "much", "")),
-        *(("model", ""), ("is_below", "nan")),
+        ("seed", "1.5"),
+        ("seed", "-1"),
+        ("epoch", "ten"),
+        ("fid", "nan"),
+        ("fid", "-5"),
+        ("model", ""),
     ],
 )
 def test_a_wrong_value_of_a_table_is_named_with_its_line(
@@ -202,7 +181,7 @@ def test_a_wrong_value_of_a_table_is_named_with_its_line(
     head, first, second = SEEDS.path.read_text().splitlines()
     cells = dict(zip(head.split(","), second.split(","), strict=True)) | {column: value}
     SEEDS.path.write_text("\n".join([head, first, ",".join(cells.values()), ""]))
-    with pytest.raises(UserError, match=rf"^{SEEDS.path}: line 3\.{column} is "):
+    with pytest.raises(UserError, match=rf"^{SEEDS.path}: line 3\.{column} "):
         SEEDS.rows(load())
 
 

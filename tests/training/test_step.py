@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 import torch
-from conftest import NETWORKS, PROCESSES
+from examples import NETWORKS, PROCESSES
 from torch import Tensor
 
 from hotcold.models.model import DiffusionModel

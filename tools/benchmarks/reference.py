@@ -2,8 +2,7 @@
 the sampling pipelines of diffusers, with this project's schedules and parameters of networks.
 
 As in the notebooks all is float32, images pass one at a time through PIL, ToTensor and Normalize in
-four worker processes, and the loss is read after each step. torchvision and diffusers are imported
-where they are used: otherwise their memory would count for every variant.
+four worker processes, and the loss is read after each step.
 """
 
 from __future__ import annotations

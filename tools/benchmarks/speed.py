@@ -1,4 +1,4 @@
-"""Compare speed and memory of training and sampling with published notebooks and with diffusers:
+"""Compare the speed of training and sampling with published notebooks and with diffusers:
 
 python -m tools.benchmarks.speed
 
@@ -13,10 +13,7 @@ from __future__ import annotations
 import copy
 import platform
 import re
-import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -44,7 +41,6 @@ from hotcold.training.params import TrainingParams
 from hotcold.training.step import MIN_COMPILED_STEPS, build_step
 from tools.benchmarks import reference
 
-MODULE = "tools.benchmarks.speed"
 TRAINING_IMAGES = 60_000  # in memory, of which some are used
 SAMPLED = 100  # images
 DDIM_STEPS = 50
@@ -79,14 +75,6 @@ def interleaved(variants: list[Variant], repetitions: int) -> list[list[float]]:
                 torch.accelerator.synchronize()
             found.append((time.perf_counter() - start) / variant.units * variant.total)
     return [found[1:] for found in costs]
-
-
-def peak_memory() -> float:
-    """The maximum resident memory of this process in GB."""
-    status = Path("/proc/self/status")  # on Linux, getrusage includes the parent process
-    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
-    used = 1024 * int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / 1e9
 
 
 def random_images(count: int) -> Tensor:
@@ -174,40 +162,28 @@ def processor() -> str:
 
 
 def main() -> None:
-    parser = cli.parser(MODULE, __doc__)
+    parser = cli.parser("tools.benchmarks.speed", __doc__)
     parser.add_argument(
         "--models", nargs="+", type=cli.known_model, default=["model1", "model2"], metavar="MODEL"
     )
     parser.add_argument("--steps", type=int, default=5, help="in one repetition (5)")
     parser.add_argument("--repetitions", type=int, default=5, help="of each variant (5)")
     parser.add_argument("--precision", default="auto", choices=["auto", *devices.DTYPES])
-    parser.add_argument("--once", nargs=2, metavar=("PART", "NUMBER"), help="print its memory")
     arguments = parser.parse_args()
     device = devices.device()
     dtype = devices.dtype(arguments.precision, device)
     precisions = list(dict.fromkeys((str(dtype).removeprefix("torch."), "float32")))
-    parts: dict[str, Callable[[list[str]], list[Variant]]] = {}
-    for name in arguments.models:
-        bench = Bench(name, device, arguments.steps)
-        parts |= {f"training {name}": bench.training, f"sampling {name}": bench.sampling}
-    if arguments.once:  # in a new process
-        part, number = arguments.once
-        parts[part](precisions)[int(number)].run()
-        print(peak_memory())
-        return
-
+    benches = {name: Bench(name, device, arguments.steps) for name in arguments.models}
     print(f"{processor()}; {devices.describe(device, dtype)}; torch {torch.__version__}\n")
-    print("| part | variant | result | speed-up | peak GB |\n" + "|---" * 5 + "|", flush=True)
-    for part, build in parts.items():
-        variants = build(precisions)
-        costs = interleaved(variants, arguments.repetitions)
-        for number, (variant, cost) in enumerate(zip(variants, costs, strict=True)):
-            once = [sys.executable, "-m", MODULE, *sys.argv[1:], "--once", part, str(number)]
-            peak = subprocess.run(once, check=True, stdout=subprocess.PIPE).stdout.split()[-1]
-            speedup = statistics.median(map(truediv, costs[0], cost))
-            cells = [part, variant.name, variant.result(statistics.median(cost))]
-            cells += [f"{speedup:.2f}", f"{float(peak):.2f}"]
-            print(f"| {' | '.join(cells)} |", flush=True)
+    print("| part | variant | result | speed-up |\n" + "|---" * 4 + "|", flush=True)
+    for name, bench in benches.items():
+        for part, build in (("training", bench.training), ("sampling", bench.sampling)):
+            variants = build(precisions)
+            costs = interleaved(variants, arguments.repetitions)
+            for variant, cost in zip(variants, costs, strict=True):
+                result = variant.result(statistics.median(cost))
+                speedup = statistics.median(map(truediv, costs[0], cost))
+                print(f"| {part} {name} | {variant.name} | {result} | {speedup:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ rounded to `training.weights`; by default those of all checkpoints. They agree w
 MAX_DIFFERENCE.
 
 gpu: checks the graphs of CUDA, on random images: losses of captured steps against those of plain
-steps, dropout, and the time of a step against the reference of tools.benchmarks.speed, whose models
-have Gaussian noise; their steps are compiled too. Also draws recorded images again, where there are
-any. Needs neither dvc nor the network nor MNIST.
+steps, and dropout. Steps of models with Gaussian noise are compiled, too. Also draws recorded
+images again, where there are any. Needs neither dvc nor the network nor MNIST.
 
 Without names of models, all of params.yaml are checked. Prints a table, and exits with code 1 if
 something disagrees.
@@ -28,12 +27,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from operator import truediv
 
 import torch
 from torch import Tensor
@@ -63,23 +60,22 @@ MIN_SHARE = 0.95
 MAX_RATIO = 2
 MAX_DIFFERENCE = 0.01  # relative, of losses
 COMPARED = 10  # captured steps
-REPETITIONS = 3  # of a timed training
 GRAPHS = "cuda"  # the device that has them
 HEADING = "| model | check | result | limit | |\n|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
 class Row:
-    """The result of one check; limit: what it is compared with, empty for a measurement."""
+    """The result of one check; limit: what it is compared with."""
 
     model: str
     check: str
     result: str
-    limit: str = ""
-    agrees: bool = True
+    limit: str
+    agrees: bool
 
     def __str__(self) -> str:
-        verdict = "" if not self.limit else "agrees" if self.agrees else "**disagrees**"
+        verdict = "agrees" if self.agrees else "**disagrees**"
         return f"| {self.model} | {self.check} | {self.result} | {self.limit} | {verdict} |"
 
 
@@ -216,28 +212,16 @@ class Training:
         result = ", ".join(f"{value:.6f}" for value in values)
         return Row(self.name, "dropout of seeds 1, 2, 1", result, "the first is the last", agrees)
 
-    def measure(self, steps: int) -> Row:
-        """The time of a training step, and how often the reference's step takes it."""
-        kind = str(self.dtype).removeprefix("torch.")
-        both = speed.Bench(self.name, self.device, steps).training([kind])
-        slow, fast = speed.interleaved(both, REPETITIONS)
-        slow_ms, fast_ms = (1000 * self.batch_size * statistics.median(x) for x in (slow, fast))
-        ratio = statistics.median(map(truediv, slow, fast))
-        result = f"{fast_ms:.2f} ms, reference {slow_ms:.2f} ms: {ratio:.2f} times"
-        return Row(self.name, "time of a training step", result)
 
-
-def gpu(name: str, device: torch.device, steps: int) -> Iterator[Row]:
+def gpu(name: str, device: torch.device) -> Iterator[Row]:
     """The checks of one model. One that fails with an error disagrees."""
     training = Training(name, device)
-    hot = training.params.degradation.kind == "gaussian"
-    planned: dict[str, Callable[[], Row]] = {"losses": partial(training.check_losses, compiled=hot)}
+    compiled = training.params.degradation.kind == "gaussian"
+    planned: dict[str, Callable[[], Row]] = {"losses": partial(training.check_losses, compiled)}
     if training.params.block()["network"].get("dropout"):
         planned["dropout"] = training.check_dropout
     if paths.weights(name).exists() and any((paths.SAMPLES / name).glob("*.npz")):
         planned["images drawn again"] = partial(images, name, "best", None, 1)
-    if hot:
-        planned["time of a training step"] = partial(training.measure, steps)
     for label, check in planned.items():
         try:
             row = check()
@@ -261,7 +245,6 @@ def parse() -> argparse.Namespace:
         )
     options["images"].add_argument("--images", type=int, default=CHUNK, help=f"({CHUNK})")
     options["images"].add_argument("--set", help="ancestral, ddim, naive, one_step, ...")
-    options["gpu"].add_argument("--steps", type=int, default=50, help="of a timed training (50)")
     arguments = parser.parse_args()
     if arguments.command == "images" and arguments.images < 1:
         raise UserError(f"--images is {arguments.images}, must be 1 or more")
@@ -272,7 +255,7 @@ def rows(arguments: argparse.Namespace, device: torch.device) -> Iterator[Row]:
     """The rows of all models."""
     for name in arguments.models or load()["models"]:
         if arguments.command == "gpu":
-            yield from gpu(name, device, arguments.steps)
+            yield from gpu(name, device)
         elif arguments.command == "losses":
             yield from losses(name, arguments.checkpoints)
         else:

@@ -1,0 +1,344 @@
+"""Search keys of params.yaml for the best value of a metric, by DVC experiments:
+
+python -m tools.search model1.fid models.model1.training.learning_rate=log:1e-4:1e-2 \\
+    'models.model1.network.hidden=[8,8]|[16,32,16]' --trials 20
+
+Optuna (TPE) selects the values of a trial from the results of those before. Each trial is an
+experiment, search-STUDY-NUMBER, that `dvc exp run --temp` runs. The same command again continues an
+interrupted search, up to the number of trials, with the interrupted trial first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import optuna
+from dvc.dependency.param import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.utils.hydra import to_hydra_overrides
+from filelock import FileLock, Timeout
+from hydra.errors import HydraException
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from scmrepo.exceptions import SCMError
+
+from hotcold.runtime import cli
+from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.params import load, nearest, read
+from hotcold.scores import SCORES
+from tools.experiments import flat, run_dvc
+
+FORMS = "LOW:HIGH, log:LOW:HIGH, A|B|C or a value"
+KEYS = """What a key of params.yaml may be set to:
+
+  KEY=LOW:HIGH      a number of this range, a whole one if both ends are whole
+  KEY=log:LOW:HIGH  the same, uniform in its logarithm
+  KEY=A|B|C         one of these values
+  KEY=A             this value in every trial
+  +KEY=...          the same for a key that params.yaml may lack
+
+Values are written as for `dvc exp run -S`.
+"""
+FOLDER = Path("scratch/search")
+HIGHER_IS_BETTER = {score.key for score in SCORES if score.better == 1}
+FAILURES = 3  # in a row end a search
+DEFINITION = "definition"  # attribute of a study
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stage together with all stages that it depends on.
+
+    params: the keys of params.yaml, or sections, that they read.
+    """
+
+    stage: str
+    metric_files: list[str]
+    params: list[str]
+
+    def reads(self, key: str) -> bool:
+        return any(_within(key, own) for own in self.params)
+
+
+def _within(key: str, section: str) -> bool:
+    return f"{key}.".startswith(f"{section}.")
+
+
+def find_target(metric: str, stage: str | None) -> Target:
+    """The target of a search; stage: None for the one that has computed the metric.
+
+    Raises UserError if there is no such stage.
+    """
+    with Repo() as repo:
+        if stage is None:
+            computed = {each.addressing: _metrics(repo, each.outs) for each in repo.index.stages}
+            stage = next((name for name, metrics in computed.items() if metric in metrics), None)
+        if stage is None:
+            known = set().union(*computed.values())
+            raise UserError(
+                f"no stage has computed {metric}{nearest(metric, known)}: "
+                "run dvc repro, or name its stage with --target if it is new"
+            )
+        try:
+            stages = repo.stage.collect(stage, with_deps=True)
+        except DvcException as error:
+            raise UserError(f"--target is {stage}: {error}") from None
+        files = [str(out) for each in stages for out in each.outs if out.metric]
+        deps = (dep for each in stages for dep in each.deps if isinstance(dep, ParamsDependency))
+        return Target(stage, files, sorted({key for dep in deps for key in dep.params}))
+
+
+def _metrics(repo: Repo, outs: Sequence) -> set[str]:
+    """The names of the metrics of a stage that have a value in the workspace."""
+    files = [str(out) for out in outs if out.metric]
+    shown = repo.metrics.show(files).get("", {}).get("data", {}) if files else {}
+    return {name for file in shown.values() for name in flat(file.get("data", {}))}
+
+
+def experiment_names() -> set[str]:
+    """The names of all experiments. Raises UserError where DVC cannot run any."""
+    with Repo() as repo:
+        try:
+            repo.scm.get_rev()  # an empty repository has none
+            listed = repo.experiments.ls(all_commits=True)
+        except (DvcException, SCMError) as error:
+            raise UserError(f"dvc cannot run experiments here: {error}") from None
+    return {name for names in listed.values() for name, _ in names}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of params.yaml and its values, as text of the command line and as a distribution."""
+
+    name: str
+    values: str
+    may_be_absent: bool
+    distribution: BaseDistribution
+
+    @classmethod
+    def parse(cls, argument: str) -> Key:
+        """One key of the command line. Raises UserError for a wrong one."""
+        name, equals, values = argument.partition("=")
+        name, may_be_absent = name.removeprefix("+"), name.startswith("+")
+        if not equals or not re.fullmatch(r"\w+(\.\w+)*", name):
+            raise UserError(f"'{argument}' must be KEY={FORMS}")
+        if not may_be_absent:
+            read(name, Any)
+        # A mapping, a list or a string may have colons.
+        if ":" in values and "|" not in values and values[0] not in "{[\"'":
+            return cls(name, values, may_be_absent, _range(name, values))
+        choices = values.split("|")
+        for choice in choices:
+            _check(name, choice)
+        return cls(name, values, may_be_absent, CategoricalDistribution(choices))
+
+    def override(self, value: Any) -> str:
+        """The argument of `dvc exp run -S` that sets the key."""
+        return f"{'++' if self.may_be_absent else ''}{self.name}={value}"
+
+
+def _range(name: str, values: str) -> FloatDistribution | IntDistribution:
+    log = values.startswith("log:")
+    ends = values.removeprefix("log:").split(":")
+    try:
+        low, high = map(float, ends)
+    except ValueError:
+        raise UserError(f"{name}: '{values}' must be {FORMS}") from None
+    if not (0 if log else -math.inf) < low < high < math.inf:
+        raise UserError(
+            f"{name}: '{values}' must have finite ends, the smaller one first"
+            + " and above 0, because it is logarithmic" * log
+        )
+    if all(re.fullmatch(r"[-+]?\d+", end) for end in ends):
+        return IntDistribution(int(low), int(high), log=log)
+    return FloatDistribution(low, high, log=log)
+
+
+def _check(name: str, value: str) -> None:
+    """Raises UserError if `dvc exp run -S` would not take this as one value."""
+    try:
+        (override,) = to_hydra_overrides([f"{name}={value}"])
+    except HydraException:
+        raise UserError(f"{name}: '{value}' is not a value that dvc exp run -S reads") from None
+    if not value or override.is_sweep_override():
+        raise UserError(f"{name}: '{value}' is not one value: separate several by |")
+
+
+def open_study(path: Path, definition: dict[str, Any], seed: int, maximise: bool) -> optuna.Study:
+    """The study in a file, or a new one. Raises UserError if it has another definition."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(path))),
+        study_name=path.stem,
+        direction="maximize" if maximise else "minimize",
+        load_if_exists=True,
+    )
+    # The first trials are random: those of a continued search differ from those before.
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
+    recorded = flat(study.user_attrs.get(DEFINITION, definition))
+    current = flat(definition)
+    for key in recorded | current:
+        if recorded.get(key) != current.get(key):
+            raise UserError(
+                f"the study {path.stem} has {key} = {recorded.get(key)}, not {current.get(key)}: "
+                "choose another name with --study"
+            )
+    study.set_user_attr(DEFINITION, definition)
+    return study
+
+
+@dataclass(frozen=True)
+class Search:
+    """A study, and what its trials run."""
+
+    study: optuna.Study
+    metric: str
+    target: Target
+    keys: list[Key]
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self.study.get_trials(states=states)
+
+    def experiment(self, number: int) -> str:
+        """The name of the experiment of a trial."""
+        return f"search-{self.study.study_name}-{number}"
+
+    def equal(self, params: dict[str, Any]) -> list[FrozenTrial]:
+        """The complete trials with these values, of which the first one has the experiment."""
+        return [each for each in self.trials(TrialState.COMPLETE) if each.params == params]
+
+    def run_trial(self) -> bool:
+        """Run and record one trial, an interrupted one if there is one; whether it succeeded.
+        Values that were tried before are not run again."""
+        new = {key.name: key.distribution for key in self.keys}
+        interrupted = [t for t in self.trials(TrialState.RUNNING) if t.params.keys() == new.keys()]
+        trial = interrupted[0] if interrupted else self.study.ask(new)
+        earlier = self.equal(trial.params)
+        name = self.experiment(earlier[0].number if earlier else trial.number)
+        value = earlier[0].value if earlier else self.run_experiment(name, trial.params)
+        if value is None or not math.isfinite(value):
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            print(f"trial {trial.number} failed", flush=True)
+            return False
+        self.study.tell(trial.number, value)
+        note = " as before" if earlier else ""
+        print(f"trial {trial.number}: {self.metric} = {value:.5g}{note} ({name})", flush=True)
+        return True
+
+    def run_experiment(self, name: str, params: dict[str, Any]) -> float | None:
+        """The metric of an experiment, which is run if it does not exist, or None if it failed."""
+        options = ["--temp", "--name", name]
+        for key in self.keys:
+            options += ["-S", key.override(params[key.name])]
+        if name not in experiment_names() and not run_dvc(
+            "exp", "run", *options, self.target.stage
+        ):
+            return None
+        shown = flat(dvc.api.metrics_show(*self.target.metric_files, rev=name))
+        # DVC adds `<file>:` to the name of a metric that several files have.
+        values = {key.rpartition(":")[2]: value for key, value in shown.items()}
+        if self.metric not in values:
+            raise UserError(f"{name} has no metric {self.metric}{nearest(self.metric, values)}")
+        return values[self.metric]
+
+    def run(self, count: int) -> None:
+        """Run trials until `count` have finished. Raises UserError if several fail one after
+        another."""
+        failures = 0
+        while len(self.trials(TrialState.COMPLETE, TrialState.FAIL)) < count:
+            failures = 0 if self.run_trial() else failures + 1
+            if failures == FAILURES:
+                raise UserError(f"{FAILURES} trials failed one after another, see above")
+
+    def report(self) -> None:
+        """Print the best trial, and how to apply it. Raises UserError if no trial is complete."""
+        done, failed = len(self.trials(TrialState.COMPLETE)), len(self.trials(TrialState.FAIL))
+        if not done:
+            raise UserError(f"no trial of {self.study.study_name} has succeeded")
+        best = self.study.best_trial
+        print(f"best of {done} trials" + f" ({failed} failed)" * bool(failed))
+        for key, value in best.params.items():
+            print(f"  {key} = {value}")
+        print(f"  {self.metric} = {best.value:.5g}")
+        print(f"apply it by: dvc exp apply {self.experiment(self.equal(best.params)[0].number)}")
+
+
+def parse() -> argparse.Namespace:
+    parser = cli.parser("tools.search", __doc__, KEYS)
+    parser.add_argument("metric", metavar="METRIC", help="as in dvc metrics show: model1.fid")
+    parser.add_argument("keys", nargs="+", metavar="KEY=VALUES", help="see below")
+    parser.add_argument("--trials", type=int, default=20, metavar="N", help="in all (20)")
+    parser.add_argument("--target", metavar="STAGE", help="(the stage that computes METRIC)")
+    parser.add_argument(
+        "--maximise",
+        action="store_true",
+        help=f"the default for {', '.join(sorted(HIGHER_IS_BETTER))}",
+    )
+    parser.add_argument("--study", metavar="NAME", help="of the search (from METRIC: model1-fid)")
+    parser.add_argument("--seed", type=int, default=0, help="of the values of the trials (0)")
+    arguments = parser.parse_args()
+    arguments.study = re.sub(r"\W+", "-", arguments.study or arguments.metric)
+    arguments.maximise |= arguments.metric.rpartition(".")[2] in HIGHER_IS_BETTER
+    if arguments.seed < 0:
+        raise UserError(f"--seed is {arguments.seed}, must be 0 or more")
+    return arguments
+
+
+def open_search(arguments: argparse.Namespace) -> Search:
+    """The search of the command line. Raises UserError, before any trial, if it cannot be run."""
+    keys = [Key.parse(each) for each in arguments.keys]
+    target = find_target(arguments.metric, arguments.target)
+    for key in keys:
+        if not target.reads(key.name) and not any(_within(own, key.name) for own in target.params):
+            raise UserError(f"{target.stage} does not depend on {key.name}")
+    path = FOLDER / f"{arguments.study}.log"
+    prefix = f"search-{arguments.study}-"
+    if not path.exists() and any(re.fullmatch(prefix + r"\d+", n) for n in experiment_names()):
+        raise UserError(
+            f"there are experiments {prefix}..., but not their study {path}: remove them by "
+            "dvc exp remove, or choose another name with --study"
+        )
+    definition = {
+        "metric": arguments.metric,
+        "target": target.stage,
+        "maximise": arguments.maximise,
+        "search": {key.name: key.values for key in keys},
+        "params": {  # that the stages read and the search does not set
+            name: str(value)
+            for name, value in sorted(flat(load()).items())
+            if target.reads(name) and not any(_within(name, key.name) for key in keys)
+        },
+    }
+    study = open_study(path, definition, arguments.seed, arguments.maximise)
+    return Search(study, arguments.metric, target, keys)
+
+
+def main() -> None:
+    arguments = parse()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(FOLDER / f".{arguments.study}.lock", timeout=0):
+            search = open_search(arguments)
+            search.run(arguments.trials)
+    except Timeout:
+        raise UserError(f"the study {arguments.study} is running already") from None
+    search.report()
+
+
+if __name__ == "__main__":
+    run(main)
