@@ -302,6 +302,8 @@ def parse() -> argparse.Namespace:
 def open_search(arguments: argparse.Namespace) -> Search:
     """The search of the command line. Raises UserError, before any trial, if it cannot be run."""
     keys = [Key.parse(each) for each in arguments.keys]
+    if len({key.name for key in keys}) < len(keys):
+        raise UserError("a key has two values, must have one: separate them by |")
     target = find_target(arguments.metric, arguments.target)
     for key in keys:
         if not target.reads(key.name) and not any(_within(own, key.name) for own in target.params):

@@ -299,6 +299,7 @@ def test_values_of_a_key(
         ),
         ("model.loss figures.dpi=1:9", "score does not depend on figures.dpi"),
         ("model.loss model.rate=0:1 --target scores", "--target is scores: Stage 'scores' not f"),
+        ("model.loss model.rate=0:1 model.rate=2", "a key has two values, must have one"),
         ("model.loss model.rate=0:1 --seed -1", "--seed is -1, must be 0 or more"),
         ("model.loss model.rate=0:1 --study lost", "there are experiments search-lost-"),
     ],
