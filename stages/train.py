@@ -1,9 +1,7 @@
 """Train one model of params.yaml: python -m stages.train model1
 
-Writes the weights, the losses of every epoch, and the hardware and versions to
-results/models/<model>, and the times to results/times/<model>.json. An interrupted training
-continues after its last finished epoch. Under DVC the losses are there after every epoch already.
-TORCHRUN="--nproc-per-node=2" trains on two ranks: see hotcold/runs/launch.py.
+An interrupted training continues after its last finished epoch. Under DVC the losses are in
+results/history after every epoch. TORCHRUN="--nproc-per-node=2" trains on two ranks.
 """
 
 from __future__ import annotations

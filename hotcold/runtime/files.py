@@ -20,11 +20,6 @@ def check_output(path: Path) -> None:
         raise UserError(f"{path} is not written, because the dvc that started this has ended")
 
 
-def partial_of(path: Path) -> Path:
-    """The file beside it that has the new content until that is complete."""
-    return path.with_name(path.name + ".partial")
-
-
 def write(path: Path, content: bytes) -> None:
     """Replace a file atomically: a reader sees either the new content or the old.
 
@@ -33,7 +28,7 @@ def write(path: Path, content: bytes) -> None:
     """
     check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_of(path)
+    partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
             file.write(content)

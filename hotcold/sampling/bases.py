@@ -70,7 +70,7 @@ class SamplerParams(Section):
 
     def steps_of(self, T: int) -> int:
         """Steps from x_T to x_0; with several samplers in turn, those of all."""
-        return T
+        return getattr(self, "steps", T)
 
     def evaluations(self, T: int) -> int:
         """Evaluations of the network for an image of the main set; with guidance, two a step."""
@@ -84,7 +84,8 @@ class SamplerParams(Section):
     @classmethod
     def complete(cls, T: int) -> SamplerParams:
         """The sampler over all T steps with default settings."""
-        return cls.model_validate({"kind": cls.model_fields["kind"].default})
+        steps = {"steps": T} if "steps" in cls.model_fields else {}
+        return cls.model_validate({"kind": cls.model_fields["kind"].default} | steps)
 
     @classmethod
     def study(
