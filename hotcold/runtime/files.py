@@ -21,11 +21,8 @@ def check_output(path: Path) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file atomically: a reader sees either the new content or the old.
-
-    Raises OSError, with the path, if it cannot be written; no partial file remains. Raises
-    UserError if the file is an output and the dvc that started this process has ended.
-    """
+    """Replace a file atomically: a reader sees either the new content or the old. See
+    `check_output`. Raises OSError, with the path, if that fails; no partial file remains."""
     check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
@@ -57,10 +54,8 @@ def read_text(path: Path) -> str:
 
 
 def empty_folder(path: Path) -> Path:
-    """Create a folder, or delete what an earlier run left in it. See `check_output`.
-
-    Raises OSError, with the path, if that is not possible.
-    """
+    """Create a folder, or delete what an earlier run left in it. See `check_output`. Raises
+    OSError, with the path, if that fails."""
     check_output(path)
     try:
         if path.exists():
