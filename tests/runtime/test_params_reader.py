@@ -11,7 +11,7 @@ from dvc.utils.serialize import load_yaml
 
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, read, validate
-from hotcold.training.params import RecipeParams, TrainingParams
+from hotcold.training.params import TrainingParams
 
 
 def test_misspelt_section_gets_a_suggestion(tmp_path: Path) -> None:
@@ -21,22 +21,8 @@ def test_misspelt_section_gets_a_suggestion(tmp_path: Path) -> None:
         read("training", TrainingParams, path)
 
 
-@pytest.mark.parametrize("written", ["1e-05", "1e-5", "1.0e-05", "0.00001", "1E-5"])
-def test_numbers_are_read_as_dvc_exp_run_writes_them(tmp_path: Path, written: str) -> None:
-    text = (ROOT / "params.yaml").read_text()
-    path = tmp_path / "params.yaml"
-    path.write_text(text.replace("learning_rate: 2.0e-4", f"learning_rate: {written}"))
-    assert read("models.model1.training", RecipeParams, path).learning_rate == 1e-5
-
-
-def test_off_is_a_string_as_dvc_writes_it(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text("inception: off\nplain: true\n")
-    assert load(path) == {"inception": "off", "plain": True}
-
-
 SCALARS = """010 0o17 0x1f 0b11 1:30 190:20:30 1_000 1e5 1E-5 1e999 .5 5. +1 -0 089 off on yes no y
-    True TRUE tRuE null NULL ~ 2020-01-01 .inf -.INF .NaN 'quoted' "1" 99999999999999999999"""
+    1e-05 True TRUE tRuE null NULL ~ 2020-01-01 .inf -.INF .NaN 'quoted' "1" 99999999999999999999"""
 
 
 @pytest.mark.parametrize("scalar", SCALARS.split())
@@ -47,19 +33,6 @@ def test_scalars_are_those_that_dvc_reads(tmp_path: Path, scalar: str) -> None:
     value = load(path)["key"]
     assert type(value) is type(expected)
     assert repr(value) == repr(expected)
-
-
-def test_merge_keys_are_those_of_dvc(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text("base: &base {x: 1, y: 2}\nother: {<<: *base, y: 3}\n")
-    assert load(path) == load_yaml(path) == {"base": {"x": 1, "y": 2}, "other": {"x": 1, "y": 3}}
-
-
-def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_bytes(b"seed: \xff")
-    with pytest.raises(UserError, match="is not UTF-8 text"):
-        load(path)
 
 
 def test_values_in_messages_are_short(tmp_path: Path) -> None:
@@ -80,13 +53,12 @@ def test_section_is_read_whatever_the_others_contain(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("seed: \udcff", "is not UTF-8 text"),
         ("a: [1", "is not valid YAML"),
         ("- 1", "must be a mapping of sections"),
         ("seed: 1\nseed: 2", 'the key "seed" occurs twice in one block, again in line 2'),
         ("seed: !!int x", "is not valid YAML"),
         ("seed: !!python/object:os.system {}", "is not valid YAML"),
-        ("seed: 2020-02-30", "is not valid YAML"),
-        ("seed: *nowhere", "is not valid YAML"),
         ("seed: \0", "is not valid YAML"),
     ],
 )
@@ -94,7 +66,7 @@ def test_file_that_is_not_a_mapping_of_sections_is_refused(
     tmp_path: Path, text: str, sentence: str
 ) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(UserError, match=sentence):
         load(path)
     with pytest.raises(UserError, match="run from the repository's root"):

@@ -6,9 +6,6 @@ import threading
 
 import pytest
 import torch
-from hotcold.models.degradations import Blur, Gaussian
-from hotcold.models.schedules import linear_alpha_bar
-from torch import Tensor
 
 from hotcold.numerics.rng import AHEAD, ChunkedNoise, NoiseAhead, Stream, derive
 
@@ -60,15 +57,3 @@ def test_threads_end_with_their_batch() -> None:
         noise.normal(torch.empty(2, 1, 28, 28))
         assert threading.active_count() == before + 2
     assert threading.active_count() == before
-
-
-@pytest.mark.parametrize(
-    "process", [Gaussian(linear_alpha_bar(1e-4, 0.02, 10)), Blur(torch.linspace(0, 3, 4))]
-)
-def test_noise_of_a_process_follows_its_generator(process: Gaussian | Blur) -> None:
-    def draw(device: str) -> Tensor:
-        g = torch.Generator().manual_seed(0)
-        return process.draw_noise(torch.empty(2, 1, 28, 28, device=device), g)
-
-    assert draw("meta").device == ELSEWHERE
-    assert torch.equal(draw("cpu"), draw("cpu"))

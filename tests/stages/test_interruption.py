@@ -129,9 +129,9 @@ def test_interrupted_training_continues_and_ends_with_the_same_bytes(
     assert "continues after epoch 4 of 4" in capsys.readouterr().out
     assert trained(folder, name) == expected
     assert kept(folder) == []
-    times = json.loads((folder / paths.TIMES / f"{name}.json").read_text())
-    assert len(times["seconds"]) == 4
-    assert times["seconds"] == sorted(times["seconds"])
+    seconds = json.loads((folder / paths.TIMES / f"{name}.json").read_text())["seconds"]
+    assert seconds == sorted(seconds)
+    assert len(seconds) == 4
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,8 @@ def test_interrupted_sampling_continues_after_the_last_finished_chunk(
     with pytest.MonkeyPatch.context() as patch:
         calls = kill_at(patch, draw, "draw_batch", 0)  # counts the calls only
         run(sample, name, **overrides)
-    assert f"sample {name} epoch" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert name != "model2" or "model2 epoch 4: continues after 200 of 210 images" in printed
     # 4 of all batches were finished by the three interrupted runs.
     batches = sum(
         -(-len(next(iter(samples_file.load(path)[0].values()))) // 100)
@@ -172,19 +173,6 @@ def test_interrupted_sampling_continues_after_the_last_finished_chunk(
     assert next(calls) - 1 == batches - 4
     assert content(folder / paths.SAMPLES / name) == expected
     assert kept(folder) == []
-
-
-def test_sampling_prints_where_it_continues(
-    run: Run, capsys: pytest.CaptureFixture[str], folder: Path
-) -> None:
-    run(train, "model2", **{"training.epochs": 1})
-    with pytest.MonkeyPatch.context() as patch:
-        kill_at(patch, draw, "draw_batch", 3)
-        with pytest.raises(Killed):
-            run(sample, "model2", **{"training.epochs": 1})
-    capsys.readouterr()
-    run(sample, "model2", **{"training.epochs": 1})
-    assert "sample model2 epoch 1: continues after 200 of 210 images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,9 @@ import pytest
 import torch
 from conftest import TINY, prepare, run_stage
 
-from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
-from stages import sample, train
+from stages import train
 
 Run = Callable[..., None]
 
@@ -74,11 +73,10 @@ def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> Non
 def test_epochs_of_a_model_replace_those_of_all_models(run: Run) -> None:
     models = copy.deepcopy(TINY["models"])
     models["model2"]["training"]["epochs"] = 3
-    for name, epochs in (("model2", 3), ("model4", 2)):
-        run(train, name, **{"training.epochs": 2, "models": models})
-        assert [row["epoch"] for row in history(name)] == [str(k + 1) for k in range(epochs)]
-        assert len(seconds(name)) == epochs
-        assert checkpoints.load(paths.weights(name, "last"))[1]["epoch"] == epochs
+    run(train, "model2", **{"training.epochs": 2, "models": models})
+    assert [row["epoch"] for row in history("model2")] == ["1", "2", "3"]
+    assert len(seconds("model2")) == 3
+    assert checkpoints.load(paths.weights("model2", "last"))[1]["epoch"] == 3
 
 
 def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
@@ -88,9 +86,6 @@ def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
         kept[dtype], _ = checkpoints.load(paths.weights("model2", "last"))
         assert {x.dtype for x in kept[dtype].values()} == {getattr(torch, dtype)}
     assert all(torch.equal(kept["float16"][name], x.half()) for name, x in kept["float32"].items())
-    run(sample, "model2")
-    images, _ = samples_file.load(paths.samples("model2", 2))
-    assert images["ancestral"].dtype == torch.uint8
 
 
 def test_learning_rate_falls_on_a_plateau(run: Run) -> None:
