@@ -14,8 +14,12 @@ from hotcold.runtime.params import load, read, validate
 from hotcold.training.params import TrainingParams
 
 
-def test_misspelt_section_gets_a_suggestion(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "params.yaml"
+
+
+def test_misspelt_section_gets_a_suggestion(path: Path) -> None:
     path.write_text(yaml.safe_dump({"traning": {}}))
     with pytest.raises(UserError, match=r"training is missing \(did you mean 'traning'\?\)"):
         read("training", TrainingParams, path)
@@ -26,8 +30,7 @@ SCALARS = """010 0o17 0x1f 0b11 1:30 190:20:30 1_000 1e5 1E-5 1e999 .5 5. +1 -0 
 
 
 @pytest.mark.parametrize("scalar", SCALARS.split())
-def test_scalars_are_those_that_dvc_reads(tmp_path: Path, scalar: str) -> None:
-    path = tmp_path / "params.yaml"
+def test_scalars_are_those_that_dvc_reads(path: Path, scalar: str) -> None:
     path.write_text(f"key: {scalar}\n")
     expected = load_yaml(path)["key"]
     value = load(path)["key"]
@@ -35,16 +38,14 @@ def test_scalars_are_those_that_dvc_reads(tmp_path: Path, scalar: str) -> None:
     assert repr(value) == repr(expected)
 
 
-def test_values_in_messages_are_short(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
+def test_values_in_messages_are_short(path: Path) -> None:
     path.write_text(f"training: {'x' * 100_000}")
     with pytest.raises(UserError, match="training is 'xxx") as error:
         read("training", TrainingParams, path)
     assert len(str(error.value)) < 400
 
 
-def test_section_is_read_whatever_the_others_contain(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
+def test_section_is_read_whatever_the_others_contain(path: Path) -> None:
     training = yaml.safe_load((ROOT / "params.yaml").read_text())["training"]
     path.write_text(yaml.safe_dump({"training": training, "figures": "broken"}))
     assert read("training", TrainingParams, path).batch_size == 128
@@ -63,14 +64,13 @@ def test_section_is_read_whatever_the_others_contain(tmp_path: Path) -> None:
     ],
 )
 def test_file_that_is_not_a_mapping_of_sections_is_refused(
-    tmp_path: Path, text: str, sentence: str
+    path: Path, text: str, sentence: str
 ) -> None:
-    path = tmp_path / "params.yaml"
     path.write_text(text, errors="surrogateescape")
     with pytest.raises(UserError, match=sentence):
         load(path)
     with pytest.raises(UserError, match="run from the repository's root"):
-        load(tmp_path / "nowhere.yaml")
+        load(path.with_name("nowhere.yaml"))
 
 
 def test_key_of_another_type_is_named_as_a_key() -> None:

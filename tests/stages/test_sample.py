@@ -1,4 +1,4 @@
-"""The stage sample: which checkpoints it uses, and how it draws from models of every kind."""
+"""Checkpoints: which of them the stage sample uses, and what they hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 import torch
 from conftest import TINY, prepare, run_stage
 
-from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
 from stages import sample, train
@@ -27,23 +26,16 @@ MODELS = {
         "training": {"learning_rate": 1.0e-3},
         "sampler": {"kind": "categorical", "steps": 5},
     },
-    "faded": {
-        "degradation": {"kind": "fading", "width": 6.0, "T": 3},
-        "network": {"kind": "cnn", "hidden": [2], "predicts": "x_0"},
-        "training": {"learning_rate": 1.0e-3},
-        "sampler": {"kind": "cold", "start": "validation"},
-    },
 }
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the weights and images of MODELS."""
+    """With the weights of MODELS."""
     folder = tmp_path_factory.mktemp("sample")
     prepare(folder)
     for name in MODELS:
-        for stage in (train, sample):
-            run_stage(folder, stage, name, models=TINY["models"] | MODELS)
+        run_stage(folder, train, name, models=TINY["models"] | MODELS)
     return folder
 
 
@@ -64,31 +56,6 @@ def test_checkpoint_with_several_roles_is_sampled_once(
     assert {number: names for number, (_, names) in by_epoch.items()} == roles
 
 
-def test_each_model_is_sampled_by_its_own_sampler(folder: Path) -> None:
-    sets, samplers = {}, {}
-    for name in MODELS:
-        sets[name], description = samples_file.load(folder / paths.samples(name, 2))
-        assert description.keys() == {
-            "model",
-            "epoch",
-            "validation_loss",
-            "roles",
-            "sampler",
-            "main",
-        }
-        samplers[name] = description["sampler"]
-        assert description["main"] in sets[name]
-    assert samplers == {
-        "hot": {"kind": "ddim", "steps": 3, "eta": 0.0},
-        "levels": {"kind": "categorical", "steps": 5, "eta": 0.0},
-        "faded": {"kind": "cold", "start": "validation"},
-    }
-    assert set(sets["hot"]) == {"ddim"}
-    assert set(sets["levels"]) == {"categorical"}
-    assert set(sets["levels"]["categorical"].unique().tolist()) <= {0, 85, 170, 255}
-    assert set(sets["faded"]) == {"naive", "improved", "one_step", "degraded", "original"}
-
-
 def test_weights_describe_the_model_and_nothing_more(folder: Path) -> None:
     _, description = checkpoints.load(folder / paths.weights("hot", "last"))
     assert description["network"] == UNET | {"predicts": "v"}
@@ -98,12 +65,7 @@ def test_weights_describe_the_model_and_nothing_more(folder: Path) -> None:
     run_stage(folder, train, "model2")
     _, description = checkpoints.load(folder / paths.weights("model2", "last"))
     assert set(description) == {"model", "network", "degradation", "epoch", "validation_loss"}
-    assert description["network"] == {
-        "kind": "cnn",
-        "hidden": [2, 3],
-        "dropout": 0.0,
-        "predicts": "eps",
-    }
+    assert description["network"] == TINY["models"]["model2"]["network"] | {"dropout": 0.0}
 
 
 def test_kept_weights_are_the_ema(folder: Path) -> None:
