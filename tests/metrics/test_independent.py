@@ -90,10 +90,6 @@ def test_a_wrong_last_decimal_does_not_agree() -> None:
 
 def test_numbers_are_read_from_the_tables_of_the_best_checkpoints() -> None:
     report = """
-| what was run | |
-|---|---|
-| seed | 42 |
-
 **Table S6.** Scores of the best checkpoint of each model, from N = 6 images.
 
 |  | epoch | IS ↑ |

@@ -22,19 +22,10 @@ PARAMS = EvaluationParams(
 )
 MANIFOLDS = ("precision", "recall", "density", "coverage")
 INTERVALS = {f"{score}_{side}" for score in ("is", "fid", "kid") for side in ("below", "above")}
+STD = ("", "_std")
 SCORES = {
-    "images",
-    "is",
-    "is_std",
-    "is_published_definition",
-    "is_published_definition_std",
-    "fid",
-    "kid",
-    "fid_infinite",
-    "class_distance",
-    *(f"{name}{std}" for name in MANIFOLDS for std in ("", "_std")),
-    "zeros",
-    "components",
+    *(f"{name}{std}" for name in ("is", "is_published_definition", *MANIFOLDS) for std in STD),
+    *("images", "fid", "kid", "fid_infinite", "class_distance", "zeros", "components"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The stage train: history, checkpoints, times and description of a model."""
+"""The stage train: history, checkpoints, times and description; which of them are sampled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conftest import TINY, prepare, run_stage
 
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
-from stages import train
+from stages import sample, train
 
 Run = Callable[..., None]
 
@@ -60,6 +60,7 @@ def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> Non
     _, best = checkpoints.load(paths.weights("model2"))
     assert best["epoch"] == 1 + losses.index(min(losses))
     assert best["validation_loss"] == pytest.approx(min(losses), abs=1e-7)
+    assert set(best) == {"model", "network", "degradation", "epoch", "validation_loss"}
     assert best["network"] == TINY["models"]["model2"]["network"] | {"dropout": 0.0}
     assert best["degradation"] == {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6}
     assert checkpoints.load(paths.weights("model2", "last"))[1]["epoch"] == 5
@@ -95,3 +96,34 @@ def test_learning_rate_falls_on_a_plateau(run: Run) -> None:
     rates = [float(row["learning_rate"]) for row in history("model4")]
     # Nothing improves: after two more epochs than the first one, the rate is halved.
     assert [rate / 1e-7 for rate in rates] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25])
+
+
+def test_kept_weights_are_the_ema(run: Run) -> None:
+    """After a short training the EMA is near the last weights, but not equal to them."""
+    kept = []
+    for ema in ({"ema": 0.9}, {}):
+        model2 = copy.deepcopy(TINY["models"]["model2"])
+        model2["training"] |= {"warmup": 0.1, "stratified_t": True} | ema
+        run(train, "model2", models={"model2": model2})
+        kept.append(checkpoints.load(paths.weights("model2", "last"))[0])
+    averaged, last = kept
+    assert averaged.keys() == last.keys()
+    assert any(not torch.equal(averaged[name], last[name]) for name in last)
+    assert all(torch.allclose(averaged[name], last[name], atol=0.02) for name in last)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "best", "last", "roles"),
+    [
+        (10, 5, 5, {1: [], 5: ["early", "best", "last"]}),
+        (1, 4, 5, {1: ["early"], 4: ["best"], 5: ["last"]}),
+        (3, 1, 5, {1: ["early", "best"], 5: ["last"]}),  # the earlier of two equally near epochs
+    ],
+)
+def test_checkpoint_with_several_roles_is_sampled_once(
+    tmp_path: Path, epoch: int, best: int, last: int, roles: dict[int, list[str]]
+) -> None:
+    for stem, number in (("epoch_001", 1), ("best", best), ("last", last)):
+        checkpoints.save(tmp_path / f"{stem}.safetensors", {"w": torch.ones(1)}, {"epoch": number})
+    by_epoch = sample.checkpoint_roles(tmp_path, epoch)
+    assert {number: names for number, (_, names) in by_epoch.items()} == roles
