@@ -32,9 +32,8 @@ class Evaluation:
     """The scores of all sets of a checkpoint, and a row for every image that was scored."""
 
     def __init__(self, scorer: Scorer, selection: Scorer, images: Tensor, training: Tensor) -> None:
-        """scorer, selection: against test and against validation images.
-
-        images: the 60,000 images for training; training: indices of those that trained."""
+        """scorer, selection: against test and against validation images. images: the 60,000 images
+        for training; training: indices of those that trained."""
         self.scorer, self.selection, self.training = scorer, selection, training
         self.training_images = images[training]
         self.rows: list[tuple[Any, ...]] = []

@@ -70,21 +70,17 @@ class Scorer:
         return cls(classifier, real, params, inception)
 
     def classify(self, images: Tensor) -> Outputs:
-        """The outputs of the classifier."""
         return self.classifier.classify(images)
 
     @cached_property
     def frechet(self) -> Frechet:
-        """FID in the features of the classifier."""
         return Frechet(self.real["features"])
 
     @cached_property
     def kernel(self) -> Kernel:
-        """KID in the features of the classifier."""
         return Kernel(self.real["features"])
 
     def stream(self, score: str) -> torch.Generator:
-        """The random numbers of one score."""
         return generator("cpu", self.params.seed, "scores", score)
 
     def inception_scores(self, logits: Tensor) -> Scores:

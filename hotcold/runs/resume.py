@@ -132,9 +132,8 @@ class ResumableRun:
             self.shown.add(target)
 
     def commit(self, outputs: dict[Path, Path]) -> None:
-        """Copy the complete outputs to their places.
+        """Copy the complete outputs, files or folders under `self.outputs`, to their places.
 
-        outputs: file or folder under `self.outputs`, or that folder -> its place.
         Raises UserError, and keeps everything for the next run, if the dvc that started this run
         has ended: another run may have written its own outputs since.
         """

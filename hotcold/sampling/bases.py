@@ -56,12 +56,12 @@ class SamplerParams(Section):
     @property
     def from_training(self) -> bool:
         """Whether it starts from images that the model was trained on."""
-        return False
+        return getattr(self, "start", "") == "train"
 
     @property
     def from_noise(self) -> bool:
         """Whether it starts from noise alone although its process has a start from images."""
-        return False
+        return getattr(self, "start", "") == "noise"
 
     @property
     def scale(self) -> float:
