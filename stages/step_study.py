@@ -61,7 +61,7 @@ def main() -> None:
                 agrees = outputs.logits.argmax(1).cpu() == asked
                 scores["label_accuracy"] = agrees.double().mean().item()
             setting = sampler.setting()
-            entries.append({**setting, **scores})
+            entries.append(setting | scores)
             bar.advance(advance)
             words = ", ".join(f"{key} {value}" for key, value in setting.items())
             bar.note(f"step_study {name}: {words}: IS {scores['is']:.2f}, FID {scores['fid']:.1f}")

@@ -69,7 +69,7 @@ class SamplerParams(Section):
         return getattr(self, "guidance", 1.0)
 
     def steps_of(self, T: int) -> int:
-        """Steps from x_T to x_0; with several samplers in turn, those of all."""
+        """Steps from x_T to x_0, `steps` or T; with several samplers in turn, those of all."""
         return getattr(self, "steps", T)
 
     def evaluations(self, T: int) -> int:
