@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Annotated
 
 import pydantic
@@ -75,33 +76,21 @@ class Params(Section):
 
     @pydantic.model_validator(mode="after")
     def _sizes_fit(self) -> Params:
-        data, training, classifier = self.data, self.training, self.classifier
-        not_held_out = TOTAL - data.held_out
-        for key, value, limit_key, limit in (
-            ("training.images", training.images, "data.train", data.train),
-            (
-                "training.validation_images",
-                training.validation_images,
-                "data.validation",
-                data.validation,
-            ),
-            ("classifier.images", classifier.images, f"{TOTAL} - data.held_out", not_held_out),
-            (
-                "classifier.batch_size",
-                classifier.batch_size,
-                "classifier.images",
-                classifier.images,
-            ),
-            ("sampling.images", self.sampling.images, "data.held_out", data.held_out),
-            (
-                "evaluation.splits",
-                self.evaluation.splits,
-                "sampling.images",
-                self.sampling.images,
-            ),
+        for key, limit_key in (
+            ("training.images", "data.train"),
+            ("training.validation_images", "data.validation"),
+            ("classifier.batch_size", "classifier.images"),
+            ("sampling.images", "data.held_out"),
+            ("evaluation.splits", "sampling.images"),
         ):
+            value, limit = attrgetter(key, limit_key)(self)
             if value > limit:
                 raise ValueError(f"{key} is {value}, must not exceed {limit_key}, {limit}")
+        images, limit = self.classifier.images, TOTAL - self.data.held_out
+        if images > limit:
+            raise ValueError(
+                f"classifier.images is {images}, must not exceed {TOTAL} - data.held_out, {limit}"
+            )
         return self
 
     @pydantic.model_validator(mode="after")

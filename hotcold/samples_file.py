@@ -17,16 +17,13 @@ import torch
 from torch import Tensor
 
 from hotcold.runtime.errors import UserError, bounded
-from hotcold.runtime.files import write
+from hotcold.runtime.files import read_bytes, write
 
 DESCRIPTION = "description"
 
 
 def save(path: Path, sets: dict[str, Tensor], description: dict[str, Any]) -> None:
-    """Write named sets of uint8 images and a JSON description atomically.
-
-    The same content gives the same bytes.
-    """
+    """Write named sets of uint8 images and a JSON description; equal content gives equal bytes."""
     arrays: dict[str, Any] = {name: images.numpy() for name, images in sets.items()}
     arrays[DESCRIPTION] = np.array(json.dumps(description, sort_keys=True))
     content = io.BytesIO()
@@ -38,14 +35,8 @@ def save(path: Path, sets: dict[str, Tensor], description: dict[str, Any]) -> No
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The sets and the description of a file that `save` wrote. Nothing is unpickled.
-
-    Raises UserError if the file is missing or damaged.
-    """
-    try:
-        content = io.BytesIO(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: run dvc repro") from None
+    """The sets and the description. Raises UserError if the file is missing or damaged."""
+    content = io.BytesIO(read_bytes(path))
     try:
         with np.load(content) as file:
             arrays = {name: file[name] for name in file.files}
@@ -58,9 +49,6 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def load_epochs(folder: Path) -> list[tuple[dict[str, Tensor], dict[str, Any]]]:
-    """The sets and descriptions of all checkpoints of one model, in the order of their epochs.
-
-    Raises UserError if a file is damaged.
-    """
+    """What `load` gives of all checkpoints of one model, in the order of their epochs."""
     loaded = [load(path) for path in folder.glob("epoch_*.npz")]
     return sorted(loaded, key=lambda each: each[1]["epoch"])

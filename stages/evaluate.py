@@ -6,7 +6,6 @@ validation images, compares with those: it is what a checkpoint or sampler may b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -29,26 +28,12 @@ PREDICTION_COLUMNS = ("epoch", "set", "image", "digit", "confidence", "nearest",
 NOT_RESULTS = ("original", "degraded")  # sets that are not results of the model
 
 
-def predictions(logits: Tensor, index: Tensor, distance: Tensor) -> Iterator[tuple[Any, ...]]:
-    """For each image its number, predicted digit, confidence, nearest training image, distance."""
-    confidence, digit = logits.double().softmax(1).max(1)
-    for i in range(len(logits)):
-        yield (
-            i,
-            int(digit[i]),
-            f"{confidence[i].item():.6f}",
-            int(index[i]),
-            f"{distance[i].item():.6f}",
-        )
-
-
 class Evaluation:
     """The scores of all sets of a checkpoint, and a row for every image that was scored."""
 
     def __init__(self, scorer: Scorer, selection: Scorer, images: Tensor, training: Tensor) -> None:
-        """scorer, selection: against test and against validation images.
-
-        images: the 60,000 images for training; training: indices of those that trained."""
+        """scorer, selection: against test and against validation images. images: the 60,000 images
+        for training; training: indices of those that trained."""
         self.scorer, self.selection, self.training = scorer, selection, training
         self.training_images = images[training]
         self.rows: list[tuple[Any, ...]] = []
@@ -74,8 +59,12 @@ class Evaluation:
                 scores["label_accuracy"] = agrees.double().mean().item()
             distance, index = nearest_images(images, self.training_images)
             scores["nearest_training_distance"] = distance.mean().item()
-            for row in predictions(outputs.logits, self.training[index], distance):
-                self.rows.append((epoch, key, *row))
+            confidence, digit = outputs.logits.double().softmax(1).max(1)
+            columns = (digit, confidence, self.training[index], distance)
+            for number, row in enumerate(zip(*(x.tolist() for x in columns), strict=True)):
+                self.rows.append(
+                    (epoch, key, number, row[0], f"{row[1]:.6f}", row[2], f"{row[3]:.6f}")
+                )
         return scores
 
     def checkpoint(

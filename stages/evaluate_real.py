@@ -1,9 +1,9 @@
 """Compute the features of real images, and the scores of real images at the same N as the generated
 ones: what a perfect model would get.
 
-Scores compare with test images. What is chosen by looking at scores is chosen against validation
-images (`data.held_out`), which no network is trained on. They also choose the best epoch. Their
-first images are scored here, against the test images.
+What is chosen by its scores is compared with validation images (`data.held_out`), which no network
+is trained on; all other scores compare with test images. The real images that are scored here are
+the first ones of the held-out images.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The likelihood of test images by a categorical model: python -m stages.likelihood model6
 
-results/likelihood/<model>.json has `bits` a pixel by the variational bound of the best checkpoint,
-at the grey levels of the model, with its `standard_error`, and for comparison `independent_pixels`
-and `lzma`, a general-purpose compressor, at the same levels. It is {} for any other model, which
-has no likelihood of grey levels.
+results/likelihood/<model>.json has `bits` a pixel at the grey levels of the model, with its
+`standard_error`, and for comparison `independent_pixels` and `lzma`, a compressor, at the same
+levels. It is {} for any other model.
 """
 
 from __future__ import annotations

@@ -1,18 +1,12 @@
 """Draw images from the checkpoints of one model: python -m stages.sample model1
 
-A Gaussian model generates from noise, by Algorithm 2 (`ancestral`) or DDIM (`ddim`); one with
-labels draws each digit in turn.
-A categorical model generates from pure salt and pepper, by draws of grey levels (`categorical`).
-A model of blur with noise generates from grey images (`inverse_dissipation`).
-Any other cold model restores degraded images (`cold`): of an image with an impulse density of
-0.25, half of the pixels are left. Both cold samplers, and a restoration in one step, start from
-the same degraded images.
-
-For a picture of any number of new images, see python -m tools.generate --help.
+How is set by the model's block `sampler`; a model with labels draws each digit in turn. For a
+picture of any number of new images, see python -m tools.generate --help.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -71,8 +65,8 @@ def originals(sampler: SamplerParams, count: int) -> Tensor:
 def cached_batch(
     run: resume.ResumableRun, prefix: str, film: Film | None, first: int, compute: Compute
 ) -> Sets:
-    """A batch that an earlier run saved, or else a new one, saved. The film, which the first
-    batch makes, is on disk before that batch counts as finished."""
+    """A batch that an earlier run saved, or else a new one, saved; the film, which the first batch
+    makes, before it."""
 
     def with_film() -> Sets:
         sets = compute()
@@ -123,16 +117,16 @@ def main() -> None:
             count = params.images if roles else min(params.progress_images, params.images)
             film = Film(model.process.T) if "best" in roles else None
             label, prefix = f"sample {name} epoch {epoch}", f"epoch_{epoch:03d}_chunk_"
-            options = DrawOptions(dtype, batch_size, film=film)
+            cached = partial(cached_batch, run, prefix, film)
+            options = DrawOptions(dtype, batch_size, film=film, cached=cached)
             done = min(count, run.count(prefix) * options.chunks(count) * CHUNK)
             if done:
                 print(f"{label}: continues after {done} of {count} images", flush=True)
             labels = labels_in_turn(count, model.classes) if model.classes else None
             steps = partial(options.steps, sampler, model.process.T)
+            stream = Stream(seed, "sample", name, epoch)
             with Progress(label, steps(count), done=steps(done)) as bar:
-                cached = partial(cached_batch, run, prefix, film)
-                options = DrawOptions(dtype, batch_size, bar.advance, film, cached)
-                stream = Stream(seed, "sample", name, epoch)
+                options = replace(options, advance=bar.advance)
                 sets = draw(model, x_0[:count], sampler, stream, options, labels)
             description = {
                 "model": name,

@@ -1,14 +1,11 @@
 """Score images by the settings of the sampler, best checkpoint: python -m stages.step_study model1
 
-results/step_study/<model>.json is a list, with one entry for each setting of `step_study`:
-{"steps": 50, "eta": 0.0, "clip": false, "images": 1000, "is": ..., "is_below": ..., "is_above":
-..., "fid": ..., and all other scores of hotcold.metrics.scorer}. An entry of a churn or of a
-guidance names it too, and one of another kind of sampler than DDIM and categorical draws its kind.
-The times of sampling are in results/times/step_study/<model>.json, in the same order.
-The scores compare with validation images, because the settings are chosen by them; the scores of
-the report compare with test images. The images start from the noise of stages.sample, whose
-`validation_fid` compares with the FID here. The sampler of the model decides which settings there
-are (`SamplerParams.study`); the list is empty for one that cannot leave out steps.
+results/step_study/<model>.json has one entry for each setting, such as {"steps": 50, "eta": 0.0,
+"clip": false, "images": 1000, "is": ..., "fid": ..., and all other scores}, and none if the sampler
+of the model cannot leave out steps (`SamplerParams.study`). The times of sampling are in
+results/times/step_study/<model>.json, in the same order. The scores compare with validation
+images, because the settings are chosen by them. The images start from the noise of stages.sample,
+whose `validation_fid` compares with the FID here.
 """
 
 from __future__ import annotations
@@ -64,7 +61,7 @@ def main() -> None:
                 agrees = outputs.logits.argmax(1).cpu() == asked
                 scores["label_accuracy"] = agrees.double().mean().item()
             setting = sampler.setting()
-            entries.append({**setting, **scores})
+            entries.append(setting | scores)
             bar.advance(advance)
             words = ", ".join(f"{key} {value}" for key, value in setting.items())
             bar.note(f"step_study {name}: {words}: IS {scores['is']:.2f}, FID {scores['fid']:.1f}")

@@ -1,15 +1,12 @@
 """Train one model of params.yaml: python -m stages.train model1
 
-Writes the weights, the losses of every epoch, and the hardware and versions to
-results/models/<model>, and the times to results/times/<model>.json. An interrupted training
-continues after its last finished epoch. Under DVC the losses are there after every epoch already.
-TORCHRUN="--nproc-per-node=2" trains on two ranks: see hotcold/runs/launch.py.
+An interrupted training continues after its last finished epoch. Under DVC the losses are in
+results/history after every epoch. TORCHRUN="--nproc-per-node=2" trains on two ranks.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
@@ -27,11 +24,6 @@ from hotcold.training import fit
 from hotcold.training.loop import Examples, LoopSettings
 from hotcold.training.params import RecipeParams, TrainingParams
 from hotcold.training.state import TrainState
-
-
-def examples(images: Tensor, labels: Tensor | None, chosen: Tensor) -> Examples:
-    """The chosen images, with their labels if there are any."""
-    return Examples(images[chosen], None if labels is None else labels[chosen])
 
 
 def main() -> None:
@@ -53,8 +45,10 @@ def main() -> None:
     images = mnist.images("train")
     split = mnist.split(len(images), data)
     labels = mnist.labels("train") if design.classes else None
-    training = examples(images, labels, split.train[: params.images])
-    validation = examples(images, labels, split.validation[: params.validation_images])
+    training, validation = (
+        Examples(images[part], None if labels is None else labels[part])
+        for part in (split.train[: params.images], split.validation[: params.validation_images])
+    )
     epochs = recipe.epochs or params.epochs
     torch.manual_seed(derive(seed, "weights"))
     block = design.block()

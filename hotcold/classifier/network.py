@@ -68,10 +68,8 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def classify(self, images: Tensor, batch_size: int = 500) -> Outputs:
-        """The outputs for uint8 images (N, 1, 28, 28), in evaluation mode, on the CPU.
-
-        float32 on every machine, so that scores do not depend on the precision of training.
-        """
+        """The outputs for uint8 images (N, 1, 28, 28), in evaluation mode, on the CPU; in float32
+        on every machine, so that scores do not depend on the precision of training."""
         device = next(self.parameters()).device
         self.eval()
         batches = [self(to_pixels(part.to(device))) for part in images.split(batch_size)]

@@ -1,7 +1,4 @@
-"""Section `classifier`: the training of the MNIST classifier.
-
-A module of its own, so that a check of params.yaml does not import PyTorch.
-"""
+"""Section `classifier`: the training of the MNIST classifier."""
 
 from __future__ import annotations
 

@@ -22,11 +22,8 @@ FILES = {
 
 
 def read_idx(path: Path) -> Tensor:
-    """An IDX file of unsigned bytes (the format of MNIST) as a uint8 tensor.
-
-    Raises UserError if it is missing, is not in this format, or does not have the size that its
-    header states.
-    """
+    """An IDX file of unsigned bytes (the format of MNIST) as a uint8 tensor. Raises UserError if it
+    is missing, in another format, or not of the size that its header states."""
     again = f"delete {path.parent} and run dvc repro download"
     try:
         content = path.read_bytes()

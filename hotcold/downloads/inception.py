@@ -19,10 +19,7 @@ HOW = (
 
 
 def get_weights(path: str | None) -> bytes:
-    """The content of the weights file: of `path`, of PyTorch's hub cache, or over the network.
-
-    Raises FetchError.
-    """
+    """The weights: of `path`, of PyTorch's hub cache, or over the network. Raises FetchError."""
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
     cached = Path(torch.hub.get_dir()) / "checkpoints" / NAME

@@ -110,20 +110,16 @@ def sources() -> Iterator[tuple[str, Source]]:
 
 
 def get_files() -> tuple[dict[str, bytes], str]:
-    """The four files by name, and the name of the first source that has all of them.
-
-    Raises UserError if no source has them.
-    """
+    """The four files by name, and the first source that has all of them. Raises UserError if none
+    has."""
     failures = []
     for label, get in sources():
         try:
             return get(), label
         except FetchError as error:
             failures.append(f"  {label}: {error}")
-    raise UserError(
-        "no source has the MNIST files:\n"
-        + "\n".join(failures)
-        + f"\nPut the four files ({', '.join(SHA256)}; gzipped or not) into "
-        f"{paths.SUPPLIED_MNIST} and run dvc repro, or into another folder and run with "
-        "MNIST_MIRROR=<that folder>"
+    remedy = (
+        f"Put the four files ({', '.join(SHA256)}; gzipped or not) into {paths.SUPPLIED_MNIST} and "
+        "run dvc repro, or into another folder and run with MNIST_MIRROR=<that folder>"
     )
+    raise UserError("\n".join(["no source has the MNIST files:", *failures, remedy]))

@@ -23,11 +23,9 @@ os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
 def find_inception(
     device: torch.device, path: Path = paths.INCEPTION_WEIGHTS, batch_size: int = 50
 ) -> Features | None:
-    """The features as a function of images, or None if there is no file of weights.
-
-    Images are resized as in torch-fidelity and the FID literature (no antialiasing).
-    Raises UserError if the file is damaged, or contains anything but tensors.
-    """
+    """The features as a function of images, which are resized without antialiasing, as in the FID
+    literature; None if there is no file of weights. Raises UserError if it is damaged, or contains
+    anything but tensors."""
     if not path.exists():
         return None
     from torchmetrics.image.fid import NoTrainInceptionV3  # takes seconds

@@ -70,21 +70,17 @@ class Scorer:
         return cls(classifier, real, params, inception)
 
     def classify(self, images: Tensor) -> Outputs:
-        """The outputs of the classifier."""
         return self.classifier.classify(images)
 
     @cached_property
     def frechet(self) -> Frechet:
-        """FID in the features of the classifier."""
         return Frechet(self.real["features"])
 
     @cached_property
     def kernel(self) -> Kernel:
-        """KID in the features of the classifier."""
         return Kernel(self.real["features"])
 
     def stream(self, score: str) -> torch.Generator:
-        """The random numbers of one score."""
         return generator("cpu", self.params.seed, "scores", score)
 
     def inception_scores(self, logits: Tensor) -> Scores:
@@ -110,22 +106,11 @@ class Scorer:
         extrapolated = self.frechet.infinite(features, self.params.subsets, self.stream("infinite"))
         return _with_interval("fid", self.frechet(features), half) | {"fid_infinite": extrapolated}
 
-    def class_distance(self, logits: Tensor) -> Scores:
-        """The distance of the predicted digits from the frequencies of real ones."""
-        distance = total_variation(logits.argmax(1), self.real["frequencies"])
-        return {"class_distance": distance}
-
     def manifolds(self, features: Tensor) -> Scores:
         """`precision`, `recall`, `density` and `coverage` of features, (N, 128)."""
         params, real = self.params, self.real["features"]
         k = min(params.neighbours, len(features) - 1, len(real) - 1)
         return manifold_scores(real, features, k, params.subsets, self.stream("manifolds"))
-
-    def inception_distance(self, images: Tensor) -> Scores:
-        """`inception_fid`, if the Inception features of real images are known."""
-        if not self.inception:
-            return {}
-        return {"inception_fid": Frechet(self.real["inception"])(self.inception(images))}
 
     def __call__(self, images: Tensor, outputs: Outputs | None = None) -> Scores:
         """All scores by name; outputs: those of the classifier, if they are known.
@@ -146,10 +131,12 @@ class Scorer:
         scores |= self.published_definition(outputs.maps)
         scores |= self.frechet_scores(outputs.features)
         scores |= _with_interval("kid", *self.kernel(outputs.features))
-        scores |= self.class_distance(outputs.logits)
+        digits = outputs.logits.argmax(1)
+        scores["class_distance"] = total_variation(digits, self.real["frequencies"])
         scores |= self.manifolds(outputs.features)
         scores |= pixel_scores(images)
-        scores |= self.inception_distance(images)
+        if self.inception:
+            scores["inception_fid"] = Frechet(self.real["inception"])(self.inception(images))
         return scores
 
 

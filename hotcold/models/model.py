@@ -52,10 +52,8 @@ class DiffusionModel:
 
     @classmethod
     def load(cls, path: Path | str, device: torch.device | str = "cpu") -> DiffusionModel:
-        """A model from a file that `save` wrote, in evaluation mode.
-
-        Raises UserError if the file is missing, damaged, no model or of another architecture.
-        """
+        """A model from a file that `save` wrote, in evaluation mode. Raises UserError if it is
+        missing, damaged, no model or of another architecture."""
         path = Path(path)
         weights, description = checkpoints.load(path)
         try:

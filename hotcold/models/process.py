@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -38,16 +38,9 @@ def per_image(values: Tensor, t: Tensor | int, like: Tensor) -> Tensor:
     return on_device(values, like.dtype, like.device)[t].view(-1, 1, 1, 1)
 
 
-def normal_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal noise like x, drawn on the generator's device."""
-    noise = torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype)
-    return noise.to(x.device)
-
-
-def uniform_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Noise like x, uniform in [0, 1), drawn on the generator's device."""
-    u = torch.rand(x.shape, generator=generator, device=generator.device, dtype=x.dtype)
-    return u.to(x.device)
+def draw_like(draw: Callable[..., Tensor], x: Tensor, generator: torch.Generator) -> Tensor:
+    """Random numbers like x by torch.randn or torch.rand, drawn on the generator's device."""
+    return draw(x.shape, generator=generator, device=generator.device, dtype=x.dtype).to(x.device)
 
 
 class Start(NamedTuple):
@@ -131,8 +124,7 @@ class HotProcess(Process):
     """A process whose noise is standard normal."""
 
     def draw_noise(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
-        """Standard normal noise of the shape of x_0, drawn on the generator's device."""
-        return normal_like(x_0, generator)
+        return draw_like(torch.randn, x_0, generator)
 
     def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:
         """x_T is noise."""
@@ -144,9 +136,8 @@ class ColdProcess(Process):
     """A process whose only source of randomness is uniform noise, one array an image."""
 
     def draw_noise(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
-        """The noise u of equation 16 (there r), uniform in [0, 1), of the shape of x_0, drawn on
-        the generator's device."""
-        return uniform_like(x_0, generator)
+        """The noise u of equation 16 (there r), uniform in [0, 1)."""
+        return draw_like(torch.rand, x_0, generator)
 
     def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:
         """x_T is the degraded original."""
@@ -176,8 +167,5 @@ def blurred(x: Tensor, std: Tensor, t: Tensor | int) -> Tensor:
 
 
 def build(block: Mapping[str, Any]) -> Process:
-    """The process of a `degradation` block of params.yaml.
-
-    Raises ValueError for an unknown kind.
-    """
+    """The process of a `degradation` block. Raises ValueError for an unknown kind."""
     return kinds.behaviour("processes", block["kind"], "build")(block)

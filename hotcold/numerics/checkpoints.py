@@ -18,10 +18,8 @@ if TYPE_CHECKING:  # the report reads arrays and does not need PyTorch, whose im
 
 
 def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
-    """Write tensors and a JSON description atomically.
-
-    The description is one entry with sorted keys: the same content gives the same bytes.
-    """
+    """Write tensors and a JSON description, one entry with sorted keys: the same content gives the
+    same bytes."""
     from safetensors.torch import save as serialise
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -29,11 +27,8 @@ def save(path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) ->
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors (on the CPU) and the description of a file that `save` wrote.
-
-    Raises UserError, with the command that restores a result, if the file is missing or damaged, or
-    of another program.
-    """
+    """The tensors (on the CPU) and the description of a file that `save` wrote. Raises UserError if
+    it is missing, damaged or of another program."""
     return _read(path, "pt")
 
 
@@ -61,10 +56,8 @@ def _read(path: Path, framework: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], path: Path) -> nn.Module:
-    """Copy weights into a network and set evaluation mode; path: their file, for the message.
-
-    Raises UserError if the weights belong to another architecture.
-    """
+    """Copy weights into a network and set evaluation mode; path: their file. Raises UserError if
+    they belong to another architecture."""
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

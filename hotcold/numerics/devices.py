@@ -16,11 +16,9 @@ IMAGE_MEMORY = 2**23  # bytes for an image on a GPU; the widest network of param
 
 
 def device() -> torch.device:
-    """CUDA if available, else Apple's MPS, else the CPU; the variable DEVICE overrides it.
-
-    Of several ranks on one machine, each has a GPU of its own.
-    Raises UserError for a device that PyTorch does not know or that is not available.
-    """
+    """CUDA if available, else Apple's MPS, else the CPU; the variable DEVICE overrides it. Of
+    several ranks on one machine, each has a GPU of its own. Raises UserError for a device that is
+    not available."""
     name = os.environ.get("DEVICE")
     if name:
         try:
@@ -45,10 +43,8 @@ def device() -> torch.device:
 
 
 def dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The dtype of matrix products; `auto` is bfloat16 on hardware with bfloat16 units.
-
-    A CPU without them emulates bfloat16, which is slower than float32.
-    """
+    """The dtype of matrix products; `auto` is bfloat16 on hardware with bfloat16 units. A CPU
+    without them emulates bfloat16, which is slower than float32."""
     if precision != "auto":
         return DTYPES[precision]
     if device.type == "cuda":

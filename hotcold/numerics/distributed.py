@@ -25,7 +25,6 @@ def rank() -> int:
 
 
 def size() -> int:
-    """The number of ranks."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 

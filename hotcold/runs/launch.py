@@ -1,9 +1,8 @@
 """A stage on several ranks, by PyTorch's launcher: TORCHRUN="--nproc-per-node=2" dvc repro
 
-TORCHRUN holds options of torchrun. They decide how the results are computed, not what they are:
-DVC runs the same command. With several machines, DVC runs on the first one (`--node-rank=0`), and
-on each of the others a person runs the stage's command with the same TORCHRUN but its own
-`--node-rank`.
+TORCHRUN holds options of torchrun. With several machines, DVC runs on the first one
+(`--node-rank=0`), and on each of the others a person runs the stage's command with the same
+TORCHRUN but its own `--node-rank`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -86,12 +85,7 @@ class ResumableRun:
         self.outputs.mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind and is_run_by_dvc():
             for path in self.shown:  # dvc checkout refuses to replace a file that is in no cache
                 path.unlink(missing_ok=True)
@@ -138,9 +132,8 @@ class ResumableRun:
             self.shown.add(target)
 
     def commit(self, outputs: dict[Path, Path]) -> None:
-        """Copy the complete outputs to their places.
+        """Copy the complete outputs, files or folders under `self.outputs`, to their places.
 
-        outputs: file or folder under `self.outputs`, or that folder -> its place.
         Raises UserError, and keeps everything for the next run, if the dvc that started this run
         has ended: another run may have written its own outputs since.
         """

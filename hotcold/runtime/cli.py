@@ -32,7 +32,6 @@ def known_model(name: str) -> str:
 
 
 def add_model(options: argparse.ArgumentParser) -> None:
-    """Add the positional argument MODEL."""
     options.add_argument(
         "model",
         type=known_model,

@@ -20,20 +20,12 @@ def check_output(path: Path) -> None:
         raise UserError(f"{path} is not written, because the dvc that started this has ended")
 
 
-def partial_of(path: Path) -> Path:
-    """The file beside it that has the new content until that is complete."""
-    return path.with_name(path.name + ".partial")
-
-
 def write(path: Path, content: bytes) -> None:
-    """Replace a file atomically: a reader sees either the new content or the old.
-
-    Raises OSError, with the path, if it cannot be written; no partial file remains. Raises
-    UserError if the file is an output and the dvc that started this process has ended.
-    """
+    """Replace a file atomically: a reader sees either the new content or the old. See
+    `check_output`. Raises OSError, with the path, if that fails; no partial file remains."""
     check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_of(path)
+    partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
             file.write(content)
@@ -62,10 +54,8 @@ def read_text(path: Path) -> str:
 
 
 def empty_folder(path: Path) -> Path:
-    """Create a folder, or delete what an earlier run left in it. See `check_output`.
-
-    Raises OSError, with the path, if that is not possible.
-    """
+    """Create a folder, or delete what an earlier run left in it. See `check_output`. Raises
+    OSError, with the path, if that fails."""
     check_output(path)
     try:
         if path.exists():

@@ -96,10 +96,8 @@ def load(path: Path = paths.PARAMS) -> dict[str, Any]:
 
 
 def member(block: Any, key: str, name: str, path: Path = paths.PARAMS) -> Any:
-    """The value of a key in a block of the file; name: the complete key.
-
-    Raises UserError, with the most similar key, if there is none.
-    """
+    """The value of a key in a block of the file; name: the complete key. Raises UserError, with the
+    most similar key, if there is none."""
     if not isinstance(block, dict) or key not in block:
         hint = nearest(key, block) if isinstance(block, dict) else ""
         raise UserError(f"{path}: {name} is missing{hint}")
@@ -111,10 +109,8 @@ def read(key: str, schema: type[Schema], path: Path = paths.PARAMS) -> Schema: .
 @overload
 def read(key: str, schema: Any, path: Path = paths.PARAMS) -> Any: ...  # of an Annotated or a union
 def read(key: str, schema: Any, path: Path = paths.PARAMS) -> Any:
-    """The value at a dotted key, validated against its schema.
-
-    Raises UserError with one line for each fault: the key, its value, what is allowed.
-    """
+    """The value at a dotted key, validated against its schema. Raises UserError with one line for
+    each fault: the key, its value, what is allowed."""
     value: Any = load(path)
     for depth, part in enumerate(key.split("."), start=1):
         value = member(value, part, ".".join(key.split(".")[:depth]), path)

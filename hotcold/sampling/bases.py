@@ -56,12 +56,12 @@ class SamplerParams(Section):
     @property
     def from_training(self) -> bool:
         """Whether it starts from images that the model was trained on."""
-        return False
+        return getattr(self, "start", "") == "train"
 
     @property
     def from_noise(self) -> bool:
         """Whether it starts from noise alone although its process has a start from images."""
-        return False
+        return getattr(self, "start", "") == "noise"
 
     @property
     def scale(self) -> float:
@@ -69,8 +69,8 @@ class SamplerParams(Section):
         return getattr(self, "guidance", 1.0)
 
     def steps_of(self, T: int) -> int:
-        """Steps from x_T to x_0; with several samplers in turn, those of all."""
-        return T
+        """Steps from x_T to x_0, `steps` or T; with several samplers in turn, those of all."""
+        return getattr(self, "steps", T)
 
     def evaluations(self, T: int) -> int:
         """Evaluations of the network for an image of the main set; with guidance, two a step."""
@@ -84,7 +84,8 @@ class SamplerParams(Section):
     @classmethod
     def complete(cls, T: int) -> SamplerParams:
         """The sampler over all T steps with default settings."""
-        return cls.model_validate({"kind": cls.model_fields["kind"].default})
+        steps = {"steps": T} if "steps" in cls.model_fields else {}
+        return cls.model_validate({"kind": cls.model_fields["kind"].default} | steps)
 
     @classmethod
     def study(

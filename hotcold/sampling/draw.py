@@ -24,10 +24,6 @@ from hotcold.sampling.predictors import Predict, Sets, Watch, guided
 Compute = Callable[[], Sets]  # what computes a batch
 
 
-def _compute(first: int, compute: Compute) -> Sets:
-    return compute()
-
-
 @dataclass(frozen=True)
 class DrawOptions:
     """How images are drawn; up to rounding by dtype, the images do not depend on it.
@@ -41,7 +37,7 @@ class DrawOptions:
     batch_size: int = CHUNK
     advance: Callable[[], None] = lambda: None
     film: Film | None = None
-    cached: Callable[[int, Compute], Sets] = _compute
+    cached: Callable[[int, Compute], Sets] = lambda first, compute: compute()
 
     def chunks(self, images: int) -> int:
         """Chunks in a batch: as many as batch_size allows, but at least one, and so few that every
@@ -145,11 +141,9 @@ def samplers_of(model: DiffusionModel) -> list[str]:
 def sample(
     model: DiffusionModel, count: int, sampler: SamplerParams | None = None, seed: int = 0
 ) -> Tensor:
-    """`count` generated images, (count, 1, 28, 28) uint8 on the CPU, drawn on the model's device.
-
-    sampler: by default the first one of the model's process, over all steps.
-    Raises UserError if the sampler does not fit the model, or if it restores images.
-    """
+    """`count` generated images, (count, 1, 28, 28) uint8 on the CPU. sampler: by default the first
+    one of the model's process, over all steps. Raises UserError if it does not fit the model, or
+    if it restores images."""
     if sampler is None:
         kind = samplers_of(model)[0]
         sampler = kinds.params("samplers", kind).complete(model.process.T)

@@ -11,10 +11,8 @@ IMAGES, FRAMES = 16, 41
 
 
 class Film:
-    """States of the first images of a batch at about evenly spaced steps, by set of images.
-
-    `frames` states of `images` images, the first and the last state included.
-    """
+    """`frames` states of the first `images` images of a batch, by set of images, at about evenly
+    spaced steps, the first and the last included."""
 
     def __init__(self, T: int, images: int = IMAGES, frames: int = FRAMES) -> None:
         self.due = [T * k / (frames - 1) for k in range(frames - 1, -1, -1)]

@@ -31,10 +31,6 @@ class SamplingParams(Section):
 def samplers_for(process: str, predicts: str) -> list[str]:
     """The kinds of sampler that a model can use: those that its kind of process names, and then
     those that name its process."""
-    named = kinds.params("processes", process).predictions[predicts].samplers
-    further = [
-        kind
-        for kind in kinds.names("samplers")
-        if predicts in kinds.params("samplers", kind).serves.get(process, ())
-    ]
-    return [*named, *further]
+    blocks = {kind: kinds.params("samplers", kind) for kind in kinds.names("samplers")}
+    further = [kind for kind, each in blocks.items() if predicts in each.serves.get(process, ())]
+    return [*kinds.params("processes", process).predictions[predicts].samplers, *further]

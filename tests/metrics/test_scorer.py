@@ -22,19 +22,10 @@ PARAMS = EvaluationParams(
 )
 MANIFOLDS = ("precision", "recall", "density", "coverage")
 INTERVALS = {f"{score}_{side}" for score in ("is", "fid", "kid") for side in ("below", "above")}
+STD = ("", "_std")
 SCORES = {
-    "images",
-    "is",
-    "is_std",
-    "is_published_definition",
-    "is_published_definition_std",
-    "fid",
-    "kid",
-    "fid_infinite",
-    "class_distance",
-    *(f"{name}{std}" for name in MANIFOLDS for std in ("", "_std")),
-    "zeros",
-    "components",
+    *(f"{name}{std}" for name in ("is", "is_published_definition", *MANIFOLDS) for std in STD),
+    *("images", "fid", "kid", "fid_infinite", "class_distance", "zeros", "components"),
 }
 
 
@@ -71,7 +62,6 @@ def test_real_images_have_distance_0_from_themselves(scorer: Scorer) -> None:
     real = random_images(40, seed=1)
     scores = scorer(real)
     assert scores["fid"] == pytest.approx(0, abs=1e-4)
-    assert scorer.frechet(scorer.real["features"]) == scores["fid"]
     assert scores["class_distance"] == pytest.approx(0)
     assert scores["precision"] == scores["recall"] == scores["coverage"] == 1
 

@@ -53,15 +53,6 @@ def test_folder_that_cannot_be_written_is_named(
     assert str(end.value).endswith("; correct that and run the command again")
 
 
-def test_what_is_in_place_of_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for path in (tmp_path, tmp_path / "file/below", tmp_path / "nowhere"):
-        with pytest.raises(SystemExit, match=f"^error: {path} could not be written or read: "):
-            errors.run(path.read_text)
-    with pytest.raises(SystemExit, match="could not be written or read: File exists"):
-        errors.run((tmp_path / "file").mkdir)
-
-
 def test_other_errors_of_files_are_not_hidden() -> None:
     with pytest.raises(OSError, match="Invalid argument"):
         errors.run(lambda: os.fsync(os.pipe()[0]))

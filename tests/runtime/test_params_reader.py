@@ -11,37 +11,26 @@ from dvc.utils.serialize import load_yaml
 
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, read, validate
-from hotcold.training.params import RecipeParams, TrainingParams
+from hotcold.training.params import TrainingParams
 
 
-def test_misspelt_section_gets_a_suggestion(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "params.yaml"
+
+
+def test_misspelt_section_gets_a_suggestion(path: Path) -> None:
     path.write_text(yaml.safe_dump({"traning": {}}))
     with pytest.raises(UserError, match=r"training is missing \(did you mean 'traning'\?\)"):
         read("training", TrainingParams, path)
 
 
-@pytest.mark.parametrize("written", ["1e-05", "1e-5", "1.0e-05", "0.00001", "1E-5"])
-def test_numbers_are_read_as_dvc_exp_run_writes_them(tmp_path: Path, written: str) -> None:
-    text = (ROOT / "params.yaml").read_text()
-    path = tmp_path / "params.yaml"
-    path.write_text(text.replace("learning_rate: 2.0e-4", f"learning_rate: {written}"))
-    assert read("models.model1.training", RecipeParams, path).learning_rate == 1e-5
-
-
-def test_off_is_a_string_as_dvc_writes_it(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text("inception: off\nplain: true\n")
-    assert load(path) == {"inception": "off", "plain": True}
-
-
 SCALARS = """010 0o17 0x1f 0b11 1:30 190:20:30 1_000 1e5 1E-5 1e999 .5 5. +1 -0 089 off on yes no y
-    True TRUE tRuE null NULL ~ 2020-01-01 .inf -.INF .NaN 'quoted' "1" 99999999999999999999"""
+    1e-05 True TRUE tRuE null NULL ~ 2020-01-01 .inf -.INF .NaN 'quoted' "1" 99999999999999999999"""
 
 
 @pytest.mark.parametrize("scalar", SCALARS.split())
-def test_scalars_are_those_that_dvc_reads(tmp_path: Path, scalar: str) -> None:
-    path = tmp_path / "params.yaml"
+def test_scalars_are_those_that_dvc_reads(path: Path, scalar: str) -> None:
     path.write_text(f"key: {scalar}\n")
     expected = load_yaml(path)["key"]
     value = load(path)["key"]
@@ -49,29 +38,14 @@ def test_scalars_are_those_that_dvc_reads(tmp_path: Path, scalar: str) -> None:
     assert repr(value) == repr(expected)
 
 
-def test_merge_keys_are_those_of_dvc(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text("base: &base {x: 1, y: 2}\nother: {<<: *base, y: 3}\n")
-    assert load(path) == load_yaml(path) == {"base": {"x": 1, "y": 2}, "other": {"x": 1, "y": 3}}
-
-
-def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_bytes(b"seed: \xff")
-    with pytest.raises(UserError, match="is not UTF-8 text"):
-        load(path)
-
-
-def test_values_in_messages_are_short(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
+def test_values_in_messages_are_short(path: Path) -> None:
     path.write_text(f"training: {'x' * 100_000}")
     with pytest.raises(UserError, match="training is 'xxx") as error:
         read("training", TrainingParams, path)
     assert len(str(error.value)) < 400
 
 
-def test_section_is_read_whatever_the_others_contain(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
+def test_section_is_read_whatever_the_others_contain(path: Path) -> None:
     training = yaml.safe_load((ROOT / "params.yaml").read_text())["training"]
     path.write_text(yaml.safe_dump({"training": training, "figures": "broken"}))
     assert read("training", TrainingParams, path).batch_size == 128
@@ -80,25 +54,23 @@ def test_section_is_read_whatever_the_others_contain(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("seed: \udcff", "is not UTF-8 text"),
         ("a: [1", "is not valid YAML"),
         ("- 1", "must be a mapping of sections"),
         ("seed: 1\nseed: 2", 'the key "seed" occurs twice in one block, again in line 2'),
         ("seed: !!int x", "is not valid YAML"),
         ("seed: !!python/object:os.system {}", "is not valid YAML"),
-        ("seed: 2020-02-30", "is not valid YAML"),
-        ("seed: *nowhere", "is not valid YAML"),
         ("seed: \0", "is not valid YAML"),
     ],
 )
 def test_file_that_is_not_a_mapping_of_sections_is_refused(
-    tmp_path: Path, text: str, sentence: str
+    path: Path, text: str, sentence: str
 ) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(UserError, match=sentence):
         load(path)
     with pytest.raises(UserError, match="run from the repository's root"):
-        load(tmp_path / "nowhere.yaml")
+        load(path.with_name("nowhere.yaml"))
 
 
 def test_key_of_another_type_is_named_as_a_key() -> None:

@@ -62,21 +62,6 @@ def test_second_run_with_the_same_key_prints_that_it_waits() -> None:
     assert other.returncode == 0
 
 
-def test_cached_part_is_computed_once_and_keeps_its_order() -> None:
-    calls = []
-
-    def compute() -> dict[str, torch.Tensor]:
-        calls.append(1)
-        return {"z": torch.zeros(1), "a": torch.ones(1)}
-
-    for _ in range(2):
-        with ResumableRun("sample", "m", "k") as run:
-            sets = run.cached("part_0", compute)
-            assert list(sets) == ["z", "a"]
-            assert run.count("part_") == 1
-    assert calls == [1]
-
-
 def test_commit_moves_files_and_folders_and_deletes_the_state(folder: Path) -> None:
     (folder / "models").mkdir()
     (folder / "models/old").write_text("of an earlier run")

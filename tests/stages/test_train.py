@@ -1,4 +1,4 @@
-"""The stage train: history, checkpoints, times and description of a model."""
+"""The stage train: history, checkpoints, times and description; which of them are sampled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 import torch
 from conftest import TINY, prepare, run_stage
 
-from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
 from hotcold.training import fit
@@ -64,6 +63,7 @@ def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> Non
     _, best = checkpoints.load(paths.weights("model2"))
     assert best["epoch"] == 1 + losses.index(min(losses))
     assert best["validation_loss"] == pytest.approx(min(losses), abs=1e-7)
+    assert set(best) == {"model", "network", "degradation", "epoch", "validation_loss"}
     assert best["network"] == TINY["models"]["model2"]["network"] | {"dropout": 0.0}
     assert best["degradation"] == {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6}
     assert checkpoints.load(paths.weights("model2", "last"))[1]["epoch"] == 5
@@ -88,11 +88,10 @@ def test_the_first_of_equally_good_epochs_is_the_best(
 def test_epochs_of_a_model_replace_those_of_all_models(run: Run) -> None:
     models = copy.deepcopy(TINY["models"])
     models["model2"]["training"]["epochs"] = 3
-    for name, epochs in (("model2", 3), ("model4", 2)):
-        run(train, name, **{"training.epochs": 2, "models": models})
-        assert [row["epoch"] for row in history(name)] == [str(k + 1) for k in range(epochs)]
-        assert len(seconds(name)) == epochs
-        assert checkpoints.load(paths.weights(name, "last"))[1]["epoch"] == epochs
+    run(train, "model2", **{"training.epochs": 2, "models": models})
+    assert [row["epoch"] for row in history("model2")] == ["1", "2", "3"]
+    assert len(seconds("model2")) == 3
+    assert checkpoints.load(paths.weights("model2", "last"))[1]["epoch"] == 3
 
 
 def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
@@ -102,9 +101,6 @@ def test_kept_weights_are_the_trained_ones_rounded(run: Run) -> None:
         kept[dtype], _ = checkpoints.load(paths.weights("model2", "last"))
         assert {x.dtype for x in kept[dtype].values()} == {getattr(torch, dtype)}
     assert all(torch.equal(kept["float16"][name], x.half()) for name, x in kept["float32"].items())
-    run(sample, "model2")
-    images, _ = samples_file.load(paths.samples("model2", 2))
-    assert images["ancestral"].dtype == torch.uint8
 
 
 def test_learning_rate_falls_on_a_plateau(run: Run) -> None:
@@ -114,3 +110,34 @@ def test_learning_rate_falls_on_a_plateau(run: Run) -> None:
     rates = [float(row["learning_rate"]) for row in history("model4")]
     # Nothing improves: after two more epochs than the first one, the rate is halved.
     assert [rate / 1e-7 for rate in rates] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25])
+
+
+def test_kept_weights_are_the_ema(run: Run) -> None:
+    """After a short training the EMA is near the last weights, but not equal to them."""
+    kept = []
+    for ema in ({"ema": 0.9}, {}):
+        model2 = copy.deepcopy(TINY["models"]["model2"])
+        model2["training"] |= {"warmup": 0.1, "stratified_t": True} | ema
+        run(train, "model2", models={"model2": model2})
+        kept.append(checkpoints.load(paths.weights("model2", "last"))[0])
+    averaged, last = kept
+    assert averaged.keys() == last.keys()
+    assert any(not torch.equal(averaged[name], last[name]) for name in last)
+    assert all(torch.allclose(averaged[name], last[name], atol=0.02) for name in last)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "best", "last", "roles"),
+    [
+        (10, 5, 5, {1: [], 5: ["early", "best", "last"]}),
+        (1, 4, 5, {1: ["early"], 4: ["best"], 5: ["last"]}),
+        (3, 1, 5, {1: ["early", "best"], 5: ["last"]}),  # the earlier of two equally near epochs
+    ],
+)
+def test_checkpoint_with_several_roles_is_sampled_once(
+    tmp_path: Path, epoch: int, best: int, last: int, roles: dict[int, list[str]]
+) -> None:
+    for stem, number in (("epoch_001", 1), ("best", best), ("last", last)):
+        checkpoints.save(tmp_path / f"{stem}.safetensors", {"w": torch.ones(1)}, {"epoch": number})
+    by_epoch = sample.checkpoint_roles(tmp_path, epoch)
+    assert {number: names for number, (_, names) in by_epoch.items()} == roles

@@ -26,6 +26,7 @@ MODELS["model2"]["sampler"] = {"kind": "ddim", "steps": 3, "eta": 0.5}
 MODELS["model4"]["sampler"] = {"kind": "cold", "start": "noise"}
 MODELS["model4"]["training"]["epochs"] = 1  # of its five sets, each has features of Inception
 UNET = {"kind": "unet", "channels": [8, 8, 8]}
+IMPULSE = {"kind": "impulse", "rho": [0.0, 0.5], "T": 4}
 BEYOND = {  # the kinds of model that TINY does not have
     "labelled": {
         "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 5},
@@ -34,13 +35,7 @@ BEYOND = {  # the kinds of model that TINY does not have
         "sampler": {"kind": "ddim", "steps": 3, "eta": 0.5, "guidance": 2.0},
     },
     "masked": {
-        "degradation": {
-            "kind": "impulse",
-            "rho": [0.0, 0.5],
-            "T": 4,
-            "levels": 4,
-            "known_mask": True,
-        },
+        "degradation": IMPULSE | {"levels": 4, "known_mask": True},
         "network": UNET | {"predicts": "categorical"},
         "training": {"epochs": 1, "learning_rate": 1.0e-3},
         "sampler": {"kind": "categorical", "steps": 3, "churn": 1.0},
@@ -91,10 +86,8 @@ def test_inception_features_do_not_change_those_of_the_classifier(folder: Path) 
     before = (folder / "features_before").read_bytes()
     assert (folder / paths.REAL_FEATURES).read_bytes() == before
     real, description = checkpoints.load(folder / paths.REAL_FEATURES)
-    assert {key: tuple(x.shape) for key, x in real.items()} == {
-        "features": (200, 128),
-        "frequencies": (10,),
-    }
+    shapes = {key: tuple(x.shape) for key, x in real.items()}
+    assert shapes == {"features": (200, 128), "frequencies": (10,)}
     assert description == {"images": 200}
     inception, _ = checkpoints.load(folder / paths.REAL_INCEPTION)
     assert {key: tuple(x.shape) for key, x in inception.items()} == {"inception": (6, 2048)}
@@ -111,6 +104,7 @@ def test_scores_have_the_main_set_of_the_sampler_of_the_model(
         assert entry["main"] == main
         assert entry["sampler"] == MODELS[name]["sampler"]
         assert entry["sets"][main]["inception_fid"] > 0
+        assert entry["sets"][main]["validation_fid"] > 0  # its images start from noise
     assert "psnr" not in scores[0]["sets"][main]  # there is no original to compare with
 
 
@@ -118,17 +112,10 @@ def test_step_study_scores_the_images_of_the_stage_sample(folder: Path) -> None:
     """The same noise, steps and eta give the same images, hence the same scores, but for those that
     compare with real images: here with validation images."""
     study = read_json(folder / paths.STEP_STUDY / "model2.json")
-    assert [(entry["steps"], entry["eta"]) for entry in study] == [
-        (2, 0.0),
-        (2, 0.5),
-        (3, 0.0),
-        (3, 0.5),
-    ]
-    (best,) = [
-        entry["sets"]["ddim"]
-        for entry in read_json(folder / paths.SCORES / "model2/scores.json")
-        if "best" in entry["roles"]
-    ]
+    settings = [(2, 0.0), (2, 0.5), (3, 0.0), (3, 0.5)]
+    assert [(entry["steps"], entry["eta"]) for entry in study] == settings
+    entries = read_json(folder / paths.SCORES / "model2/scores.json")
+    (best,) = [entry["sets"]["ddim"] for entry in entries if "best" in entry["roles"]]
     shared = {"is", "is_below", "is_above", "zeros", "components", "images"}
     assert {key: study[3][key] for key in shared} == {key: best[key] for key in shared}
     for key in ("fid", "fid_below", "fid_infinite"):
@@ -138,7 +125,6 @@ def test_step_study_scores_the_images_of_the_stage_sample(folder: Path) -> None:
     assert read_json(folder / paths.STEP_STUDY / "model4.json") == []
     seconds = read_json(folder / paths.STUDY_TIMES / "model2.json")["seconds"]
     assert len(seconds) == len(study)
-    assert all(second >= 0 for second in seconds)
 
 
 def test_validation_features_are_of_held_out_images(folder: Path) -> None:
@@ -149,12 +135,6 @@ def test_validation_features_are_of_held_out_images(folder: Path) -> None:
     torch.testing.assert_close(recorded["features"], classifier.classify(images[held_out]).features)
     assert recorded["frequencies"].sum().item() == pytest.approx(1)
     assert not set(held_out.tolist()) & set(mnist.split(60_000, DATA).train.tolist())
-
-
-def test_images_that_start_from_noise_have_a_validation_fid(folder: Path) -> None:
-    for name, key in (("model2", "ddim"), ("model4", "naive")):
-        for entry in read_json(folder / paths.SCORES / name / "scores.json"):
-            assert entry["sets"][key]["validation_fid"] > 0
 
 
 def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
@@ -168,9 +148,7 @@ def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
     assert description["labels"] == [0, 1, 2, 3]
     assert len(sets["ddim"]) == 4
     shown, _ = samples_file.load(folder / paths.SAMPLES / "labelled/guidance.npz")
-    assert {key: x.shape for key, x in shown.items()} == {
-        key: (10, 1, 28, 28) for key in ("0", "1", "3")
-    }
+    assert {key: x.shape for key, x in shown.items()} == dict.fromkeys("013", (10, 1, 28, 28))
     assert len({x.numpy().tobytes() for x in shown.values()}) == 3
     for entry in read_json(folder / paths.SCORES / "labelled/scores.json"):
         rows = tables.read_csv(folder / paths.SCORES / "labelled/predictions.csv")
@@ -186,13 +164,8 @@ def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
 
 def test_rates_of_masking_again_are_studied_where_the_steps_allow_them(folder: Path) -> None:
     study = read_json(folder / paths.STEP_STUDY / "masked.json")
-    assert [(e["steps"], e["eta"], e.get("churn")) for e in study] == [
-        (2, 0.0, None),
-        (2, 0.5, None),
-        (3, 0.0, None),
-        (3, 0.5, None),
-        (3, 0.0, 2.5),
-    ]
+    etas = [(2, 0.0, None), (2, 0.5, None), (3, 0.0, None), (3, 0.5, None)]
+    assert [(e["steps"], e["eta"], e.get("churn")) for e in study] == [*etas, (3, 0.0, 2.5)]
 
 
 def test_weights_of_a_dissipation_have_the_brightness_of_its_training_images(folder: Path) -> None:

@@ -20,7 +20,6 @@ class Velocity(Prediction):
         return noise - x_0
 
     def estimate(self, process: Flow, output: Tensor, x_t: Tensor, t: int) -> Tensor:
-        """The velocity: what the samplers integrate."""
         return output
 
 

@@ -59,7 +59,6 @@ class ImpulseParams(ProcessParams):
 
     @property
     def kept(self) -> float:
-        """The share of pixels in % that survive at step T."""
         return 100 - 200 * self.rho[1]
 
     @property

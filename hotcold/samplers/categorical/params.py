@@ -41,13 +41,6 @@ class Categorical(SamplerParams):
         """The share of pixels that are degraded again in each step."""
         return self.eta or self.churn / self.steps
 
-    def steps_of(self, T: int) -> int:
-        return self.steps
-
-    @classmethod
-    def complete(cls, T: int) -> Categorical:
-        return cls(steps=T)
-
     @classmethod
     def study(
         cls, grid: StepStudyParams, classes: int, guidances: Sequence[float]

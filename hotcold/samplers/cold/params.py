@@ -22,14 +22,6 @@ class Cold(SamplerParams):
     kind: Literal["cold"] = "cold"
     start: Literal["validation", "train", "noise"]
 
-    @property
-    def from_training(self) -> bool:
-        return self.start == "train"
-
-    @property
-    def from_noise(self) -> bool:
-        return self.start == "noise"
-
     def steps_of(self, T: int) -> int:
         return 2 * T
 

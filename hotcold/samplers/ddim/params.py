@@ -23,13 +23,6 @@ class DDIM(SamplerParams):
     clip: Clip = False
     guidance: Guidance = 1.0
 
-    def steps_of(self, T: int) -> int:
-        return self.steps
-
-    @classmethod
-    def complete(cls, T: int) -> DDIM:
-        return cls(steps=T)
-
     @classmethod
     def study(
         cls, grid: StepStudyParams, classes: int, guidances: Sequence[float]

@@ -25,16 +25,9 @@ class ODE(SamplerParams):
     steps: Count
     guidance: Guidance = 1.0
 
-    def steps_of(self, T: int) -> int:
-        return self.steps
-
     def evaluations(self, T: int) -> int:
         steps = 2 * self.steps - 1 if self.method == "heun" else self.steps
         return steps * (1 if self.guidance in (0, 1) else 2)
-
-    @classmethod
-    def complete(cls, T: int) -> ODE:
-        return cls(steps=T)
 
     @classmethod
     def study(
