@@ -42,7 +42,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             arrays = {name: file[name] for name in file.files}
         description = json.loads(str(arrays.pop(DESCRIPTION)))
         return {name: torch.from_numpy(images) for name, images in arrays.items()}, description
-    except Exception as error:  # of NumPy, zipfile or LZMA
+    except Exception as error:  # NumPy, zipfile and LZMA raise many kinds
         raise UserError(
             f"{path} is damaged ({bounded(error)}): delete it and run dvc repro"
         ) from None

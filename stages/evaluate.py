@@ -14,7 +14,7 @@ from torch import Tensor
 from hotcold import samples_file
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
-from hotcold.metrics.generation import nearest_images
+from hotcold.metrics.generation import label_accuracy, nearest_images
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.restoration import median_filter, restoration_scores
 from hotcold.metrics.scorer import Scorer, headline
@@ -55,8 +55,7 @@ class Evaluation:
                 chosen_by = self.selection.frechet_scores(outputs.features)
                 scores |= {f"validation_{name}": value for name, value in chosen_by.items()}
             if labels is not None:
-                agrees = outputs.logits.argmax(1).cpu() == torch.tensor(labels)
-                scores["label_accuracy"] = agrees.double().mean().item()
+                scores["label_accuracy"] = label_accuracy(outputs.logits, torch.tensor(labels))
             distance, index = nearest_images(images, self.training_images)
             scores["nearest_training_distance"] = distance.mean().item()
             confidence, digit = outputs.logits.double().softmax(1).max(1)

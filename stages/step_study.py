@@ -14,6 +14,7 @@ import time
 
 import torch
 
+from hotcold.metrics.generation import label_accuracy
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer
 from hotcold.models import kinds
@@ -58,8 +59,7 @@ def main() -> None:
             scores = scorer(sets[sampler.main_set], outputs)
             if model.classes:
                 asked = labels_in_turn(count, model.classes)
-                agrees = outputs.logits.argmax(1).cpu() == asked
-                scores["label_accuracy"] = agrees.double().mean().item()
+                scores["label_accuracy"] = label_accuracy(outputs.logits, asked)
             setting = sampler.setting()
             entries.append(setting | scores)
             bar.advance(advance)

@@ -45,7 +45,7 @@ QUICK = {
     "inception.use": "auto",
     "inception.reference": 50,
 }
-QUICK_LIMIT = 10  # of the noise levels and the steps of each model
+QUICK_LIMIT = 10  # noise levels and steps of a model, at most
 LIMITED = (("degradation", "T"), ("sampler", "steps"), ("sampler", "churn"))
 RESULTS = (  # beginnings of names
     *("dvc.lock", "report/report.", "report/scores.json", "report/figures/", "report/media/"),

@@ -17,7 +17,7 @@ from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError
 from tools import outputs
 
-MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}  # of Pillow
+MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}  # Pillow's names of 8-bit modes
 SCALE = 4  # enlargement, so that single pixels are visible
 LABEL = 20  # height of the line of labels, in enlarged pixels
 
@@ -75,7 +75,7 @@ def levels(path: Path, background: int | None = None) -> np.ndarray:
             picture = ImageOps.exif_transpose(file)  # a copy, decoded
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except (OSError, SyntaxError, ValueError):  # of a damaged one, too
+    except (OSError, SyntaxError, ValueError):  # also for a damaged file
         raise UserError(f"{path} is not a picture that Pillow can read") from None
     if picture.mode not in MODES:
         raise UserError(f"{path} has pixels of mode {picture.mode}, must be one of 8 bits")

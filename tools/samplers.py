@@ -16,7 +16,7 @@ from hotcold.runtime.params import read, validate
 from hotcold.sampling.bases import SamplerParams
 from hotcold.sampling.params import Sampler
 
-Entry = dict[str, Any]  # of results/step_study/<model>.json
+Entry = dict[str, Any]  # an entry of results/step_study/<model>.json
 
 
 def choose(

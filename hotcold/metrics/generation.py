@@ -88,6 +88,11 @@ def _manifolds(real: Tensor, generated: Tensor, k: int) -> dict[str, float]:
     }
 
 
+def label_accuracy(logits: Tensor, labels: Tensor) -> float:
+    """The share of images, by their logits (N, 10), that are classified as their labels, (N,)."""
+    return (logits.argmax(1).cpu() == labels).double().mean().item()
+
+
 def total_variation(classes: Tensor, frequencies: Tensor) -> float:
     """Half the L1 distance between predicted classes, (N,), and real frequencies, (10,)."""
     shares = torch.bincount(classes, minlength=len(frequencies)).double() / len(classes)

@@ -29,8 +29,8 @@ def bounded(text: object) -> str:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run the main function of a stage or tool. A UserError, a disk that cannot be written or read,
-    or a lack of memory ends it with a sentence and exit code 1."""
+    """Run the main function of a stage or tool. After a UserError, with an unusable disk or too
+    little memory, it ends with a sentence and exit code 1."""
     program = sys.modules["__main__"].__spec__
     if program and program.name.startswith(("stages.", "tools.")):  # not a test
         end_at_signals(sys.exit)

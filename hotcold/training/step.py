@@ -22,7 +22,7 @@ from hotcold.numerics.pixels import SIDE
 from hotcold.runtime.errors import UserError
 
 COMPILE = "COMPILE"  # environment variable: 0 runs every operation by itself, on CUDA too
-# Of a training: compiling takes 10 to 25 s, which is more than a shorter training gains.
+# Steps of a training: compiling takes 10 to 25 s, which is more than a shorter one gains.
 MIN_COMPILED_STEPS = 5000
 WARM_UP = 3  # runs before the capture, in which libraries allocate and select their kernels
 
@@ -131,7 +131,7 @@ def build_step(
     for compiled in attempts:
         try:
             return CapturedStep(model, dtype, batch_size, compiled)
-        except Exception as error:  # of any kind: compiler, driver, C++ toolchain
+        except Exception as error:  # compiler, driver and C++ toolchain raise many kinds
             tried = "torch.compile" if compiled else "a CUDA graph"
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             print(f"{label}: continues without {tried} ({reason})", flush=True)

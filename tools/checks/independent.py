@@ -17,7 +17,7 @@ import scipy.special
 import scipy.stats
 
 Z = scipy.stats.norm.ppf(0.975)
-PARTS = 5  # of the extrapolation to infinite N
+PARTS = 5  # sizes of the sample in the extrapolation to infinite N
 SMALLEST = 0.6  # of the variance of second order, the least that a variance can be
 INK = 64
 

@@ -55,7 +55,7 @@ from hotcold.training.state import TrainState
 from hotcold.training.step import CapturedStep, Step
 from tools.benchmarks import speed
 
-TOLERANCE = 2  # of 255
+TOLERANCE = 2  # grey levels of 255
 MIN_SHARE = 0.95
 MAX_RATIO = 2
 MAX_DIFFERENCE = 0.01  # relative, of losses
@@ -225,7 +225,7 @@ def gpu(name: str, device: torch.device) -> Iterator[Row]:
     for label, check in planned.items():
         try:
             row = check()
-        except Exception as error:  # of any kind: driver, compiler, memory, files
+        except Exception as error:  # driver, compiler, memory and files raise many kinds
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             row = Row(name, label, reason.replace("|", "/"), "no error", agrees=False)
         yield row

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-GROUPS = 8  # of GroupNorm, at most
-WIDTH = 128  # of the time embedding
+GROUPS = 8  # the most that a GroupNorm has
+WIDTH = 128  # channels of the time embedding
 HEADS = 4
 
 

@@ -16,7 +16,7 @@ from hotcold.models.process import ColdProcess, blurred
 class Blur(ColdProcess):
     """Gaussian blur whose width rises linearly (Bansal et al., section 5.1); deterministic."""
 
-    std: Tensor  # of the kernel in pixels, (T + 1,), float64; std[0] = 0
+    std: Tensor  # standard deviation of the kernel in pixels, (T + 1,), float64; std[0] = 0
 
     @property
     def schedule(self) -> Tensor:

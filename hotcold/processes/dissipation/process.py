@@ -14,7 +14,7 @@ from torch import Tensor
 from hotcold.models.process import HotProcess, Start, blurred, per_image
 from hotcold.numerics.rng import ChunkedNoise
 
-QUANTILES = 101  # of the mean brightness
+QUANTILES = 101  # how many of the mean brightness are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Dissipation(HotProcess):
     training images, (n,), evenly spaced from 0 to 1; none before `fitted`.
     """
 
-    std: Tensor  # of the blur in pixels, (T + 1,), float64; std[0] = 0
+    std: Tensor  # standard deviation of the blur in pixels, (T + 1,), float64; std[0] = 0
     noise: float  # its standard deviation
     brightness: tuple[float, ...] = ()
 

@@ -17,7 +17,9 @@ from hotcold.models.process import ColdProcess, as_tensor
 class Pixelation(ColdProcess):
     """Squares of one grey that grow with t (Bansal et al., section 5.3); deterministic."""
 
-    sides: tuple[int, ...]  # of the squares at t = 1..T, in pixels; divisors of the image's side
+    sides: tuple[
+        int, ...
+    ]  # sides of the squares at t = 1..T, in pixels; divisors of the image's side
 
     @property
     def schedule(self) -> Tensor:
