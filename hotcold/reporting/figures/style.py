@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -28,6 +29,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
+from hotcold.reporting.reading.results import Scores, with_interval
 from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
 from hotcold.runtime.files import empty_folder
@@ -155,6 +157,14 @@ def set_scale(axis: Axes, scale: str, which: str = "y") -> None:
         ticks.set_major_locator(LogLocator(subs=subs))
         ticks.set_major_formatter(FormatStrFormatter("%g"))
         ticks.set_minor_formatter(NullFormatter())
+
+
+def draw_intervals(
+    axis: Axes, x: Sequence[float], scores: Sequence[Scores], key: str, **style: Any
+) -> None:
+    """A score over x with its 95 % intervals. style: of `Axes.errorbar`."""
+    values, sides = with_interval(scores, key)
+    axis.errorbar(x, values, sides, **style)
 
 
 def power_of_ten(value: float, _: int) -> str:

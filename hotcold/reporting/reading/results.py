@@ -64,6 +64,11 @@ class ModelResults:
         return next(c for c in self.checkpoints if "best" in c["roles"])
 
     @property
+    def lowest_loss(self) -> dict[str, float]:
+        """The row of the history with the smallest validation loss."""
+        return min(self.history, key=lambda row: row["validation_loss"])
+
+    @property
     def sampler(self) -> SamplerParams:
         """The sampler of its images."""
         return validate(self.best["sampler"], Sampler)

@@ -25,7 +25,7 @@ def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dic
     for model in models:
         entry: dict[str, Any] = {
             "best_epoch": model.best["epoch"],
-            "validation_loss": min(row["validation_loss"] for row in model.history),
+            "validation_loss": model.lowest_loss["validation_loss"],
         }
         entry |= select(model.scores, "summary")
         if model.likelihood:
