@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import REAL, Gallery, add_legend, panels, set_scale
 from hotcold.reporting.reading.published import Losses, Published, published_losses
-from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
+from hotcold.reporting.reading.results import ModelResults, by_kind, grouped, known_and_further
 
 
 def draw(
@@ -113,9 +113,7 @@ def draw_by_images(
 ) -> Figure:
     """Validation losses by training images, one panel for each prediction; published ones are
     dotted, or crosses if they are too few. images: of a published epoch."""
-    by_loss: dict[str, list[ModelResults]] = {}
-    for model in models:
-        by_loss.setdefault(model.design.predicted.loss, []).append(model)
+    by_loss = grouped(models, lambda model: model.design.predicted.loss)
     figure, axes = panels(len(by_loss), 2, 2.6, sharex=True)
     for axis, (title, group) in zip(axes, by_loss.items(), strict=True):
         for model in group:

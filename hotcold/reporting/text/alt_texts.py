@@ -31,10 +31,9 @@ def points(models: Sequence[ModelResults], key: str, label: str) -> str:
     """A score at every scored checkpoint."""
     parts = []
     for model in models:
-        values = [
-            f"{fixed(main_scores(c)[key], key)} at epoch {c['epoch']}" for c in model.checkpoints
-        ]
-        parts.append(f"{model.name} {names(values)}")
+        scored = [(fixed(main_scores(c)[key], key), c["epoch"]) for c in model.checkpoints]
+        values = names([f"{value} at epoch {epoch}" for value, epoch in scored])
+        parts.append(f"{model.name} {values}")
     return f"Dot chart of {label} with intervals: {'; '.join(parts)}."
 
 

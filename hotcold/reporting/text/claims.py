@@ -182,12 +182,11 @@ def digits(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 def balance(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     distances, shown = [], []
-    for name in (entry["model"], entry["than"]):
-        model = evidence.models[name]
+    for model in (evidence.models[entry[key]] for key in ("model", "than")):
         counts = model.digit_counts(model.best["main"])
-        value, interval = class_distance(counts, evidence.frequencies)
-        distances.append(interval)
-        shown.append(f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]")
+        value, (low, high) = class_distance(counts, evidence.frequencies)
+        distances.append((low, high))
+        shown.append(f"{value:.2f} [{low:.2f}, {high:.2f}]")
     return "by eye", f"class distance {against(shown)}", below(*distances)
 
 
