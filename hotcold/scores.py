@@ -6,7 +6,7 @@ A new score is a function in `hotcold/metrics`, a line in `Scorer.__call__` and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Place = Literal[
@@ -31,7 +31,7 @@ class Score:
     key: in results. better: 1 if higher is better, -1 if lower is; None if neither. spread: what is
     shown beside it, a 95 % interval (<key>_below and <key>_above in results) or a standard
     deviation (<key>_std). signed: whether it may be negative. axis: the label in figures, if that
-    is another one than in tables. shown: place -> position there, from left to right.
+    is another one than in tables. shown: the places that show it, see FIRST.
     """
 
     key: str
@@ -41,7 +41,7 @@ class Score:
     spread: Literal["interval", "std"] | None = None
     signed: bool = False
     axis: str = ""
-    shown: Mapping[Place, int] = field(default_factory=dict)
+    shown: tuple[Place, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -66,63 +66,35 @@ class Score:
         return self.key, *(f"{self.key}{end}" for end in ends)
 
 
+REPORTED: tuple[Place, ...] = ("metrics", "summary", "restoration", "measured", "scores")
+MAIN: tuple[Place, ...] = (*REPORTED, "ranking", "experiments")
+PER_IMAGE: tuple[Place, ...] = ("metrics", "restoration")
+VARIED: tuple[Place, ...] = ("metrics", "summary", "measured", "quality")
 SCORES = (
-    Score(
-        "is",
-        "IS",
-        better=1,
-        spread="interval",
-        shown={
-            "metrics": 2,
-            "summary": 1,
-            "restoration": 4,
-            "measured": 2,
-            "ranking": 2,
-            "scores": 1,
-            "checkpoints": 4,
-            "experiments": 2,
-        },
-    ),
-    Score("is_std", "standard deviation of IS", shown={"summary": 2}),
+    Score("is", "IS", 1, spread="interval", shown=(*MAIN, "checkpoints")),
+    Score("is_std", "standard deviation of IS", shown=("summary",)),
     Score(
         "is_published_definition",
         "IS by the published definition",
         decimals=3,
         spread="std",
-        shown={"summary": 3},
+        shown=("summary",),
     ),
     Score(
         "is_published_definition_std",
         "standard deviation of IS by the published definition",
         decimals=3,
-        shown={"summary": 4},
+        shown=("summary",),
     ),
-    Score(
-        "fid",
-        "FID",
-        better=-1,
-        spread="interval",
-        axis="FID, classifier features",
-        shown={
-            "metrics": 1,
-            "summary": 5,
-            "restoration": 5,
-            "measured": 1,
-            "ranking": 1,
-            "scores": 2,
-            "experiments": 1,
-        },
-    ),
-    Score(
-        "fid_infinite", "FID, infinite N", better=-1, signed=True, shown={"summary": 6, "scores": 3}
-    ),
-    Score("validation_fid", "FID, validation", better=-1, shown={"summary": 7, "checkpoints": 1}),
+    Score("fid", "FID", -1, spread="interval", axis="FID, classifier features", shown=MAIN),
+    Score("fid_infinite", "FID, infinite N", -1, signed=True, shown=("summary", "scores")),
+    Score("validation_fid", "FID, validation", -1, shown=("summary", "checkpoints")),
     Score(
         "inception_fid",
         "FID, Inception",
         better=-1,
         axis="FID, Inception features",
-        shown={"summary": 8, "checkpoints": 2},
+        shown=("summary", "checkpoints"),
     ),
     Score(
         "kid",
@@ -132,73 +104,32 @@ SCORES = (
         spread="interval",
         signed=True,
         axis="KID, classifier features",
-        shown={"metrics": 3, "summary": 9, "scores": 4, "checkpoints": 3},
+        shown=("metrics", "summary", "scores", "checkpoints"),
     ),
-    Score(
-        "precision",
-        "precision",
-        better=1,
-        decimals=3,
-        spread="std",
-        shown={"metrics": 4, "summary": 10, "measured": 3, "quality": 1},
-    ),
-    Score(
-        "recall",
-        "recall",
-        better=1,
-        decimals=3,
-        spread="std",
-        shown={"metrics": 5, "summary": 11, "measured": 4, "quality": 2},
-    ),
-    Score(
-        "density",
-        "density",
-        better=1,
-        decimals=3,
-        spread="std",
-        shown={"summary": 12, "quality": 3},
-    ),
-    Score(
-        "coverage",
-        "coverage",
-        better=1,
-        decimals=3,
-        spread="std",
-        shown={"summary": 13, "quality": 4},
-    ),
-    Score(
-        "class_distance",
-        "class distance",
-        better=-1,
-        decimals=3,
-        shown={"summary": 14, "appearance": 3},
-    ),
-    Score("zeros", "zeros", decimals=3, shown={"summary": 15, "appearance": 1}),
-    Score("components", "components", shown={"summary": 16, "appearance": 2}),
-    Score("nearest_training_distance", "nearest training", shown={"summary": 17, "appearance": 4}),
-    Score("label_accuracy", "label accuracy", better=1, shown={"summary": 18}),
-    Score(
-        "psnr",
-        "PSNR in dB",
-        better=1,
-        decimals=1,
-        signed=True,
-        shown={"metrics": 6, "restoration": 1, "experiments": 3},
-    ),
-    Score(
-        "ssim",
-        "SSIM",
-        better=1,
-        decimals=3,
-        signed=True,
-        shown={"metrics": 7, "restoration": 2},
-    ),
-    Score("rmse", "RMSE", better=-1, decimals=3, shown={"metrics": 8, "restoration": 3}),
+    Score("precision", "precision", 1, 3, "std", shown=VARIED),
+    Score("recall", "recall", 1, 3, "std", shown=VARIED),
+    Score("density", "density", 1, 3, "std", shown=("summary", "quality")),
+    Score("coverage", "coverage", 1, 3, "std", shown=("summary", "quality")),
+    Score("class_distance", "class distance", -1, 3, shown=("summary", "appearance")),
+    Score("zeros", "zeros", decimals=3, shown=("summary", "appearance")),
+    Score("components", "components", shown=("summary", "appearance")),
+    Score("nearest_training_distance", "nearest training", shown=("summary", "appearance")),
+    Score("label_accuracy", "label accuracy", 1, shown=("summary",)),
+    Score("psnr", "PSNR in dB", 1, 1, signed=True, shown=(*PER_IMAGE, "experiments")),
+    Score("ssim", "SSIM", 1, 3, signed=True, shown=PER_IMAGE),
+    Score("rmse", "RMSE", -1, 3, shown=PER_IMAGE),
     # Of a model or of the classifier, not of a set of images.
-    Score("validation_loss", "validation loss", better=-1, decimals=4),
-    Score("bits", "bits per pixel", better=-1, decimals=3),
-    Score("accuracy", "accuracy", better=1),
+    Score("validation_loss", "validation loss", -1, 4),
+    Score("bits", "bits per pixel", -1, 3),
+    Score("accuracy", "accuracy", 1),
 )
+# What a place shows first; the others follow in the order of SCORES.
+FIRST: Mapping[Place, tuple[str, ...]] = {
+    **dict.fromkeys(("metrics", "measured", "ranking", "experiments"), ("fid",)),
+    "restoration": ("psnr", "ssim", "rmse"),
+    "appearance": ("zeros", "components"),
+    "checkpoints": ("validation_fid", "inception_fid", "kid"),
+}
 
 
 def find(key: str) -> Score:
@@ -208,7 +139,8 @@ def find(key: str) -> Score:
 
 def shown(place: Place) -> list[Score]:
     """The scores that a place shows, from left to right."""
-    return sorted((s for s in SCORES if place in s.shown), key=lambda s: s.shown[place])
+    first, scores = FIRST.get(place, ()), (score for score in SCORES if place in score.shown)
+    return sorted(scores, key=lambda s: first.index(s.key) if s.key in first else len(first))
 
 
 def decimals(key: str) -> int:

@@ -13,16 +13,11 @@ from hotcold.reporting.text.tables import axis_table
 
 def rows(model: str, **fids: float) -> list[dict[str, Any]]:
     """Rows whose intervals reach 1 to both sides; fids: d0, d1, ... of sizes 0, 0.1, ..."""
+    ends = {"model": model, "fid_below": 1.0, "fid_above": 1.0}
     return [
-        {
-            "model": model,
-            "noise": f"{int(size[1:]) / 10:g}",
-            "fid": fid,
-            "fid_below": 1.0,
-            "fid_above": 1.0,
-            "precision": fid / 100,
-            "recall": 1 - fid / 100,
-        }
+        {"noise": f"{int(size[1:]) / 10:g}", "fid": fid, "precision": fid / 100}
+        | ends
+        | {"recall": 1 - fid / 100}
         for size, fid in fids.items()
     ]
 

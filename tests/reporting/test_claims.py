@@ -4,6 +4,7 @@ leave open."""
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,16 @@ from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
 
 REAL = np.full(10, 0.1)
+EVEN, COLLAPSED = [100] * 10, [440, *[62] * 8, 64]  # images of each digit
 PUBLISHED = load(ROOT / paths.PUBLISHED / "scores.yaml")
 
 
 def verdict(
-    kind: str,
-    models: list[ModelResults] | None = None,
-    classifier: dict[str, Any] | None = None,
-    **entry: Any,
+    kind: str, models: Iterable[ModelResults] = (), classifier: Any = None, **entry: Any
 ) -> str:
     """The verdict on one claim."""
     entry = {"kind": kind, "text": "a claim", "source": "somewhere"} | entry
-    named = {m.name: m for m in models or []}
-    evidence = claims.Evidence(named, REAL, classifier or {}, PUBLISHED)
+    evidence = claims.Evidence({m.name: m for m in models}, REAL, classifier, PUBLISHED)
     (claim,) = claims.decide([entry], evidence)
     assert claim.here
     assert claim.published
@@ -61,41 +59,17 @@ def with_digits(
     return drawn
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ((1, 2), (3, 4), HOLDS),
-        ((3, 4), (1, 2), FAILS),
-        ((1, 3), (2, 4), OPEN),
-        ((2, 2), (2, 2), OPEN),
-    ],
-)
-def test_intervals_decide_an_order_only_if_they_are_apart(
-    a: tuple[float, float], b: tuple[float, float], expected: str
-) -> None:
-    assert claims.below(a, b) == expected
+def test_intervals_that_touch_decide_nothing() -> None:
+    assert claims.below((1, 2), (2, 3)) == claims.below((2, 3), (1, 2)) == OPEN
 
 
-def test_a_claim_of_parts_holds_only_if_all_do() -> None:
-    assert claims.all_of([HOLDS, HOLDS]) == HOLDS
-    assert claims.all_of([HOLDS, OPEN]) == OPEN
-    assert claims.all_of([OPEN, FAILS, HOLDS]) == FAILS
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (0.0183, HOLDS),
-        (0.0176, HOLDS),
-        (0.0189, OPEN),
-        (0.0166, OPEN),
-        (0.03, FAILS),
-        (0.001, FAILS),
-    ],
-)
-def test_a_loss_is_compared_with_the_rounded_published_one(value: float, expected: str) -> None:
+def test_a_loss_is_compared_with_the_rounded_published_one() -> None:
     """The published loss of model1 is 0.018."""
-    assert verdict("loss", [with_losses("model1", 0.5, value)], model="model1") == expected
+    both_sides = {HOLDS: (0.0183, 0.0176), OPEN: (0.0189, 0.0166), FAILS: (0.03, 0.001)}
+    for expected, values in both_sides.items():
+        for value in values:
+            found = verdict("loss", [with_losses("model1", 0.5, value)], model="model1")
+            assert found == expected
 
 
 def test_the_ratio_of_losses_is_compared_with_the_published_ratio() -> None:
@@ -148,6 +122,7 @@ def test_the_best_epoch_is_compared_with_the_last(best: float, last: float, expe
         ([50, 50, 100, 100, 100, 150, 100, 150, 100, 100], HOLDS),  # 5 and 7 often
         ([100, 100, 100, 100, 100, 105, 100, 150, 100, 45], OPEN),
         ([150, 100, 100, 100, 100, 50, 100, 150, 100, 50], FAILS),
+        ([150, 100, 100, 100, 100, 50, 100, 105, 100, 95], FAILS),  # 7 remains open
     ],
 )
 def test_digits_are_too_frequent_by_their_intervals(counts: list[int], expected: str) -> None:
@@ -162,13 +137,9 @@ def test_digits_are_too_rare_by_their_intervals() -> None:
 
 
 def test_the_more_balanced_digits_are_told_by_the_intervals_of_their_distance() -> None:
-    even, skewed = [100] * 10, [300, 300, 50, 50, 50, 50, 50, 50, 50, 50]
+    skewed = [300, 300, *[50] * 8]
     pair = {"model": "model2", "than": "model1"}
-    for own, other, expected in (
-        (even, skewed, HOLDS),
-        (skewed, even, FAILS),
-        (even, even, OPEN),
-    ):
+    for own, other, expected in ((EVEN, skewed, HOLDS), (skewed, EVEN, FAILS), (EVEN, EVEN, OPEN)):
         models = [with_digits("model2", own), with_digits("model1", other)]
         assert verdict("balance", models, **pair) == expected
 
@@ -186,20 +157,13 @@ def test_the_interval_of_the_class_distance_covers_the_true_distance() -> None:
 
 
 def test_one_symbol_dominates_if_it_is_more_frequent_than_any_real_digit() -> None:
-    for counts, expected in (
-        ([440, *[62] * 8, 64], HOLDS),
-        ([110, 90, *[100] * 8], OPEN),
-    ):
+    for counts, expected in ((COLLAPSED, HOLDS), ([110, 90, *[100] * 8], OPEN)):
         assert verdict("dominant", [with_digits("model3", counts)], model="model3") == expected
 
 
 @pytest.mark.parametrize(
     ("naive", "improved", "expected"),
-    [
-        ([440, *[62] * 8, 64], [440, *[62] * 8, 64], HOLDS),
-        ([440, *[62] * 8, 64], [100] * 10, FAILS),
-        ([100] * 10, [100] * 10, OPEN),
-    ],
+    [(COLLAPSED, COLLAPSED, HOLDS), (COLLAPSED, EVEN, FAILS), (EVEN, EVEN, OPEN)],
 )
 def test_regularisation_is_not_what_cures_a_collapse_that_another_sampler_cures(
     naive: list[int], improved: list[int], expected: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +18,14 @@ from scipy.stats import binomtest
 from hotcold.reporting.figures import degradations, step_study, style
 from hotcold.reporting.reading.intervals import wilson
 from hotcold.runtime import paths
+
+
+@pytest.fixture(autouse=True)
+def _style() -> Iterator[None]:
+    """The style of the report; figures are closed afterwards."""
+    with plt.style.context(ROOT / paths.STYLE):
+        yield
+    plt.close("all")
 
 
 def test_wilson_intervals_agree_with_scipy() -> None:
@@ -55,12 +64,9 @@ def test_frames_are_below_each_other_and_transparent_between_images() -> None:
 
 def test_pictures_in_an_svg_keep_their_grey_levels() -> None:
     levels = np.arange(0, 255, dtype=np.uint8)[: 14 * 18].reshape(14, 18)
-    with plt.rc_context():
-        plt.style.use(ROOT / paths.STYLE)
-        figure, axis = plt.subplots()
-        style.show(axis, np.ma.masked_equal(levels, 7))
-        svg = style.vectorise(figure).decode()
-        plt.close(figure)
+    figure, axis = plt.subplots()
+    style.show(axis, np.ma.masked_equal(levels, 7))
+    svg = style.vectorise(figure).decode()
     (embedded,) = re.findall(style.EMBEDDED, svg)
     with Image.open(io.BytesIO(base64.b64decode(embedded))) as image:
         pixels = np.asarray(image.convert("LA"))
@@ -72,14 +78,11 @@ def test_pictures_in_an_svg_keep_their_grey_levels() -> None:
 
 
 def test_a_legend_names_only_what_is_drawn() -> None:
-    with plt.rc_context():
-        plt.style.use(ROOT / paths.STYLE)
-        figure, axes = style.panels(2, 2, 2.0)
-        axes[0].plot([1, 2], label="training")
-        axes[1].plot([1, 2], label="training")
-        style.add_legend(figure, axes)
-        names = [text.get_text() for text in figure.legends[0].get_texts()]
-        plt.close(figure)
+    figure, axes = style.panels(2, 2, 2.0)
+    axes[0].plot([1, 2], label="training")
+    axes[1].plot([1, 2], label="training")
+    style.add_legend(figure, axes)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["training"]
 
 
@@ -97,14 +100,11 @@ def test_grey_images_are_kept_exactly_without_colour() -> None:
 
 
 def test_a_figure_of_lines_has_a_palette_and_looks_the_same() -> None:
-    with plt.rc_context():
-        plt.style.use(ROOT / paths.STYLE)
-        figure, axes = plt.subplots()
-        for i in range(10):
-            axes.plot(np.sin(np.arange(30) / (i + 1)), marker="o", label=str(i))
-        axes.legend()
-        drawn = style.rasterise(figure, 100)
-        plt.close(figure)
+    figure, axes = plt.subplots()
+    for i in range(10):
+        axes.plot(np.sin(np.arange(30) / (i + 1)), marker="o", label=str(i))
+    axes.legend()
+    drawn = style.rasterise(figure, 100)
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 256
     mode, pixels = decoded(drawn)
     assert mode == "P"
@@ -114,8 +114,7 @@ def test_a_figure_of_lines_has_a_palette_and_looks_the_same() -> None:
 
 def test_every_colour_is_seen_on_a_dark_page() -> None:
     page = luminance("#15181c")
-    with plt.style.context(ROOT / paths.STYLE):
-        shown = set(style.colours([*"abcdefghij"]).values()) - {"#444444"}  # there, it is light
+    shown = set(style.colours([*"abcdefghij"]).values()) - {"#444444"}  # there, it is light
     for colour in shown:
         assert (luminance(colour) + 0.05) / (page + 0.05) >= 3, colour
 
@@ -129,9 +128,7 @@ def luminance(colour: str) -> float:
 
 
 def test_a_model_keeps_its_colour_when_another_is_added() -> None:
-    with plt.rc_context():
-        plt.style.use(ROOT / paths.STYLE)
-        few, many = style.colours(["a", "b"]), style.colours([*"abcdefghij"])
+    few, many = style.colours(["a", "b"]), style.colours([*"abcdefghij"])
     assert {name: many[name] for name in few} == few
     assert len(many) == 10
 
@@ -148,9 +145,8 @@ def test_each_setting_of_a_step_study_has_its_own_marker() -> None:
     rates = [{"eta": eta} for eta in (0.0, 0.5, 1.0)]
     rates += [{"eta": 0.0, "churn": churn} for churn in (2.0, 5.0, 10.0, 20.0)]
     study = [{"steps": 20, "clip": False, "fid": 3.0} | each for each in rates]
-    figure, axis = plt.subplots()
+    _, axis = plt.subplots()
     step_study.draw_settings(axis, study, "fid", "black")
     markers = {container.get_label(): container[0].get_marker() for container in axis.containers}
-    plt.close(figure)
     assert len(set(markers.values())) == len(markers) == 7
     assert {"η = 0", "churn = 20"} <= set(markers)

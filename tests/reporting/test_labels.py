@@ -45,18 +45,10 @@ def test_nothing_is_placed_twice(labels: Labels) -> None:
 
 
 def test_works_are_cited_by_authors_and_year(labels: Labels) -> None:
-    assert (
-        labels.cite("ho2020", "song2021")
-        == "[Ho et al. 2020](#ho2020); [Song et al. 2021](#song2021)"
-    )
-    assert labels.cite("nichol2021") == "[Nichol and Dhariwal 2021](#nichol2021)"
+    two = "[Ho et al. 2020](#ho2020); [Nichol and Dhariwal 2021](#nichol2021)"
+    assert labels.cite("ho2020", "nichol2021") == two
     assert labels.cite("binkowski2018") == "[Bińkowski et al. 2018](#binkowski2018)"
-    assert [key for key, _ in labels.references()] == [
-        "binkowski2018",
-        "ho2020",
-        "nichol2021",
-        "song2021",
-    ]
+    assert [key for key, _ in labels.references()] == ["binkowski2018", "ho2020", "nichol2021"]
     with pytest.raises(UserError, match=r"references\.bib .* nobody1900, which is cited"):
         labels.cite("nobody1900")
 

@@ -30,14 +30,9 @@ def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> 
     assert "loss</script>" not in html
 
 
-def test_a_missing_figure_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_figure_or_table_is_an_error() -> None:
     with pytest.raises(UserError, match=r"c\.png is missing: run dvc repro"):
-        rendering.render(
-            "# A\n\n![b](figures/c.png)\n", tmp_path, jinja2.Template("{{ body }}"), {}, {}
-        )
-
-
-def test_a_missing_table_is_an_error() -> None:
+        rendered("# A\n\n![b](figures/c.png)\n")
     with pytest.raises(UserError, match=r"report/plots/fid\.csv is missing: run dvc repro"):
         rendered("# A\n\n:::: sources loss fid\n`dvc repro`\n::::\n")
 

@@ -46,6 +46,5 @@ def test_trainings_differ_where_the_lower_end_of_the_deviation_exceeds_that_of_t
     assert list(unlike_trainings(models, alike)) == []
     unlike = [again("cold", 50.0, 9.4), again("hot", 50.0, 2.0)]
     (sentence,) = unlike_trainings(models, unlike)
-    assert (
-        ": cold (FID 10.00 and 50.00) and hot (FID 20.00 and 50.00; IS 9.00 and 2.00)." in sentence
-    )
+    hot = "hot (FID 20.00 and 50.00; IS 9.00 and 2.00)"
+    assert f": cold (FID 10.00 and 50.00) and {hot}." in sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,10 +16,11 @@ from hotcold.reporting.figures.style import (
     WIDTH,
     Gallery,
     add_legend,
+    draw_intervals,
     power_of_ten,
     set_scale,
 )
-from hotcold.reporting.reading.results import ModelResults, main_scores, with_interval
+from hotcold.reporting.reading.results import ModelResults, main_scores
 from hotcold.scores import find
 
 
@@ -31,15 +33,9 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
     spent = {model.name: training_multiply_adds(model) for model in models}
     gallery.add("compute", draw_fid(models, spent, gallery.colours, real))
     rows = (
-        (
-            model.name,
-            checkpoint["epoch"],
-            f"{count:.6g}",
-            evaluations(model),
-            main_scores(checkpoint)["fid"],
-        )
-        for model in models
-        for checkpoint, count in zip(model.checkpoints, spent[model.name], strict=True)
+        (m.name, c["epoch"], f"{count:.6g}", evaluations(m), main_scores(c)["fid"])
+        for m in models
+        for c, count in zip(m.checkpoints, spent[m.name], strict=True)
     )
     gallery.add_table("compute", ("model", "epoch", "multiply_adds", "evaluations", "fid"), rows)
 
@@ -67,25 +63,12 @@ def draw_fid(
     figure, (axis, sampling) = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
     for model in models:
         bits = f", {model.likelihood['bits']:.3f} bits per pixel" if model.likelihood else ""
-        style = {
-            "ms": 5,
-            "lw": 1.2,
-            "mfc": None if model.generates else "white",
-            "color": colours[model.name],
-        }
-        x = spent[model.name]
-        fid, sides = with_interval([main_scores(c) for c in model.checkpoints], "fid")
-        order = np.argsort(x)
-        axis.errorbar(
-            x[order],
-            fid[order],
-            sides[:, order],
-            fmt="o-",
-            label=f"{model.name}{bits}",
-            **style,
-        )
-        value, extent = with_interval([model.scores], "fid")
-        sampling.errorbar([evaluations(model)], value, extent, fmt="o", **style)
+        face, colour = None if model.generates else "white", colours[model.name]
+        style: dict[str, Any] = {"ms": 5, "lw": 1.2, "mfc": face, "color": colour}
+        label, x = f"{model.name}{bits}", spent[model.name]  # increases, as epochs do
+        scores = [main_scores(checkpoint) for checkpoint in model.checkpoints]
+        draw_intervals(axis, x, scores, "fid", fmt="o-", label=label, **style)
+        draw_intervals(sampling, [evaluations(model)], [model.scores], "fid", fmt="o", **style)
     axis.set(xlabel="multiply-adds of training", ylabel=find("fid").axis_label)
     sampling.set(xlabel="evaluations of the network for an image")
     for each in (axis, sampling):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from hotcold.numerics.rng import generator
 from hotcold.reporting.figures.style import Gallery, image_rows, panels, power_of_ten
 from hotcold.reporting.reading.formatting import names
 from hotcold.reporting.reading.published import Published
-from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
+from hotcold.reporting.reading.results import ModelResults, by_kind, grouped, known_and_further
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults], published: Published, seed: int) -> None:
@@ -44,17 +44,9 @@ def process(model: ModelResults) -> Process:
     return build(model.design.block()["degradation"])
 
 
-def same_degradation(models: Iterable[ModelResults]) -> list[list[ModelResults]]:
-    """The models in groups with the same degradation."""
-    groups: dict[str, list[ModelResults]] = {}
-    for model in models:
-        groups.setdefault(repr(model.design.degradation), []).append(model)
-    return list(groups.values())
-
-
 def draw_states(models: Sequence[ModelResults], image: Tensor, seed: int) -> Figure:
     """Rows of states, one for each degradation. image: (1, 1, 28, 28) uint8."""
-    groups = same_degradation(models)
+    groups = grouped(models, lambda model: repr(model.design.degradation)).values()
     degraded = [degrade(group[0], image, seed) for group in groups]
     strips, captions = zip(*degraded, strict=True)
     labels = ["\n".join(model.name for model in group) for group in groups]
@@ -94,11 +86,10 @@ def draw_schedules(
     """The schedules over t, one panel for each kind, one line for each schedule."""
     figure, axes = panels(len(by_kind), 2, 2.4)
     for axis, models in zip(axes, by_kind.values(), strict=True):
-        lines: dict[tuple[float, ...], list[str]] = {}
-        for model in models:
-            lines.setdefault(tuple(process(model).schedule.tolist()), []).append(model.name)
+        lines = grouped(models, lambda model: tuple(process(model).schedule.tolist()))
         for values, group in lines.items():
-            axis.plot(values, color=colours[group[0]], label=names(group))
+            label = names([model.name for model in group])
+            axis.plot(values, color=colours[group[0].name], label=label)
         axis.set(xlabel="step t", ylabel=models[0].design.degradation.quantity)
         axis.legend()
     return figure

@@ -8,8 +8,15 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from hotcold import samples_file
-from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, image_rows, set_scale
-from hotcold.reporting.reading.results import ModelResults, with_interval
+from hotcold.reporting.figures.style import (
+    REAL,
+    WIDTH,
+    Gallery,
+    draw_intervals,
+    image_rows,
+    set_scale,
+)
+from hotcold.reporting.reading.results import ModelResults
 from hotcold.runtime import paths
 from hotcold.scores import find
 
@@ -41,8 +48,7 @@ def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real
         study = sorted(model.step_study, key=lambda entry: entry.get("guidance", 1))
         x = [entry.get("guidance", 1) for entry in study]
         style = {"color": colours[model.name], "label": model.name, "marker": "o", "lw": 1}
-        values, sides = with_interval(study, "fid")
-        fid.errorbar(x, values, sides, **style)
+        draw_intervals(fid, x, study, "fid", **style)
         agreement.plot(x, [100 * entry["label_accuracy"] for entry in study], **style)
     fid.axhline(real, color=REAL, ls=":", label="real images")
     set_scale(fid, "log")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import REAL, Gallery, add_legend, panels, set_scale
 from hotcold.reporting.reading.published import Losses, Published, published_losses
-from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
+from hotcold.reporting.reading.results import ModelResults, by_kind, grouped, known_and_further
 
 
 def draw(
@@ -22,11 +22,8 @@ def draw(
     known = published_losses(published)
     here, further = known_and_further(models, published["models"])
     for kind, group in by_kind(here).items():
-        shown = {
-            m.name: up_to_last_epoch(known[m.name], m)
-            for m in group
-            if comparable(m, known, published)
-        }
+        near = [m for m in group if comparable(m, known, published)]
+        shown = {m.name: up_to_last_epoch(known[m.name], m) for m in near}
         figure = draw_by_epoch(group, gallery.colours, shown, params.loss_scale)
         gallery.add(f"loss_{kind}", figure)
     if further:
@@ -103,18 +100,9 @@ def draw_published(axis: Axes, losses: Losses) -> None:
     epoch, *both = losses
     for y, style, part in zip(both, (":", "--"), ("training", "validation"), strict=True):
         if not np.isnan(y).all():
-            few = len(y) < 5
-            marker = ("+" if part == "training" else "x") if few else ""
-            axis.plot(
-                epoch,
-                y,
-                ls="none" if few else style,
-                marker=marker,
-                ms=7,
-                color=REAL,
-                lw=1,
-                label=f"published, {part}",
-            )
+            marker = "+" if part == "training" else "x"
+            line = {"ls": "none", "marker": marker} if len(y) < 5 else {"ls": style, "marker": ""}
+            axis.plot(epoch, y, **line, ms=7, color=REAL, lw=1, label=f"published, {part}")
 
 
 def draw_by_images(
@@ -125,9 +113,7 @@ def draw_by_images(
 ) -> Figure:
     """Validation losses by training images, one panel for each prediction; published ones are
     dotted, or crosses if they are too few. images: of a published epoch."""
-    by_loss: dict[str, list[ModelResults]] = {}
-    for model in models:
-        by_loss.setdefault(model.design.predicted.loss, []).append(model)
+    by_loss = grouped(models, lambda model: model.design.predicted.loss)
     figure, axes = panels(len(by_loss), 2, 2.6, sharex=True)
     for axis, (title, group) in zip(axes, by_loss.items(), strict=True):
         for model in group:
@@ -137,11 +123,8 @@ def draw_by_images(
             axis.plot(seen, losses, color=colour, marker=marker, label=name)
             if name in known:
                 epochs, _, y = known[name]
-                line, marker = ("none", "x") if len(y) < 5 else (":", "")
-                label = f"{name}, published"
-                axis.plot(
-                    epochs * images, y, ls=line, marker=marker, ms=6, color=colour, label=label
-                )
+                line, label = "x" if len(y) < 5 else ":", f"{name}, published"
+                axis.plot(epochs * images, y, line, ms=6, color=colour, label=label)
         axis.set_title(title)
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

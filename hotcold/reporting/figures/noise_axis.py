@@ -10,17 +10,21 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, add_legend, set_scale
+from hotcold.reporting.figures.style import (
+    REAL,
+    WIDTH,
+    Gallery,
+    add_legend,
+    draw_intervals,
+    set_scale,
+)
 from hotcold.reporting.reading.measured import NOISE_AXIS, Row
-from hotcold.reporting.reading.results import ModelResults, with_interval
+from hotcold.reporting.reading.results import ModelResults, Scores
 from hotcold.scores import find
 
 
 def draw(
-    gallery: Gallery,
-    rows: Sequence[Row],
-    models: Sequence[ModelResults],
-    real: Mapping[str, float],
+    gallery: Gallery, rows: Sequence[Row], models: Sequence[ModelResults], real: Scores
 ) -> None:
     """Both axes, if the size of the noise was varied. rows: of the sizes. real: the scores of real
     images."""
@@ -30,10 +34,7 @@ def draw(
 
 
 def draw_axes(
-    rows: Sequence[Row],
-    models: Sequence[ModelResults],
-    colours: Mapping[str, str],
-    real: float,
+    rows: Sequence[Row], models: Sequence[ModelResults], colours: Mapping[str, str], real: float
 ) -> Figure:
     """FID, and precision and recall, over the size of the noise of a blur; FID over the share of
     impulse noise that is drawn anew."""
@@ -44,8 +45,7 @@ def draw_axes(
         # Evenly spaced, because 0 has no place on a logarithmic axis.
         x = [sizes.index(float(row["noise"])) for row in own]
         style: dict[str, Any] = {"ms": 4, "lw": 1, "color": colours.get(name, REAL)}
-        values, sides = with_interval(own, "fid")
-        fid.errorbar(x, values, sides, fmt="o-", label=f"{name}, blur", **style)
+        draw_intervals(fid, x, own, "fid", fmt="o-", label=f"{name}, blur", **style)
         for key, marker in (("precision", "s"), ("recall", "^")):
             mean, spread = ([row[f"{key}{side}"] for row in own] for side in ("", "_std"))
             quality.errorbar(x, mean, spread, fmt=f"{marker}--", label=f"{name}, {key}", **style)
@@ -77,15 +77,6 @@ def draw_shares(axis: Axes, models: Sequence[ModelResults], colours: Mapping[str
             shares = [entry["eta"] for entry in scores]
         else:
             continue
-        values, sides = with_interval(scores, "fid")
-        axis.errorbar(
-            shares,
-            values,
-            sides,
-            fmt="o-",
-            ms=4,
-            lw=1,
-            mfc=None if model.generates else "white",
-            color=colours[model.name],
-            label=model.name,
-        )
+        face, colour = None if model.generates else "white", colours[model.name]
+        style = {"fmt": "o-", "ms": 4, "lw": 1, "mfc": face, "color": colour, "label": model.name}
+        draw_intervals(axis, shares, scores, "fid", **style)

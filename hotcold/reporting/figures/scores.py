@@ -40,9 +40,8 @@ def draw(
         gallery.add("fid_published", draw_points(here, "fid", real, colours, published))
     gallery.add("fid_all", draw_points(models, "fid", real, colours))
     gallery.add("kid", draw_points(models, "kid", real, colours))
-    if "inception_fid" in real:
-        figure = draw_points(models, "inception_fid", real, colours, published)
-        gallery.add("inception_fid", figure)
+    if (key := "inception_fid") in real:
+        gallery.add(key, draw_points(models, key, real, colours, published))
     columns = ("model", "epoch", "roles", *score_columns(), "published_fid")
     gallery.add_table("fid", columns, rows(models, published))
 
@@ -76,14 +75,9 @@ def draw_points(
     """
     rows: list[Row] = [(model, checkpoint) for model in models for checkpoint in model.checkpoints]
     height = 0.23 * len(rows) + 0.12 * len(models) + 0.8
-    columns = 2 if published else 1
+    widths, size = [2, 1] if published else [1], (WIDTH, height)
     figure, axes = plt.subplots(
-        1,
-        columns,
-        figsize=(WIDTH, height),
-        sharey=True,
-        squeeze=False,
-        width_ratios=[2, 1][:columns],
+        1, len(widths), figsize=size, sharey=True, squeeze=False, width_ratios=widths
     )
     axis, score = axes[0, 0], find(key)
     places = draw_here(axis, rows, key, colours)

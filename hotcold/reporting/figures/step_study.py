@@ -11,7 +11,14 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, add_legend, set_scale
+from hotcold.reporting.figures.style import (
+    REAL,
+    WIDTH,
+    Gallery,
+    add_legend,
+    draw_intervals,
+    set_scale,
+)
 from hotcold.reporting.reading.formatting import rate
 from hotcold.reporting.reading.results import ModelResults, Scores, with_interval
 from hotcold.scores import shown
@@ -34,16 +41,10 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
 def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
     """Scores over the number of steps, a row of panels for each model, a line for each eta or churn
     and each value of clip."""
-    panels = shown("ranking")
-    figure, axes = plt.subplots(
-        len(models),
-        len(panels),
-        figsize=(WIDTH, 2.1 * len(models) + 0.5),
-        squeeze=False,
-        sharex=True,
-    )
+    scores, size = shown("ranking"), (WIDTH, 2.1 * len(models) + 0.5)
+    figure, axes = plt.subplots(len(models), len(scores), figsize=size, squeeze=False, sharex=True)
     for row, model in zip(axes, models, strict=True):
-        for axis, score in zip(row, panels, strict=True):
+        for axis, score in zip(row, scores, strict=True):
             draw_own_sampler(axis, model.scores, score.key)
             draw_settings(axis, model.step_study, score.key, colours[model.name])
             axis.set(title=model.name, ylabel=score.axis_label, xscale="log")
@@ -78,11 +79,11 @@ def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) ->
         chosen.sort(key=lambda entry: entry["steps"])
         if not chosen:
             continue
-        values, sides = with_interval(chosen, key)
-        axis.errorbar(
+        draw_intervals(
+            axis,
             [entry["steps"] * apart for entry in chosen],
-            values,
-            sides,
+            chosen,
+            key,
             color=colour,
             marker=markers[each],
             ls="--" if clip else "-." if chosen[0].get("churn") else "-",

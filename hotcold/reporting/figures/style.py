@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -28,6 +29,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
+from hotcold.reporting.reading.results import Scores, with_interval
 from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
 from hotcold.runtime.files import empty_folder
@@ -157,6 +159,14 @@ def set_scale(axis: Axes, scale: str, which: str = "y") -> None:
         ticks.set_minor_formatter(NullFormatter())
 
 
+def draw_intervals(
+    axis: Axes, x: Sequence[float], scores: Sequence[Scores], key: str, **style: Any
+) -> None:
+    """A score over x with its 95 % intervals. style: of `Axes.errorbar`."""
+    values, sides = with_interval(scores, key)
+    axis.errorbar(x, values, sides, **style)
+
+
 def power_of_ten(value: float, _: int) -> str:
     """10 to the power of a whole number, without the small text of mathtext."""
     return "10" + str(round(np.log10(value))).translate(SUPERSCRIPTS)
@@ -191,8 +201,7 @@ def add_legend(figure: Figure, axes: Iterable[Axes], columns: int = 4) -> None:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if entries:
-        handles, labels = list(entries.values()), list(entries)
-        figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+        figure.legend(entries.values(), entries, loc="outside upper center", ncols=columns)
 
 
 def tile(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
@@ -226,15 +235,8 @@ def show(axis: Axes, canvas: np.ndarray) -> None:
     """A picture, (H, W) uint8 or masked, without ticks or frame; masked pixels are transparent."""
     axis.imshow(canvas, cmap="gray", vmin=0, vmax=255, interpolation="none")
     axis.grid(visible=False)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    for spine in axis.spines.values():
-        spine.set_visible(False)
-
-
-def sheet(images: np.ndarray, columns: int) -> np.ndarray:
-    """The tiles of images, (n, H, W) uint8, masked between them and after the last one."""
-    return np.ma.masked_where(tile(np.zeros_like(images), columns) > 0, tile(images, columns))
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
 
 
 def image_rows(
@@ -252,8 +254,9 @@ def image_rows(
     pitch_x, pitch_y = side + GAP, side + (3 + 8 * lines if lines else GAP)
     canvas = np.ma.masked_all((len(rows) * pitch_y - GAP, columns * pitch_x - GAP), np.uint8)
     for i, row in enumerate(rows):
-        part = sheet(row, columns)
-        canvas[i * pitch_y : i * pitch_y + side, : part.shape[1]] = part
+        for j, image in enumerate(row):
+            y, x = i * pitch_y, j * pitch_x
+            canvas[y : y + side, x : x + side] = image
     lines_of_labels = [line for label in row_labels for line in label.split("\n")]
     label_width = 0.095 * max(map(len, lines_of_labels), default=0)
     width = max(canvas.shape[1] * INCH + 0.3 + label_width, 2.0)

@@ -70,10 +70,8 @@ class Table:
         """Write a row, in place of an earlier one of the same model, value and settings. Raises
         UserError if the table is damaged."""
         rows = {self._key(each): each for each in [*self.read(), row]}
-        table = [
-            [each[key] for key in self.columns] for each in sorted(rows.values(), key=self._order)
-        ]
-        write_csv(self.path, self.columns, table)
+        table = sorted(rows.values(), key=self._order)
+        write_csv(self.path, self.columns, [[each[key] for key in self.columns] for each in table])
 
     def rows(self, params: Mapping[str, Any]) -> list[Row]:
         """The rows with the settings of params.yaml, by increasing values of the varied one; scores

@@ -47,11 +47,8 @@ def published_fids(
     entry = published["models"].get(model, {})
     if "fid" not in entry:
         return []
-    by_role = {
-        "early": published["early_epoch"],
-        "best": entry["best_epoch"],
-        "last": published["epochs"],
-    }
+    early, best, last = published["early_epoch"], entry["best_epoch"], published["epochs"]
+    by_role = {"early": early, "best": best, "last": last}
     return [(by_role[role], entry["fid"][by_role[role]]) for role in roles]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from hotcold.sampling.params import Sampler
 
 Scores = dict[str, float]
 Checkpoint = dict[str, Any]  # an entry of scores.json
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 def samplers() -> dict[str, str]:
@@ -62,6 +64,11 @@ class ModelResults:
     def best(self) -> Checkpoint:
         """The checkpoint with the smallest validation loss."""
         return next(c for c in self.checkpoints if "best" in c["roles"])
+
+    @property
+    def lowest_loss(self) -> dict[str, float]:
+        """The row of the history with the smallest validation loss."""
+        return min(self.history, key=lambda row: row["validation_loss"])
 
     @property
     def sampler(self) -> SamplerParams:
@@ -150,16 +157,18 @@ def known_and_further(
     models: Iterable[ModelResults], published: Mapping[str, Any]
 ) -> tuple[list[ModelResults], list[ModelResults]]:
     """The models that are in the published report, and the others. published: by model."""
-    models = list(models)
-    return (
-        [m for m in models if m.name in published],
-        [m for m in models if m.name not in published],
-    )
+    groups = grouped(models, lambda model: model.name in published)
+    return groups.get(True, []), groups.get(False, [])
 
 
 def by_kind(models: Iterable[ModelResults]) -> dict[str, list[ModelResults]]:
     """The models of each kind of degradation, in the order of their first models."""
-    groups: dict[str, list[ModelResults]] = {}
-    for model in models:
-        groups.setdefault(model.kind, []).append(model)
+    return grouped(models, lambda model: model.kind)
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """The items with each value of a key, in the order of the first items."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
     return groups

@@ -94,53 +94,44 @@ class Published(Section):
         return self
 
 
-class AccuracyClaim(Section):
+class Claim(Section):
+    text: Text
+    source: Text
+
+
+class AccuracyClaim(Claim):
     kind: Literal["accuracy"]
-    text: Text
-    source: Text
 
 
-class ModelClaim(Section):
+class ModelClaim(Claim):
     kind: Literal["loss", "best_epoch", "dominant", "regularisation", "generates"]
-    text: Text
-    source: Text
     model: Text
 
 
-class DigitsClaim(Section):
+class DigitsClaim(Claim):
     kind: Literal["digits"]
-    text: Text
-    source: Text
     model: Text
     often: Annotated[tuple[Digit, ...], Field(min_length=1)]
     rarely: tuple[Digit, ...] = ()
 
 
-class PairClaim(Section):
+class PairClaim(Claim):
     kind: Literal["loss_ratio", "balance"]
-    text: Text
-    source: Text
     model: Text
     than: Text
 
 
-class OrderClaim(Section):
+class OrderClaim(Claim):
     kind: Literal["better", "worse"]
-    text: Text
-    source: Text
     model: Text
     than: Annotated[tuple[Text, ...], Field(min_length=1)]
     score: Literal["is", "fid"]
 
 
+AnyClaim = AccuracyClaim | ModelClaim | DigitsClaim | PairClaim | OrderClaim
+
+
 class Claims(Section):
     claims: Annotated[
-        tuple[
-            Annotated[
-                AccuracyClaim | ModelClaim | DigitsClaim | PairClaim | OrderClaim,
-                Field(discriminator="kind"),
-            ],
-            ...,
-        ],
-        Field(min_length=1),
+        tuple[Annotated[AnyClaim, Field(discriminator="kind")], ...], Field(min_length=1)
     ]

@@ -19,25 +19,21 @@ def losses(models: Sequence[ModelResults]) -> str:
     """The course of the validation losses."""
     parts = []
     for m in models:
-        best = min(m.history, key=lambda row: row["validation_loss"])
-        parts.append(
-            f"{m.name} falls from {loss(m.history[0])} at epoch "
-            f"{m.history[0]['epoch']:.0f} to {loss(best)} at epoch "
-            f"{best['epoch']:.0f}"
+        first, best = (
+            f"{loss(r)} at epoch {r['epoch']:.0f}" for r in (m.history[0], m.lowest_loss)
         )
-    return (
-        f"Line chart of training and validation loss. The validation loss of {'; of '.join(parts)}."
-    )
+        parts.append(f"{m.name} falls from {first} to {best}")
+    courses = "; of ".join(parts)
+    return f"Line chart of training and validation loss. The validation loss of {courses}."
 
 
 def points(models: Sequence[ModelResults], key: str, label: str) -> str:
     """A score at every scored checkpoint."""
     parts = []
     for model in models:
-        values = [
-            f"{fixed(main_scores(c)[key], key)} at epoch {c['epoch']}" for c in model.checkpoints
-        ]
-        parts.append(f"{model.name} {names(values)}")
+        scored = [(fixed(main_scores(c)[key], key), c["epoch"]) for c in model.checkpoints]
+        values = names([f"{value} at epoch {epoch}" for value, epoch in scored])
+        parts.append(f"{model.name} {values}")
     return f"Dot chart of {label} with intervals: {'; '.join(parts)}."
 
 

@@ -11,9 +11,7 @@ from hotcold.reporting.text.trainings import spreads
 
 
 def between_cold_and_hot(
-    rows: Sequence[Row],
-    models: Sequence[ModelResults] = (),
-    trained_again: Sequence[Row] = (),
+    rows: Sequence[Row], models: Sequence[ModelResults] = (), trained_again: Sequence[Row] = ()
 ) -> Iterator[str]:
     """For each model, FID without noise, with the best size and with the largest one, and what the
     intervals and further trainings say of them; precision and recall at the same sizes.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hotcold.reporting.reading.formatting import names, number
 from hotcold.reporting.reading.published import Published
+from hotcold.reporting.reading.results import grouped
 
 # A ranking requires as much training as the first published checkpoint, 10 epochs of 48,000
 # images, and as many scored images as the published report states.
@@ -53,9 +54,7 @@ class Budget:
     @property
     def words(self) -> str:
         """The epochs of training: `10 epochs`, or `10 (a and b) or 20 (c) epochs`."""
-        by_epochs: dict[int, list[str]] = {}
-        for model, epochs in self.epochs.items():
-            by_epochs.setdefault(epochs, []).append(model)
+        by_epochs = grouped(self.epochs, self.epochs.__getitem__)
         if len(by_epochs) == 1:
             return f"{next(iter(by_epochs))} epochs"
         parts = [f"{epochs} ({names(models)})" for epochs, models in sorted(by_epochs.items())]

@@ -110,15 +110,12 @@ def accuracy(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 
 def loss(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    published = evidence.stated(entry["model"], "validation_loss")
-    epoch = evidence.stated(entry["model"], "best_epoch")
-    best = min(evidence.models[entry["model"]].history, key=lambda row: row["validation_loss"])
-    smallest = best["validation_loss"]
-    return (
-        f"{published} (epoch {epoch})",
-        f"{fixed(smallest, 'validation_loss')} (epoch {best['epoch']:.0f})",
-        rounded(smallest, published),
-    )
+    key, model = "validation_loss", evidence.models[entry["model"]]
+    published = evidence.stated(model.name, key)
+    there = f"{published} (epoch {evidence.stated(model.name, 'best_epoch')})"
+    best = model.lowest_loss
+    here = f"{fixed(best[key], key)} (epoch {best['epoch']:.0f})"
+    return there, here, rounded(best[key], published)
 
 
 def loss_ratio(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
@@ -185,12 +182,11 @@ def digits(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 def balance(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     distances, shown = [], []
-    for name in (entry["model"], entry["than"]):
-        model = evidence.models[name]
+    for model in (evidence.models[entry[key]] for key in ("model", "than")):
         counts = model.digit_counts(model.best["main"])
-        value, interval = class_distance(counts, evidence.frequencies)
-        distances.append(interval)
-        shown.append(f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]")
+        value, (low, high) = class_distance(counts, evidence.frequencies)
+        distances.append((low, high))
+        shown.append(f"{value:.2f} [{low:.2f}, {high:.2f}]")
     return "by eye", f"class distance {against(shown)}", below(*distances)
 
 
@@ -237,11 +233,8 @@ def most_frequent(model: ModelResults, key: str) -> tuple[str, Interval]:
     counts = model.digit_counts(key)
     digit, n = int(counts.argmax()), int(counts.sum())
     low, high = proportion(counts[digit], n)
-    share = 100 * counts[digit] / n
-    return f"{digit} is {share:.0f} [{100 * low:.0f}, {100 * high:.0f}] % of the images", (
-        low,
-        high,
-    )
+    share, low_high = 100 * counts[digit] / n, f"[{100 * low:.0f}, {100 * high:.0f}]"
+    return f"{digit} is {share:.0f} {low_high} % of the images", (low, high)
 
 
 def class_distance(counts: np.ndarray, real: np.ndarray) -> tuple[float, Interval]:

@@ -18,7 +18,7 @@ from hotcold.reporting.reading.formatting import (
     overlap,
     rate,
 )
-from hotcold.reporting.reading.results import ModelResults, Scores, main_scores, samplers
+from hotcold.reporting.reading.results import ModelResults, Scores, grouped, main_scores, samplers
 from hotcold.reporting.text.settings import NONE, sees
 from hotcold.scores import Score, shown
 
@@ -27,10 +27,7 @@ PublishedModels = Mapping[str, Mapping[str, Any]]  # `models` of report/publishe
 
 def findings(models: Sequence[ModelResults], real: Scores) -> Iterator[str]:
     """What the results show. real: the scores of real images."""
-    groups: dict[str, list[ModelResults]] = {}
-    for model in models:
-        groups.setdefault(group_name(model), []).append(model)
-    for group in groups.values():
+    for group in grouped(models, group_name).values():
         if len(group) > 1:
             for score in shown("ranking"):
                 yield ranking(group, score)

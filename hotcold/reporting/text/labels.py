@@ -6,11 +6,11 @@ before what it refers to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pybtex.backends.markdown import Backend
-from pybtex.database import BibliographyData, Entry, Person, parse_file
+from pybtex.database import BibliographyData, Entry, parse_file
 from pybtex.exceptions import PybtexError
 from pybtex.style.formatting.unsrt import Style
 
@@ -70,7 +70,11 @@ class Labels:
         """(key, Markdown) of the works that the last rendering cited, in the order of authors."""
         entries = [self.entries.entries[key] for key in self.cited]
         entries.sort(key=lambda entry: (short(entry).lower(), entry.key))
-        return formatted(entries)
+        backend, style = Backend(), Style(abbreviate_names=True)
+        return [
+            (work.key, " ".join(work.text.render(backend).split()))
+            for work in style.format_entries(entries)
+        ]
 
 
 def read_bibliography(path: Path) -> BibliographyData:
@@ -82,15 +86,6 @@ def read_bibliography(path: Path) -> BibliographyData:
         raise UserError(f"{path}: {error}") from None
 
 
-def formatted(entries: Iterable[Entry]) -> list[tuple[str, str]]:
-    """(key, Markdown) of works."""
-    backend, style = Backend(), Style(abbreviate_names=True)
-    return [
-        (entry.key, " ".join(entry.text.render(backend).split()))
-        for entry in style.format_entries(entries)
-    ]
-
-
 def anchor(kind: str, number: str) -> str:
     """The id of a figure or table."""
     return f"{kind}-{number.lower()}"
@@ -98,11 +93,7 @@ def anchor(kind: str, number: str) -> str:
 
 def short(entry: Entry) -> str:
     """Authors and year: `Ho et al. 2020`, `Song and Wu 2021`, `Dillmann 2023`."""
-    surnames = [surname(person) for person in entry.persons["author"]]
+    parts = [person.rich_last_names for person in entry.persons["author"]]  # without TeX
+    surnames = [" ".join(map(str, part)) for part in parts]
     authors = f"{surnames[0]} et al." if len(surnames) > 2 else " and ".join(surnames)
     return f"{authors} {entry.fields['year']}"
-
-
-def surname(person: Person) -> str:
-    """The last name, without TeX."""
-    return " ".join(str(part) for part in person.rich_last_names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hotcold.models.params import DesignParams
@@ -83,12 +83,8 @@ def published_settings(known: Mapping[str, Any] | None) -> dict[str, str]:
         return {}
     lists = {"schedule": " to ", "hidden": ", ", "plateau": ", "}  # with these separators
     return {
-        key: join(known[key], lists[key])
+        key: lists[key].join(map(str, known[key]))
         if key in lists and key in known
         else str(known.get(key, NONE))
         for key in LABELS
     }
-
-
-def join(values: Iterable[Any], separator: str = ", ") -> str:
-    return separator.join(map(str, values))

@@ -18,14 +18,12 @@ def scores(models: Iterable[ModelResults], real: Scores, accuracy: float) -> dic
     step, of the median filter, and of the degraded images themselves. A categorical model has
     <model>.likelihood.<code>, in bits per pixel.
     """
-    entries: dict[str, Any] = {
-        "classifier": {"accuracy": accuracy},
-        "real": select(real, "summary"),
-    }
+    entries: dict[str, Any] = {"classifier": {"accuracy": accuracy}}
+    entries["real"] = select(real, "summary")
     for model in models:
         entry: dict[str, Any] = {
             "best_epoch": model.best["epoch"],
-            "validation_loss": min(row["validation_loss"] for row in model.history),
+            "validation_loss": model.lowest_loss["validation_loss"],
         }
         entry |= select(model.scores, "summary")
         if model.likelihood:

@@ -82,20 +82,10 @@ def score_table(models: Sequence[ModelResults], real: Scores) -> str:
     """The main scores of the best checkpoints, with their epochs and validation losses."""
     named: list[tuple[Sequence[str], Scores]] = [(["real", NONE, NONE], real)]
     for model in models:
-        loss = min(row["validation_loss"] for row in model.history)
-        first = [model.name, str(model.best["epoch"]), fixed(loss, "validation_loss")]
+        loss = fixed(model.lowest_loss["validation_loss"], "validation_loss")
+        first = [model.name, str(model.best["epoch"]), loss]
         named.append((first, model.scores))
     return of_scores("scores", named, ("", "epoch", find("validation_loss").label))
-
-
-def quality_table(models: Sequence[ModelResults], real: Scores) -> str:
-    """Fidelity and variety of the best checkpoints."""
-    return of_scores("quality", with_real(models, real))
-
-
-def appearance_table(models: Sequence[ModelResults], real: Scores) -> str:
-    """What the features of the classifier hardly see, the classes, and the nearest neighbours."""
-    return of_scores("appearance", with_real(models, real))
 
 
 def inception_table(models: Sequence[ModelResults], real: Scores, published: Published) -> str:

@@ -48,20 +48,16 @@ class Spread:
         return [fixed(value, self.score.key) for value in self.values]
 
 
-def with_intervals() -> list[Score]:
-    """The measured scores that have an interval."""
-    return [score for score in shown("measured") if score.spread == "interval"]
-
-
 def spreads(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> Iterator[Spread]:
     """The measured scores with an interval, of each model that was trained more than once.
 
     trained_again: the scores of the further trainings.
     """
+    measured = [score for score in shown("measured") if score.spread == "interval"]
     for model in models:
         trainings = [model.scores, *(row for row in trained_again if row["model"] == model.name)]
         free = len(trainings) - 1
-        for score in with_intervals() if free else ():
+        for score in measured if free else ():
             key = score.key
             values = [each[key] for each in trainings]
             between = statistics.stdev(values)

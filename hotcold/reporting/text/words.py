@@ -42,7 +42,7 @@ def smallest_losses(models: Sequence[ModelResults]) -> str:
     """`is 0.0183 (epoch 73) for model1 and 0.0096 (epoch 73) for model2`."""
     parts = []
     for model in models:
-        best = min(model.history, key=lambda row: row["validation_loss"])
+        best = model.lowest_loss
         loss = fixed(best["validation_loss"], "validation_loss")
         parts.append(f"{loss} (epoch {best['epoch']:.0f}) for {model.name}")
     return f"is {names(parts)}"
@@ -99,13 +99,8 @@ def verdicts_counted(claims: Sequence[Claim]) -> str:
         OPEN: ("remains open", "remain open"),
     }
     counts = Counter(claim.verdict for claim in claims)
-    return names(
-        [
-            f"{counts[verdict]} {verbs[verdict][counts[verdict] != 1]}"
-            for verdict in (HOLDS, FAILS, OPEN)
-            if counts[verdict]
-        ]
-    )
+    found = [verdict for verdict in verbs if counts[verdict]]
+    return names([f"{counts[each]} {verbs[each][counts[each] != 1]}" for each in found])
 
 
 def ordered(models: Iterable[ModelResults], key: str) -> str:
