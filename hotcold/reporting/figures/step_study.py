@@ -34,8 +34,12 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
     if studied:
         gallery.add("steps", draw_study(studied, gallery.colours))
     columns = ("steps", "eta", "churn", "clip", "fid", "fid_below", "fid_above", "is")
-    rows = ((m.name, *(e.get(key, "") for key in columns)) for m in studied for e in m.step_study)
-    gallery.add_table("steps", ("model", *columns), rows)
+    rows = (
+        (m.name, *(e.get(key, "") for key in columns), rate(e))
+        for m in studied
+        for e in m.step_study
+    )
+    gallery.add_table("steps", ("model", *columns, "setting"), rows)
 
 
 def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
