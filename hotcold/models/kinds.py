@@ -38,7 +38,13 @@ def names(family: str) -> list[str]:
 @lru_cache
 def params(family: str, kind: str) -> type[Any]:
     """The class of the block of a kind. Raises UserError if the folder is not complete."""
-    module = import_module(f"hotcold.{family}.{kind}.params")
+    place = f"hotcold/{family}/{kind}/params.py"
+    try:
+        module = import_module(f"hotcold.{family}.{kind}.params")
+    except ModuleNotFoundError as error:
+        if error.name != f"hotcold.{family}.{kind}.params":
+            raise
+        raise UserError(f"{place} is missing") from None
     own: list[Any] = [
         each
         for each in vars(module).values()
@@ -47,7 +53,6 @@ def params(family: str, kind: str) -> type[Any]:
         and each.__module__ == module.__name__
         and get_args(getattr(each.model_fields.get("kind"), "annotation", None)) == (kind,)
     ]
-    place = f"hotcold/{family}/{kind}/params.py"
     if len(own) != 1:
         raise UserError(f"{place} has {len(own)} classes with kind: Literal['{kind}'], must have 1")
     for name in own[0].required:

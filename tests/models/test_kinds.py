@@ -128,6 +128,15 @@ def test_folder_that_is_not_complete_gets_a_sentence(
         kinds.params.__wrapped__("processes", "new")
 
 
+def test_folder_without_params_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str) -> ModuleType:
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(kinds, "import_module", find)
+    with pytest.raises(UserError, match=r"^hotcold/networks/new/params\.py is missing$"):
+        kinds.params.__wrapped__("networks", "new")
+
+
 @pytest.mark.parametrize("module", [ModuleType("empty"), None], ids=["empty", "missing"])
 def test_folder_without_its_behaviour_gets_a_sentence(
     module: ModuleType | None, monkeypatch: pytest.MonkeyPatch
