@@ -144,5 +144,5 @@ def shown(place: Place) -> list[Score]:
 
 
 def decimals(key: str) -> int:
-    """Of a number with this key in tables, whether it is a score or not."""
+    """The decimals of a number with this key in tables, whether it is a score or not."""
     return next((score.decimals for score in SCORES if score.key == key), 2)
