@@ -5,33 +5,50 @@ results/params_checked.txt never changes, so another successful check does not r
 
 from __future__ import annotations
 
+from inspect import signature
+
 import torch
 
 from hotcold.models import kinds
-from hotcold.models.model import DiffusionModel
-from hotcold.params import Params
+from hotcold.models.model import FOREIGN, DiffusionModel
+from hotcold.numerics.pixels import SIDE
+from hotcold.params import ModelParams, Params
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.files import write
 from hotcold.runtime.params import load, validate
 
 
-def check_parts(params: Params) -> None:
-    """Build every model without memory for its weights. Raises UserError if its kinds of process,
-    network or sampler lack a part."""
-    with torch.device("meta"):
-        for name, model in params.models.items():
-            try:
-                DiffusionModel.build(model.block())
-            except ValueError as error:
-                raise UserError(f"{paths.PARAMS}: models.{name}: {error}") from None
-            kinds.behaviour("samplers", model.sampler.kind, "run")
+def check_parts(name: str, params: ModelParams) -> None:
+    """Build a model, and evaluate its network, without memory or time. Raises UserError if its
+    kinds of process, network or sampler lack a part, or if their parts do not fit."""
+    degradation, network, sampler = params.degradation, params.network, params.sampler
+    for kind in {each for p in degradation.predictions.values() for each in p.samplers}:
+        if kind not in kinds.names("samplers"):
+            place = f"hotcold/processes/{degradation.kind}/params.py"
+            raise UserError(f"{place} names the sampler {kind!r}, which has no folder")
+    try:
+        with torch.device("meta"):
+            model = DiffusionModel.build(params.block())
+            output = model.output(torch.empty(2, 1, SIDE, SIDE), torch.ones(2))
+        expected = (2, model.process.levels or 1, SIDE, SIDE)
+        if output.shape != expected:
+            raise ValueError(f"the output of the network is {tuple(output.shape)}, not {expected}")
+        if model.process.T != degradation.T:
+            raise ValueError(f"the schedule has {model.process.T} steps, not T, {degradation.T}")
+        signature(kinds.behaviour("samplers", sampler.kind, "run")).bind(*"abcdef")
+    except FOREIGN as error:
+        raise UserError(
+            f"{paths.PARAMS}: models.{name} cannot be built from the process {degradation.kind}, "
+            f"the network {network.kind} and the sampler {sampler.kind}: {error}"
+        ) from None
 
 
 def main() -> None:
     cli.no_arguments("check_params", __doc__)
     params = validate(load(), Params)
-    check_parts(params)
+    for name, model in params.models.items():
+        check_parts(name, model)
     write(paths.PARAMS_CHECKED, b"params.yaml is valid\n")
     print(f"params.yaml is valid; models: {', '.join(params.models)}")
 

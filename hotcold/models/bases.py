@@ -27,6 +27,10 @@ class Predicted:
     symbol: str
     loss: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.samplers, tuple):
+            raise TypeError(f"samplers is {self.samplers!r}, must be a tuple of kinds")
+
 
 class ProcessParams(Section):
     """The block `degradation` of one kind of process: `kind`, `T` (the number of steps) and others.

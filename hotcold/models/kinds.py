@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import lru_cache, reduce
 from importlib import import_module
 from operator import or_
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Annotated, Any, get_args
 
@@ -26,12 +27,17 @@ from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import Section
 
 BEHAVIOUR = {"processes": "process", "networks": "network", "samplers": "sampler"}  # -> its module
+BASES = {"processes": "ProcessParams", "networks": "NetworkParams", "samplers": "SamplerParams"}
 KEYS = {"processes": "degradation", "networks": "network", "samplers": "sampler"}  # in params.yaml
 
 
 def names(family: str) -> list[str]:
     """The kinds of a family, `processes`, `networks` or `samplers`, in alphabetical order."""
     package = import_module(f"hotcold.{family}")
+    for path in map(Path, package.__path__):
+        for folder in path.iterdir():
+            if (folder / "params.py").exists() and not (folder / "__init__.py").exists():
+                raise UserError(f"hotcold/{family}/{folder.name}/__init__.py is missing")
     return sorted(module.name for module in iter_modules(package.__path__) if module.ispkg)
 
 
@@ -51,12 +57,15 @@ def params(family: str, kind: str) -> type[Any]:
         if isinstance(each, type)
         and issubclass(each, Section)
         and each.__module__ == module.__name__
+        and hasattr(each, "required")
         and get_args(getattr(each.model_fields.get("kind"), "annotation", None)) == (kind,)
     ]
     if len(own) != 1:
-        raise UserError(f"{place} has {len(own)} classes with kind: Literal['{kind}'], must have 1")
+        raise UserError(
+            f"{place} has {len(own)} {BASES[family]} with kind: Literal['{kind}'], must have 1"
+        )
     for name in own[0].required:
-        if not hasattr(own[0], name) and name not in own[0].model_fields:
+        if not getattr(own[0], name, None) and name not in own[0].model_fields:
             raise UserError(f"{place}: {name} of {own[0].__name__} is missing")
     return own[0]
 

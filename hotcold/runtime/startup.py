@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, TracebackType
 
 PARENT = os.getppid()
 LAUNCHED = "TORCHELASTIC_RUN_ID"  # torchrun sets it in every process that it starts
@@ -28,9 +28,22 @@ DVC_PROCESS = "LAUNCHED_FOR"  # the process ID of dvc, where torchrun runs betwe
 def prepare() -> None:
     """Make the settings above. Call it before PyTorch is imported."""
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    sys.excepthook = show_error
     keep_freed_memory()
     if sys.argv[:1] == ["-m"]:  # `python -m stages.train` still imports the package `stages`
         end_at_signals(os._exit)  # an exception could be lost in the imports
+
+
+def show_error(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print the sentence of a UserError that an import raises, as of a kind without a part."""
+    from hotcold.runtime.errors import UserError
+
+    if issubclass(kind, UserError):
+        print(f"error: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def keep_freed_memory() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
 
 import pydantic
 
@@ -85,7 +85,8 @@ class SamplerParams(Section):
     def complete(cls, T: int) -> SamplerParams:
         """The sampler over all T steps with default settings."""
         steps = {"steps": T} if "steps" in cls.model_fields else {}
-        return cls.model_validate({"kind": cls.model_fields["kind"].default} | steps)
+        (kind,) = get_args(cls.model_fields["kind"].annotation)
+        return cls.model_validate({"kind": kind} | steps)
 
     @classmethod
     def study(

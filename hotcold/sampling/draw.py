@@ -128,6 +128,9 @@ def draw_batch(
     with noise:
         start = process.start(originals, noise, sampler.from_noise)
         sets: Sets = run(sampler, predict, process, start, noise, watch)
+        if absent := set(sampler.sets) - set(sets):
+            place = f"hotcold/samplers/{sampler.kind}/sampler.py"
+            raise UserError(f"{place}: run returns no set {absent.pop()!r}")
         if sampler.restores and not sampler.from_noise:
             sets["original"] = originals
         return {key: to_levels(x).cpu() for key, x in sets.items()}

@@ -112,8 +112,8 @@ class Incomplete(Section):
 @pytest.mark.parametrize(
     ("classes", "sentence"),
     [
-        ([], r"params\.py has 0 classes with kind: Literal\['new'\], must have 1"),
-        ([Incomplete, Incomplete], r"params\.py has 2 classes with kind"),
+        ([], r"params\.py has 0 ProcessParams with kind: Literal\['new'\], must have 1"),
+        ([Incomplete, Incomplete], r"params\.py has 2 ProcessParams with kind"),
         ([Incomplete], r"processes/new/params\.py: T of Incomplete is missing"),
     ],
 )

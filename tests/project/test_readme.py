@@ -100,7 +100,7 @@ def shell(tmp_path: Path) -> Shell:
         "sampler": {"kind": "ddim", "steps": 3, "eta": 1.0},
     }
     model9 = {
-        "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 3},
+        "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 4},
         "network": {"kind": "unet", "channels": [8, 8, 8], "classes": 10, "predicts": "v"},
         "training": {"learning_rate": 2e-3, "epochs": 1},
         "sampler": {"kind": "ddim", "steps": 2, "guidance": 2.0},

@@ -14,13 +14,14 @@ from hotcold.numerics.rng import ChunkedNoise, Stream
 from hotcold.sampling.bases import SamplerParams
 from hotcold.sampling.draw import DrawOptions, draw, samplers_of
 from hotcold.sampling.film import Film
+from hotcold.sampling.params import samplers_for
 
-# Every sampler that a prediction names, with the process and the prediction
+# Every sampler that a prediction names or that serves it, with the process and the prediction
 USES = [
     (sampler, name, predicts)
     for name in PROCESSES
     for predicts in build_process(name).predictions
-    for sampler in kinds.params("processes", PROCESSES[name]["kind"]).predictions[predicts].samplers
+    for sampler in samplers_for(PROCESSES[name]["kind"], predicts)
 ]
 EVERY_FIELD = [
     (sampler, field)
