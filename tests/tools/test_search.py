@@ -112,7 +112,7 @@ def loss(rate: float, kind: str) -> float:
 def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_dvc(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["model.loss", RATE, KIND, "--seed", "0", "--trials"]
+    command = ["model.loss", RATE, KIND, "--seed", "5", "--trials"]
     start(monkeypatch, *command, "2")
     start(monkeypatch, *command, "3")
     printed = capfd.readouterr().out
