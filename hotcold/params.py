@@ -12,10 +12,12 @@ from hotcold.data.params import TOTAL, DataParams
 from hotcold.downloads.params import InceptionParams
 from hotcold.likelihood.params import LikelihoodParams
 from hotcold.metrics.params import EvaluationParams
+from hotcold.models import kinds
 from hotcold.models.params import DesignParams, Name
 from hotcold.reporting.figures.params import FiguresParams
+from hotcold.runtime.errors import bounded
 from hotcold.runtime.params import Precision, Section, Seed
-from hotcold.sampling.bases import StepStudyParams
+from hotcold.sampling.bases import StepStudy
 from hotcold.sampling.params import Sampler, SamplingParams, samplers_for
 from hotcold.training.params import RecipeParams, TrainingParams
 
@@ -38,7 +40,7 @@ class ModelParams(DesignParams):
             )
         self.sampler.check(degradation)
         for key, value, absent in (
-            ("sampler.guidance", self.sampler.scale, 1),
+            ("sampler.guidance", getattr(self.sampler, "guidance", 1), 1),
             ("training.label_dropout", self.training.label_dropout, None),
         ):
             if value != absent and not self.classes:
@@ -56,7 +58,7 @@ class Params(Section):
     training: TrainingParams
     models: Annotated[dict[Name, ModelParams], pydantic.Field(min_length=1)]
     sampling: SamplingParams
-    step_study: StepStudyParams
+    step_study: StepStudy
     evaluation: EvaluationParams
     likelihood: LikelihoodParams
     inception: InceptionParams
@@ -95,11 +97,36 @@ class Params(Section):
 
     @pydantic.model_validator(mode="after")
     def _step_study_fits(self) -> Params:
-        for name, model in self.models.items():
-            steps, T = max(self.step_study.steps), model.degradation.T
-            if model.sampler.leaves_out_steps and steps > T:
+        blocks = {kind: kinds.params("samplers", kind) for kind in kinds.names("samplers")}
+        known = [kind for kind, block in blocks.items() if block.in_steps() is block and block.leaves_out_steps]
+        for kind, grids in self.step_study.items():
+            if kind not in known:
                 raise ValueError(
-                    f"step_study.steps contains {steps}, must not exceed T of {name}, {T}"
+                    f"step_study.{kind} is {bounded(repr(grids))}, must be {' or '.join(known)}: "
+                    "a sampler that can leave out steps"
+                )
+            for labels in (0, 1):
+                blocks[kind].study(self.step_study, labels)
+        for name, model in self.models.items():
+            sampler, T = model.sampler, model.degradation.T
+            studied = sampler.study(self.step_study, model.classes)
+            steps = max((each.steps_of(T) for each in studied), default=0)
+            if steps > T:
+                raise ValueError(
+                    f"step_study.{studied[0].kind} has {steps} steps, must not exceed T of {name}, "
+                    f"{T}"
+                )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _checkpoints_exist(self) -> Params:
+        for name, model in self.models.items():
+            auto = getattr(model.sampler, "autoguidance", None)
+            kept = [e for e in self.training.checkpoints if e < self.epochs(name)]
+            if auto and auto.checkpoint not in kept:
+                raise ValueError(
+                    f"models.{name}.sampler.autoguidance.checkpoint is {auto.checkpoint}, must be "
+                    f"one of training.checkpoints before its last epoch, {kept}"
                 )
         return self
 

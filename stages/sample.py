@@ -83,15 +83,15 @@ def each_class(
 ) -> Tensor:
     """One image of each class, (classes, 1, 28, 28) uint8; any guidance has the same noise."""
     shapes = torch.zeros(model.classes, 1, SIDE, SIDE, device=model.device)
-    guided = sampler.model_copy(update={"guidance": guidance})
+    guided = sampler.model_copy(update={"guidance": guidance, "guidance_interval": None})
     return draw(model, shapes, guided, stream)[sampler.main_set]
 
 
 def main() -> None:
     name = cli.model_argument("sample", __doc__)
-    seed = read("seed", Seed)
     params = read("sampling", SamplingParams)
-    sampler = read(f"models.{name}.sampler", Sampler)
+    seed = read("seed", Seed) if params.seed is None else params.seed
+    own = read(f"models.{name}.sampler", Sampler)
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
     batch_size = devices.batch_size(device)
@@ -99,11 +99,11 @@ def main() -> None:
         raise UserError(f"there are no weights of '{name}' in {paths.MODELS}: run dvc repro")
     print(f"sample {name}: {devices.describe(device, dtype)}")
 
-    x_0 = originals(sampler, params.images)
+    x_0 = originals(own, params.images)
     roles_by_epoch = checkpoint_roles(paths.MODELS / name, params.epoch)
     settings = {
         "seed": seed,
-        "sampler": sampler.model_dump(),
+        "sampler": own.model_dump(),
         "batch_size": batch_size,
         "progress_images": params.progress_images,
         "guidances": params.guidances,
@@ -113,7 +113,7 @@ def main() -> None:
     with resume.ResumableRun("sample", name, key) as run:
         x_0 = x_0.to(device)
         for epoch, (path, roles) in roles_by_epoch.items():
-            model = DiffusionModel.load(path, device)
+            model, sampler = DiffusionModel.load(path, device), own.at(epoch)
             count = params.images if roles else min(params.progress_images, params.images)
             film = Film(model.process.T) if "best" in roles else None
             label, prefix = f"sample {name} epoch {epoch}", f"epoch_{epoch:03d}_chunk_"

@@ -1,11 +1,12 @@
 """Score images by the settings of the sampler, best checkpoint: python -m stages.step_study model1
 
-results/step_study/<model>.json has one entry for each setting, such as {"steps": 50, "eta": 0.0,
-"clip": false, "images": 1000, "is": ..., "fid": ..., and all other scores}, and none if the sampler
-of the model cannot leave out steps (`SamplerParams.study`). The times of sampling are in
-results/times/step_study/<model>.json, in the same order. The scores compare with validation
-images, because the settings are chosen by them. The images start from the noise of stages.sample,
-whose `validation_fid` compares with the FID here.
+results/step_study/<model>.json has one entry for each setting, such as {"kind": "ddim", "steps":
+50, "eta": 0.0, "evaluations": 50, "images": 1000, "is": ..., "fid": ..., and all other scores}, and
+none if the sampler of the model cannot leave out steps (`SamplerParams.study`). The times of
+sampling are in results/times/step_study/<model>.json, in the same order. The scores compare with
+validation images, because the settings are chosen by them. The images start from the noise of
+stages.sample, unless `sampling.seed` differs from `seed`; its `validation_fid` compares with the
+FID here.
 """
 
 from __future__ import annotations
@@ -26,16 +27,15 @@ from hotcold.runs.progress import Progress
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, Precision, Seed, read
-from hotcold.sampling.bases import Guidances, StepStudyParams
+from hotcold.sampling.bases import StepStudy
 from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn
 
 
 def main() -> None:
     name = cli.model_argument("step_study", __doc__)
     seed = read("seed", Seed)
-    study = read("step_study", StepStudyParams)
+    grids = read("step_study", StepStudy)
     count = read("sampling.images", Count)
-    guidances = read("sampling.guidances", Guidances)
     params = read("evaluation", EvaluationParams)
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
@@ -44,9 +44,10 @@ def main() -> None:
     print(f"step_study {name}: {devices.describe(device, dtype)}")
 
     kind = kinds.params("samplers", read(f"models.{name}.sampler.kind", str))
-    chosen = list(kind.study(study, model.classes, guidances))
+    epoch = model.description["epoch"]
+    chosen = [each for each in kind.study(grids, model.classes) if each.at(epoch) == each]
     shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
-    stream = Stream(seed, "sample", name, model.description["epoch"])
+    stream = Stream(seed, "sample", name, epoch)
     options = DrawOptions(dtype, devices.batch_size(device))
     entries, seconds = [], []
     steps = [sampler.steps_of(model.process.T) for sampler in chosen]
@@ -60,11 +61,11 @@ def main() -> None:
             if model.classes:
                 asked = labels_in_turn(count, model.classes)
                 scores["label_accuracy"] = label_accuracy(outputs.logits, asked)
-            setting = sampler.setting()
-            entries.append(setting | scores)
+            setting = sampler.model_dump()
+            entries.append(setting | {"evaluations": sampler.evaluations(model.process.T)} | scores)
             bar.advance(advance)
-            words = ", ".join(f"{key} {value}" for key, value in setting.items())
-            bar.note(f"step_study {name}: {words}: IS {scores['is']:.2f}, FID {scores['fid']:.1f}")
+            found = f"IS {scores['is']:.2f}, FID {scores['fid']:.1f}"
+            bar.note(f"step_study {name}: {setting['steps']} steps, {sampler.variant}: {found}")
     tables.write_json(paths.STEP_STUDY / f"{name}.json", entries)
     tables.write_json(paths.STUDY_TIMES / f"{name}.json", {"seconds": seconds})
 

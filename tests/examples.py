@@ -33,6 +33,10 @@ FIELDS: Block = {  # a field of a sampler -> another value than that of `complet
     "noise": 0.5,
     "start": "noise",
     "method": "heun",
+    "order": 2,
+    "temperature": 0.5,
+    "guidance_interval": (0.0, 0.5),
+    "autoguidance": {"checkpoint": 2, "weight": 2.0},
 }
 
 

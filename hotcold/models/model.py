@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,15 @@ class DiffusionModel:
 
     predicts: a name of `process.predictions`. description: the blocks `degradation` and `network`
     of params.yaml, and what else the file of weights records, such as `epoch` and
-    `validation_loss`. Raises ValueError if the process has no such prediction.
+    `validation_loss`. folder: of the file that it was loaded from, with its other checkpoints.
+    Raises ValueError if the process has no such prediction.
     """
 
     network: Network
     process: Process
     predicts: str
     description: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         if self.predicts not in self.process.predictions:
@@ -64,7 +66,13 @@ class DiffusionModel:
                 f"or wrong ({bounded(error)})"
             ) from None
         checkpoints.load_weights(model.module, weights, path).to(device)
-        return model
+        return replace(model, folder=path.parent)
+
+    def checkpoint(self, epoch: int) -> DiffusionModel:
+        """The same model after an earlier epoch, from its folder. Raises UserError if the folder
+        has no such file."""
+        path = (self.folder or Path()) / f"epoch_{epoch:03d}.safetensors"
+        return self.load(path, self.device)
 
     def save(self, path: Path, dtype: torch.dtype, **record: Any) -> None:
         """Write the weights, rounded to dtype, and the description with further entries."""

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
 
 import pydantic
+from typing_extensions import Self
 
 from hotcold.models.bases import Flag, ProcessParams
-from hotcold.runtime.params import Count, Section, Share
+from hotcold.runtime.params import Count, Section, Share, validate
 
 Clip = Flag
+GuidanceScale = Annotated[float, pydantic.Field(ge=0, le=100)]
+Guidances = tuple[GuidanceScale, ...]
 # Absent from dumps unless it differs from 1. See `predictors.guided`.
-Guidance = Annotated[float, pydantic.Field(ge=0, le=100, exclude_if=lambda scale: scale == 1)]
-Guidances = tuple[Annotated[float, pydantic.Field(ge=0, le=100)], ...]
+Guidance = Annotated[GuidanceScale, pydantic.Field(exclude_if=lambda scale: scale == 1)]
+# Section `step_study`: kind of sampler -> grids of its settings, each a value or several of them
+StepStudy = dict[str, tuple[dict[str, Any], ...]]
 
 
-class StepStudyParams(Section):
-    """Every number of steps with every eta and, for a Gaussian process, every value of `clip`,
-    each with as many images as `sampling.images`, because scores compare only at the same N.
+def subset_of_steps(T: int, steps: int) -> list[int]:
+    """`steps` step numbers from T down, evenly spaced over 1..T, then 0; consecutive ones differ
+    by T // steps or one more. Raises ValueError unless 1 <= steps <= T."""
+    if not 1 <= steps <= T:
+        raise ValueError(f"steps is {steps}, must be in 1..{T}")
+    return [round(T * k / steps) for k in range(steps, -1, -1)]
 
-    churns: instead of an eta, for a categorical prediction; those that exceed the number of steps
-    are left out.
-    """
 
-    steps: Annotated[tuple[Count, ...], pydantic.Field(min_length=1)]
-    etas: Annotated[tuple[Share, ...], pydantic.Field(min_length=1)]
-    clips: Annotated[tuple[bool, ...], pydantic.Field(min_length=1)]
-    churns: tuple[Annotated[float, pydantic.Field(gt=0)], ...] = ()
+class Autoguidance(Section):
+    """Autoguidance (Karras et al. 2024) by the same model at an earlier epoch, one of
+    `training.checkpoints`; see `predictors.guided`."""
+
+    checkpoint: Count
+    weight: Annotated[float, pydantic.Field(gt=1, le=100)]
 
 
 class SamplerParams(Section):
@@ -63,18 +70,18 @@ class SamplerParams(Section):
         """Whether it starts from noise alone although its process has a start from images."""
         return getattr(self, "start", "") == "noise"
 
-    @property
-    def scale(self) -> float:
-        """The guidance, see `predictors.guided`; 1 for none."""
-        return getattr(self, "guidance", 1.0)
-
     def steps_of(self, T: int) -> int:
         """Steps from x_T to x_0, `steps` or T; with several samplers in turn, those of all."""
         return getattr(self, "steps", T)
 
     def evaluations(self, T: int) -> int:
-        """Evaluations of the network for an image of the main set; with guidance, two a step."""
-        return self.steps_of(T) * (1 if self.scale in (0, 1) else 2)
+        """Evaluations of networks for an image of the main set."""
+        return self.steps_of(T)
+
+    def at(self, epoch: int) -> Self:
+        """The sampler of the checkpoint of an epoch: without what needs another checkpoint that is
+        not earlier."""
+        return self
 
     @classmethod
     def in_steps(cls) -> type[SamplerParams]:
@@ -89,23 +96,29 @@ class SamplerParams(Section):
         return cls.model_validate({"kind": kind} | steps)
 
     @classmethod
-    def study(
-        cls, grid: StepStudyParams, classes: int, guidances: Sequence[float]
-    ) -> Iterator[SamplerParams]:
-        """The samplers of the step study of a model with a sampler of this kind; none by default.
+    def study(cls, grids: StepStudy, classes: int) -> list[SamplerParams]:
+        """The samplers of the step study of a model with a sampler of this kind: all combinations
+        of each grid of its kind. A grid with a guidance is of models with labels, others are of
+        those without. Raises UserError for a setting that the kind refuses."""
+        block = cls.in_steps()
+        (kind,) = get_args(block.model_fields["kind"].annotation)
+        return [
+            validate(dict(zip(grid, values, strict=True)) | {"kind": kind}, block, prefix=place)
+            for number, grid in enumerate(grids.get(kind, ()))
+            if ("guidance" in grid) == bool(classes)
+            for place in [("step_study", kind, str(number))]
+            for values in itertools.product(*map(several, grid.values()))
+        ]
 
-        classes: labels that the network knows; guidances: see `SamplingParams`.
-        """
-        yield from ()
+    @property
+    def words(self) -> list[str]:
+        """Its settings but the number of steps, such as ['η = 1', 'clipped']."""
+        return []
 
-    def setting(self) -> dict[str, Any]:
-        """What names it in the step study."""
-        return self.model_dump()
-
-    @classmethod
-    def variant(cls, setting: Mapping[str, Any]) -> str:
-        """What differs between settings of the step study with as many steps, in words."""
-        return next(iter(cls.sets.values()))
+    @property
+    def variant(self) -> str:
+        """These settings as one name, or that of the sampler."""
+        return ", ".join(self.words) or self.sets[self.main_set]
 
     def check(self, process: ProcessParams) -> None:
         """Raises ValueError, with the key, if the sampler does not fit the process."""
@@ -123,4 +136,66 @@ class SamplerParams(Section):
     @property
     def how(self) -> str:
         """Its settings, in words that follow a comma."""
-        return ""
+        steps = f"in {self.steps} steps" if hasattr(self, "steps") else ""
+        settings = f"with {', '.join(self.words)}" if self.words else ""
+        return ", " + " ".join(filter(None, (steps, settings))) if steps or settings else ""
+
+
+class GuidedParams(SamplerParams):
+    """The block of a sampler with guidance, see `predictors.guided`.
+
+    guidance_interval: shares (low, high] of t / T in which guidance and autoguidance act
+    (Kynkäänniemi et al. 2024); elsewhere the prediction is that with the label.
+    """
+
+    guidance: Guidance = 1.0
+    guidance_interval: Annotated[
+        tuple[Share, Share] | None, pydantic.Field(exclude_if=lambda ends: ends is None)
+    ] = None
+    autoguidance: Annotated[
+        Autoguidance | None, pydantic.Field(exclude_if=lambda block: block is None)
+    ] = None
+
+    @pydantic.model_validator(mode="after")
+    def _interval_fits(self) -> Self:
+        ends = self.guidance_interval
+        if ends and ends[0] >= ends[1]:
+            raise ValueError(f"guidance_interval is {list(ends)}, must be [low, high], low < high")
+        if ends and self.guidance == 1 and not self.autoguidance:
+            raise ValueError(
+                f"guidance_interval is {list(ends)}, must be absent without guidance or "
+                "autoguidance"
+            )
+        return self
+
+    def at(self, epoch: int) -> Self:
+        if not self.autoguidance or self.autoguidance.checkpoint < epoch:
+            return self
+        left = None if self.guidance == 1 else self.guidance_interval
+        return self.model_copy(update={"autoguidance": None, "guidance_interval": left})
+
+    def guides(self, t: int, T: int) -> bool:
+        """Whether guidance acts at step t."""
+        low, high = self.guidance_interval or (0.0, 1.0)
+        return low < t / T <= high
+
+    def evaluated_at(self, T: int) -> list[int]:
+        """The steps t at which it asks for a prediction."""
+        return subset_of_steps(T, self.steps_of(T))[:-1]
+
+    def evaluations(self, T: int) -> int:
+        more = (self.guidance not in (0, 1)) + (self.autoguidance is not None)
+        return sum(1 + more * self.guides(t, T) for t in self.evaluated_at(T))
+
+    @property
+    def words(self) -> list[str]:
+        words = [] if self.guidance == 1 else [f"guidance {self.guidance:g}"]
+        if auto := self.autoguidance:
+            words.append(f"autoguidance {auto.weight:g} by epoch {auto.checkpoint}")
+        if ends := self.guidance_interval:
+            words.append(f"for {ends[0]:g} < t/T ≤ {ends[1]:g}")
+        return words
+
+
+def several(values: Any) -> tuple[Any, ...]:
+    return values if isinstance(values, tuple | list) else (values,)

@@ -19,7 +19,7 @@ from hotcold.runtime.errors import UserError
 from hotcold.sampling.bases import SamplerParams
 from hotcold.sampling.film import Film
 from hotcold.sampling.params import samplers_for
-from hotcold.sampling.predictors import Predict, Sets, Watch, guided
+from hotcold.sampling.predictors import Sets, Watch, guided
 
 Compute = Callable[[], Sets]  # what computes a batch
 
@@ -121,9 +121,8 @@ def draw_batch(
 ) -> Sets:
     """The sets of one batch, uint8 on the CPU; see `draw`. The threads of `noise` end with it."""
     process = model.process
-    predict: Predict = model.predict
-    if labels is not None:
-        predict = guided(model.predict, labels.to(originals.device), sampler.scale)
+    known = None if labels is None else labels.to(originals.device)
+    predict = guided(model, sampler, known)
     run = kinds.behaviour("samplers", sampler.kind, "run")
     with noise:
         start = process.start(originals, noise, sampler.from_noise)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pydantic
 
 from hotcold.models import kinds
-from hotcold.runtime.params import Count, Section
+from hotcold.runtime.params import Count, Section, Seed
 from hotcold.sampling.bases import Guidances
-from hotcold.sampling.bases import SamplerParams as Sampler
+from hotcold.sampling.bases import SamplerParams
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    Sampler = SamplerParams
+else:
     Sampler = kinds.union("samplers")
 
 
@@ -19,13 +23,22 @@ class SamplingParams(Section):
     """images: of a checkpoint that is scored; progress_images: of each other checkpoint.
 
     epoch: its checkpoint is scored as well as `best` and `last`; if there is none, the nearest.
-    guidances: that images of each class are drawn with, for a network with classes.
+    guidances: that images of each class are drawn with, for a network with classes. seed: of the
+    noise of all these images; absent from params.yaml, it is that of the workflow.
     """
 
     images: Annotated[int, pydantic.Field(ge=4)]
     progress_images: Count
     epoch: Count
     guidances: Guidances
+    seed: Seed | None = None
+
+
+def recorded(record: Mapping[str, Any]) -> SamplerParams:
+    """The sampler of an entry of results, which may have further keys."""
+    block = kinds.params("samplers", record["kind"])
+    fields = {key: value for key, value in record.items() if key in block.model_fields}
+    return block.model_validate_json(json.dumps(fields))
 
 
 def samplers_for(process: str, predicts: str) -> list[str]:

@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+from hotcold.models.model import DiffusionModel
 from hotcold.numerics.pixels import HIGH, LOW
+from hotcold.sampling.bases import GuidedParams, SamplerParams
 
 # (x_t, t) -> the estimate of `DiffusionModel.predict`, or of an oracle in a test; t: in 1..T
 Predict = Callable[[Tensor, int], Tensor]
@@ -33,26 +35,28 @@ def clipped(predict: Predict, process: Any) -> Predict:
     return predict_clipped
 
 
-def guided(predict: Callable[..., Tensor], label: Tensor, guidance: float) -> Predict:
-    """Classifier-free guidance (Ho and Salimans 2022, equation 6): the prediction without a label
-    plus `guidance` times its difference to that with the label, (N,).
+def guided(model: DiffusionModel, sampler: SamplerParams, labels: Tensor | None = None) -> Predict:
+    """The prediction of a model with the guidance of a sampler, see `GuidedParams`.
 
-    0: the label is not used; 1: no guidance, the prediction with the label; more: images that are
-    more typical of it, and less diverse.
+    With the predictions p without labels and p_c with labels, (N,), classifier-free guidance g is
+    p + g (p_c - p): 0 does without labels, 1 is p_c, and more makes images more typical of their
+    labels and less diverse. The weight of Ho and Salimans (2022, equation 6) is g - 1.
+    Autoguidance of weight w by the prediction q_c of an earlier checkpoint (Karras et al. 2024,
+    equation 3) adds (w - 1) (p_c - q_c); all are without labels for a network that has none.
     """
+    if not isinstance(sampler, GuidedParams):
+        return model.predict
+    auto = sampler.autoguidance
+    weaker = model.checkpoint(auto.checkpoint) if auto else model
+    known = () if labels is None or sampler.guidance == 0 else (labels,)
 
-    def predict_guided(x_t: Tensor, t: int) -> Tensor:
-        if guidance == 1:
-            return predict(x_t, t, label)
-        without = predict(x_t, t)
-        return without.lerp(predict(x_t, t, label), guidance) if guidance else without
+    def predict(x_t: Tensor, t: int) -> Tensor:
+        plain = estimate = model.predict(x_t, t, *known)
+        if sampler.guides(t, model.process.T):
+            if known and sampler.guidance != 1:
+                estimate = model.predict(x_t, t).lerp(plain, sampler.guidance)
+            if auto:
+                estimate = estimate + (auto.weight - 1) * (plain - weaker.predict(x_t, t, *known))
+        return estimate
 
-    return predict_guided
-
-
-def subset_of_steps(T: int, steps: int) -> list[int]:
-    """`steps` step numbers from T down, evenly spaced over 1..T, then 0; consecutive ones differ
-    by T // steps or one more. Raises ValueError unless 1 <= steps <= T."""
-    if not 1 <= steps <= T:
-        raise ValueError(f"steps is {steps}, must be in 1..{T}")
-    return [round(T * k / steps) for k in range(steps, -1, -1)]
+    return predict

@@ -17,7 +17,8 @@ from hotcold.models.process import Start
 from hotcold.numerics.rng import ChunkedNoise
 from hotcold.processes.impulse.process import GreyImpulse, MaskedImpulse, cosine_density
 from hotcold.samplers.categorical.sampler import run
-from hotcold.sampling.predictors import Predict, subset_of_steps
+from hotcold.sampling.bases import subset_of_steps
+from hotcold.sampling.predictors import Predict
 
 GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
 PRIOR = [0.5, 0.3, 0.2]  # of the three grey levels of `tiny`

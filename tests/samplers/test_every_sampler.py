@@ -46,12 +46,19 @@ class Wave(nn.Module):
         return x * torch.arange(1, self.channels + 1).view(1, -1, 1, 1)
 
 
+class Kept(DiffusionModel):
+    """Its earlier checkpoint has another network."""
+
+    def checkpoint(self, epoch: int) -> DiffusionModel:
+        return DiffusionModel(lambda *_: _[0] / epoch, self.process, self.predicts)
+
+
 def drawn(
     name: str, predicts: str, sampler: SamplerParams, film: Film | None = None
 ) -> dict[str, Tensor]:
     """The sets of five images of a model of `Wave`."""
     process = build_process(name)
-    model = DiffusionModel(Wave(process.levels), process, predicts)
+    model = Kept(Wave(process.levels), process, predicts)
     originals = torch.linspace(-0.4, 0.4, 5 * 784).view(5, 1, 28, 28)
     return draw(model, originals, sampler, Stream(0, "test"), DrawOptions(film=film))
 
@@ -80,6 +87,8 @@ def test_complete_sampler_runs_over_all_steps_and_makes_its_sets(
 def test_every_field_of_a_sampler_changes_the_images(sampler: str, field: str) -> None:
     _, name, predicts = next(use for use in USES if use[0] == sampler)
     complete = kinds.params("samplers", sampler).complete(build_process(name).T)
+    if field == "guidance_interval":
+        complete = complete.model_validate(complete.model_dump() | {"guidance": 3.0})
     other = complete.model_validate(complete.model_dump() | {field: FIELDS[field]})
     main = complete.main_set
     images, again, changed = (drawn(name, predicts, s)[main] for s in (complete, complete, other))

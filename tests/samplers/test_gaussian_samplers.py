@@ -17,11 +17,12 @@ from hotcold.numerics.rng import ChunkedNoise
 from hotcold.processes.gaussian.process import Gaussian, linear_alpha_bar
 from hotcold.samplers.ancestral import sampler as ancestral
 from hotcold.samplers.ddim import sampler as ddim
-from hotcold.sampling.predictors import Predict, Watch, clipped, guided, ignore, subset_of_steps
+from hotcold.sampling.bases import subset_of_steps
+from hotcold.sampling.predictors import Predict, Watch, clipped, guided, ignore
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from diffusers import DDIMScheduler, DDPMScheduler
+    from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 1000))
 
@@ -187,6 +188,32 @@ def test_ddim_agrees_with_diffusers(steps: int, eta: float, rng: torch.Generator
     torch.testing.assert_close(samples, x, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize(("steps", "eta"), [(20, 0.0), (10, 1.0), (2, 1.0), (1, 0.0)])
+def test_second_order_agrees_with_diffusers(steps: int, eta: float, rng: torch.Generator) -> None:
+    kind = "sde-dpmsolver++" if eta else "dpmsolver++"
+    reference = DPMSolverMultistepScheduler(
+        trained_betas=HOT.beta[1:].tolist(),
+        algorithm_type=kind,
+        timestep_spacing="trailing",
+        final_sigmas_type="zero",
+        euler_at_final=True,
+    )
+    predict = gaussian_oracle(0.1, 0.3)
+    reference.set_timesteps(steps)
+    path = [int(t) + 1 for t in reference.timesteps]
+    assert path == subset_of_steps(HOT.T, steps)[:-1]
+    signal = HOT.alpha_bar[[*path, 0]]  # in float64, with no noise at the end
+    reference.sigmas = ((1 - signal) / signal).sqrt()
+    x_T = torch.randn(2, 1, 28, 28, generator=rng, dtype=torch.float64)
+    noise = [torch.randn(x_T.shape, generator=rng, dtype=x_T.dtype) for _ in range(steps)]
+    samples = draw(DDIM(steps=steps, eta=eta, order=2), predict, x_T, noise)
+    x = x_T
+    for t, extra in zip(reference.timesteps, noise, strict=True):
+        x = reference.step(predict(x, int(t) + 1), t, x, variance_noise=extra).prev_sample
+    torch.testing.assert_close(samples, x, rtol=1e-5, atol=1e-4)
+
+
 def test_guided_ddim_draws_from_the_sharpened_posterior(rng: torch.Generator) -> None:
     """Classes N(-1, 1) and N(1, 1), equally frequent. The score with guidance w is that of
     p(x) p(label | x)^w at t = 0; the images of w = 3 therefore are nearer to sure ones."""
@@ -205,8 +232,9 @@ def test_guided_ddim_draws_from_the_sharpened_posterior(rng: torch.Generator) ->
     x_T = torch.randn(4000, 1, 1, 1, generator=rng)
     means = []
     for guidance in (0.0, 1.0, 3.0):
-        oracle = guided(predict, labels, guidance)
-        x_0 = draw(DDIM(steps=100), oracle, x_T, rng)
+        sampler = DDIM(steps=100, guidance=guidance)
+        model: Any = SimpleNamespace(predict=predict, process=HOT)
+        x_0 = draw(sampler, guided(model, sampler, labels), x_T, rng)
         means.append(x_0.mean().item())
     assert means[0] == pytest.approx(0, abs=0.12)  # five standard errors of sqrt(2 / 4000)
     assert means[1] == pytest.approx(1, abs=0.08)

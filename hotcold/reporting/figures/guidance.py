@@ -16,9 +16,13 @@ from hotcold.reporting.figures.style import (
     image_rows,
     set_scale,
 )
-from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.reading.results import ModelResults, grouped
 from hotcold.runtime import paths
+from hotcold.sampling.params import recorded
 from hotcold.scores import find
+
+
+MARKERS = "os^Dv<>pP*X"
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, float]) -> None:
@@ -32,24 +36,29 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, fl
         gallery.add(f"guidance_{model.name}", image_rows(images, labels, columns))
     if labelled:
         gallery.add("guidance", draw_scores(labelled, gallery.colours, real["fid"]))
+        columns = ("steps", "evaluations", "fid", "label_accuracy", "recall")
         rows = [
-            (m.name, e.get("guidance", 1), *(e[key] for key in ("fid", "label_accuracy", "recall")))
+            (m.name, recorded(e).variant, *(e[key] for key in columns))
             for m in labelled
             for e in m.step_study
         ]
-        head = ("model", "guidance", "fid", "label_accuracy", "recall")
-        gallery.add_table("guidance", head, rows)
+        gallery.add_table("guidance", ("model", "setting", *columns), rows)
 
 
 def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real: float) -> Figure:
     """FID and the share of images of the digit that was asked for, over guidance."""
     figure, (fid, agreement) = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
     for model in models:
-        study = sorted(model.step_study, key=lambda entry: entry.get("guidance", 1))
-        x = [entry.get("guidance", 1) for entry in study]
-        style = {"color": colours[model.name], "label": model.name, "marker": "o", "lw": 1}
-        draw_intervals(fid, x, study, "fid", **style)
-        agreement.plot(x, [100 * entry["label_accuracy"] for entry in study], **style)
+        lines = grouped(model.step_study, lambda e: (e["steps"], str(e.get("guidance_interval"))))
+        for study, marker in zip(lines.values(), MARKERS):
+            study.sort(key=lambda entry: entry.get("guidance", 1))
+            x = [entry.get("guidance", 1) for entry in study]
+            where = study[0].get("guidance_interval")
+            label = f"{model.name}, {study[0]['steps']} steps"
+            label += ", {:g} < t/T ≤ {:g}".format(*where) if where else ""
+            style = {"color": colours[model.name], "label": label, "marker": marker, "lw": 1}
+            draw_intervals(fid, x, study, "fid", **style)
+            agreement.plot(x, [100 * entry["label_accuracy"] for entry in study], **style)
     fid.axhline(real, color=REAL, ls=":", label="real images")
     set_scale(fid, "log")
     fid.set(xlabel="guidance", ylabel=find("fid").axis_label)

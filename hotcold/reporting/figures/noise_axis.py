@@ -70,7 +70,7 @@ def draw_shares(axis: Axes, models: Sequence[ModelResults], colours: Mapping[str
     for model in models:
         if model.kind == "impulse" and model.restores:
             shares, scores = [0, 1], [model.best["sets"][k] for k in ("improved", "naive")]
-        elif model.predicts == "categorical":
+        elif model.predicts == "categorical" and model.step_study:
             most = max(entry["steps"] for entry in model.step_study)
             study = [e for e in model.step_study if e["steps"] == most and "churn" not in e]
             scores = sorted(study, key=lambda entry: entry["eta"])

@@ -1,11 +1,9 @@
-"""Scores by number of steps, eta and clip, compared with the model's own sampler."""
+"""Scores by the settings of a sampler, compared with the model's own one."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
-from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -19,13 +17,14 @@ from hotcold.reporting.figures.style import (
     draw_intervals,
     set_scale,
 )
-from hotcold.reporting.reading.formatting import rate
-from hotcold.reporting.reading.results import ModelResults, Scores, with_interval
+from hotcold.reporting.reading.results import ModelResults, Scores, grouped, with_interval
+from hotcold.sampling.params import recorded
 from hotcold.scores import shown
 
+TICKS = (10, 25, 50, 100)
 OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores
-MARKERS = "os^Dv<>pP*X"  # of eta and churn
-APART = 1.025  # the factor between the places of lines, which would overlap
+MARKERS = "os^Dv<>pP*X"
+APART = 1.015  # the factor between the places of lines, which would overlap
 
 
 def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
@@ -33,18 +32,18 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
     studied = [model for model in models if model.step_study and not model.design.classes]
     if studied:
         gallery.add("steps", draw_study(studied, gallery.colours))
-    columns = ("steps", "eta", "churn", "clip", "fid", "fid_below", "fid_above", "is")
+    columns = ("steps", "evaluations", "fid", "fid_below", "fid_above", "is")
     rows = (
-        (m.name, *(e.get(key, "") for key in columns), rate(e))
+        (m.name, recorded(e).variant, *(e[key] for key in columns))
         for m in studied
         for e in m.step_study
     )
-    gallery.add_table("steps", ("model", *columns, "setting"), rows)
+    gallery.add_table("steps", ("model", "setting", *columns), rows)
 
 
 def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
-    """Scores over the number of steps, a row of panels for each model, a line for each eta or churn
-    and each value of clip."""
+    """Scores over the evaluations of the network, a row of panels for each model, a line for each
+    setting of its sampler but the number of steps."""
     scores, size = shown("ranking"), (WIDTH, 2.1 * len(models) + 0.5)
     figure, axes = plt.subplots(len(models), len(scores), figsize=size, squeeze=False, sharex=True)
     for row, model in zip(axes, models, strict=True):
@@ -52,13 +51,12 @@ def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Fi
             draw_own_sampler(axis, model.scores, score.key)
             draw_settings(axis, model.step_study, score.key, colours[model.name])
             axis.set(title=model.name, ylabel=score.axis_label, xscale="log")
-            steps = sorted({entry["steps"] for entry in model.step_study})
-            axis.set_xticks(steps, [f"{s:g}" for s in steps])
+            axis.set_xticks(TICKS, map(str, TICKS))
             axis.tick_params(labelbottom=True)
             axis.minorticks_off()
             # FIDs of settings differ by orders of magnitude.
             set_scale(axis, "log" if score.key == "fid" else "linear")
-    figure.supxlabel("sampling steps", fontsize="medium")
+    figure.supxlabel("evaluations of the network for an image", fontsize="medium")
     add_legend(figure, axes[:, 0])
     return figure
 
@@ -72,32 +70,22 @@ def draw_own_sampler(axis: Axes, scores: Scores, key: str) -> None:
 
 
 def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) -> None:
-    """A score over the number of steps, one line for each eta, churn or kind of sampler, a dashed
-    one where x_0_hat is clipped and a dash-dotted one for a churn; lines are set apart a little."""
-    rates = sorted({variant(entry) for entry in study})
-    markers = dict(zip(rates, cycle(MARKERS), strict=False))
-    lines = list(itertools.product(sorted({entry.get("clip", False) for entry in study}), rates))
-    for i, (clip, each) in enumerate(lines):
+    """A score over the evaluations of the network, one line for each setting but the number of
+    steps, a dashed one where x_0_hat is clipped; lines are set apart a little."""
+    lines = grouped(study, lambda entry: recorded(entry).variant)
+    for i, ((variant, chosen), marker) in enumerate(zip(lines.items(), cycle(MARKERS), strict=False)):
         apart = APART ** (i - (len(lines) - 1) / 2)
-        chosen = [e for e in study if (e.get("clip", False), variant(e)) == (clip, each)]
-        chosen.sort(key=lambda entry: entry["steps"])
-        if not chosen:
-            continue
+        chosen = sorted(chosen, key=lambda entry: entry["evaluations"])
         draw_intervals(
             axis,
-            [entry["steps"] * apart for entry in chosen],
+            [entry["evaluations"] * apart for entry in chosen],
             chosen,
             key,
             color=colour,
-            marker=markers[each],
-            ls="--" if clip else "-." if chosen[0].get("churn") else "-",
+            marker=marker,
+            ls="--" if chosen[0].get("clip") else "-",
             ms=5,
-            mfc="white" if any(each[:2]) else None,
+            mfc="white" if i % 2 else None,
             lw=1,
-            label=f"{rate(chosen[0])}{', clipped' if clip else ''}",
+            label=variant,
         )
-
-
-def variant(entry: Mapping[str, Any]) -> tuple[float, float, str]:
-    """What a setting draws anew, as numbers to sort by and in words."""
-    return entry.get("churn", 0.0), entry.get("eta", 0.0), rate(entry)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from hotcold.models import kinds
 from hotcold.reporting.reading.results import Scores
 from hotcold.scores import decimals
 
@@ -45,15 +43,6 @@ def overlap(a: Scores, b: Scores, key: str) -> bool:
     """Whether the 95 % intervals of a score overlap."""
     (low_a, high_a), (low_b, high_b) = bounds(a, key), bounds(b, key)
     return low_a <= high_b and low_b <= high_a
-
-
-def rate(setting: Mapping[str, Any]) -> str:
-    """How much a setting of the step study draws anew, its η or its churn, or its sampler."""
-    if setting.get("churn"):
-        return f"churn = {setting['churn']:g}"
-    if "eta" in setting:
-        return f"η = {setting['eta']:g}"
-    return kinds.params("samplers", setting["kind"]).variant(setting)
 
 
 def names(items: Sequence[str]) -> str:

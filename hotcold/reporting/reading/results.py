@@ -12,9 +12,8 @@ from hotcold.models import kinds
 from hotcold.models.params import DesignParams
 from hotcold.numerics import checkpoints, tables
 from hotcold.runtime import paths
-from hotcold.runtime.params import validate
 from hotcold.sampling.bases import SamplerParams
-from hotcold.sampling.params import Sampler
+from hotcold.sampling.params import recorded
 
 Scores = dict[str, float]
 Checkpoint = dict[str, Any]  # an entry of scores.json
@@ -36,8 +35,8 @@ class ModelResults:
     history: one row for each epoch.
     checkpoints: those that are scored, by epoch.
     predictions: one row for each scored image.
-    step_study: scores by number of steps, eta and clip, against validation images; empty for a
-    model that restores.
+    step_study: scores by the settings of a sampler, against validation images; empty for a model
+    that restores.
     likelihood: in bits per pixel; empty for a model that is not categorical.
     """
 
@@ -73,7 +72,7 @@ class ModelResults:
     @property
     def sampler(self) -> SamplerParams:
         """The sampler of its images."""
-        return validate(self.best["sampler"], Sampler)
+        return recorded(self.best["sampler"])
 
     @property
     def scores(self) -> Scores:

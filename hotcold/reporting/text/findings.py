@@ -16,10 +16,10 @@ from hotcold.reporting.reading.formatting import (
     names,
     number,
     overlap,
-    rate,
 )
 from hotcold.reporting.reading.results import ModelResults, Scores, grouped, main_scores, samplers
 from hotcold.reporting.text.settings import NONE, sees
+from hotcold.sampling.params import recorded
 from hotcold.scores import Score, shown
 
 PublishedModels = Mapping[str, Mapping[str, Any]]  # `models` of report/published/scores.yaml
@@ -227,21 +227,28 @@ def sampled_or_direct(model: ModelResults) -> str:
     )
 
 
-def fewest_steps(model: ModelResults) -> str:
-    """The setting of the step study with the fewest steps whose FID lies within the interval of the
-    model's own sampler, or below it. All compare with validation images."""
+def fewest_evaluations(model: ModelResults) -> str:
+    """The setting of the step study with the fewest evaluations of the network whose FID lies
+    within the interval of the model's own sampler, or below it, and the setting with the lowest
+    FID. All compare with validation images."""
     own, key = model.scores, "validation_fid"
-    reference = f"its own sampler in {steps_of(model)} steps, {interval(own, key)}"
+    T = model.design.degradation.T
+    reference = f"{interval(own, key)} in {model.sampler.evaluations(T)} evaluations"
+    best = min(model.step_study, key=lambda entry: entry["fid"])
+    lowest = f"the lowest FID of the study is {interval(best, 'fid')} ({settings_of(best)})"
     enough = [entry for entry in model.step_study if entry["fid"] <= bounds(own, key)[1]]
     if not enough:
-        return f"{model.name}: no setting of the study reaches the FID of {reference}."
-    entry = min(enough, key=lambda each: (each["steps"], each["fid"]))
-    clip = " and the clean image clipped" if entry.get("clip") else ""
+        return f"{model.name}: its own sampler has an FID of {reference}; {lowest}."
+    entry = min(enough, key=lambda each: (each["evaluations"], each["fid"]))
     return (
-        f"{model.name}: {entry['steps']} steps with {rate(entry)}{clip} are the fewest of "
-        f"the study whose FID, {interval(entry, 'fid')}, is not above the interval of "
-        f"{reference}."
+        f"{model.name}: its own sampler has an FID of {reference}. {interval(entry, 'fid')} is "
+        f"reached in {entry['evaluations']} ({settings_of(entry)}); {lowest}."
     )
+
+
+def settings_of(entry: Mapping[str, Any]) -> str:
+    """An entry of the step study in words."""
+    return f"{entry['steps']} steps, {recorded(entry).variant}"
 
 
 def best_churn(model: ModelResults) -> Iterator[str]:
@@ -258,7 +265,8 @@ def best_churn(model: ModelResults) -> Iterator[str]:
         verb = "overlap" if overlap(eta, churn, "fid") else "do not overlap"
         yield (
             f"{model.name}: in {most} steps, the lowest FID with an η is {interval(eta, 'fid')} "
-            f"({rate(eta)}), and with a churn {interval(churn, 'fid')} ({rate(churn)}); the "
+            f"({recorded(eta).variant}), and with a churn {interval(churn, 'fid')} "
+            f"({recorded(churn).variant}); the "
             f"intervals {verb}."
         )
 
@@ -295,9 +303,9 @@ def guidance(model: ModelResults, accuracy: float) -> str:
         f"The classifier, whose accuracy is {100 * accuracy:.2f} %, recognises the digit that was "
         f"asked for in {100 * model.scores['label_accuracy']:.1f} % of "
         f"{model.scores['images']:.0f} images of {model.name} with guidance "
-        f"{model.best['sampler'].get('guidance', 1):g}. Of the guidances that were studied, "
-        f"{best.get('guidance', 1):g} has the lowest FID against validation images, "
-        f"{interval(best, 'fid')}."
+        f"{getattr(model.sampler, 'guidance', 1):g}. Of the settings that were studied, "
+        f"the lowest FID against validation images, {interval(best, 'fid')}, is that of "
+        f"{settings_of(best)}."
     )
 
 

@@ -34,7 +34,7 @@ def described(model: ModelResults) -> str:
     """What a model does, and with which sampler: a sentence."""
     does = model.sampler.does(model.design.degradation)
     if model.design.classes:
-        does += f", each digit in turn, with guidance {model.sampler.scale:g}"
+        does += f", each digit in turn, with guidance {getattr(model.sampler, 'guidance', 1):g}"
     return f"**{model.name}** {does}."
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from hotcold.models.bases import ProcessParams
 from hotcold.runtime.params import Count, Share
-from hotcold.sampling.bases import SamplerParams, StepStudyParams
+from hotcold.sampling.bases import SamplerParams
 
 
 class Categorical(SamplerParams):
     """Draws of grey levels on a subset of the steps, for a categorical prediction.
 
-    eta: the share of pixels that are degraded again in each step. churn: instead of eta, how often
-    a pixel is degraded again on average over all steps, as in Karras et al. (2022): eta is then
-    churn / steps.
+    eta: the probability with which the noise of a pixel is drawn anew in each step. churn: instead
+    of eta, how often that happens to a pixel on average over all steps, the name is that of Karras
+    et al. (2022): eta is then churn / steps. As a pixel at density rho is replaced with probability
+    2 rho, it is replaced anew about churn / 2 times. temperature: p(x_0 | x_t) is raised to its
+    inverse; below 1, likely grey levels become likelier.
     """
 
     sets: ClassVar = {"categorical": "categorical draws"}
@@ -27,6 +28,9 @@ class Categorical(SamplerParams):
     steps: Count
     eta: Share = 0.0
     churn: Annotated[float, pydantic.Field(ge=0, exclude_if=lambda churn: not churn)] = 0.0
+    temperature: Annotated[
+        float, pydantic.Field(gt=0, le=10, exclude_if=lambda temperature: temperature == 1)
+    ] = 1.0
 
     @pydantic.model_validator(mode="after")
     def _one_rate(self) -> Categorical:
@@ -38,26 +42,14 @@ class Categorical(SamplerParams):
 
     @property
     def rate(self) -> float:
-        """The share of pixels that are degraded again in each step."""
+        """The share of pixels whose noise is drawn anew in each step."""
         return self.eta or self.churn / self.steps
-
-    @classmethod
-    def study(
-        cls, grid: StepStudyParams, classes: int, guidances: Sequence[float]
-    ) -> Iterator[Categorical]:
-        """Every number of steps with every eta, and with every churn that it allows."""
-        for steps in grid.steps:
-            yield from (cls(steps=steps, eta=eta) for eta in grid.etas)
-            yield from (cls(steps=steps, churn=churn) for churn in grid.churns if churn <= steps)
-
-    def setting(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"kind"}) | {"clip": False}
 
     def does(self, process: ProcessParams) -> str:
         draws = "categorical draws of grey levels"
         return f"generates images from {process.start} alone by {draws}{self.how}"
 
     @property
-    def how(self) -> str:
+    def words(self) -> list[str]:
         rate = f"churn = {self.churn:g}" if self.churn else f"η = {self.eta:g}"
-        return f", in {self.steps} steps with {rate}"
+        return [rate] if self.temperature == 1 else [rate, f"temperature {self.temperature:g}"]

@@ -11,7 +11,8 @@ from hotcold.models.process import Start
 from hotcold.numerics.rng import ChunkedNoise
 from hotcold.processes.impulse.process import GreyImpulse
 from hotcold.samplers.categorical.params import Categorical
-from hotcold.sampling.predictors import Predict, Sets, Watch, ignore, subset_of_steps
+from hotcold.sampling.bases import subset_of_steps
+from hotcold.sampling.predictors import Predict, Sets, Watch, ignore
 
 
 def run(
@@ -54,7 +55,10 @@ def run(
     watch(sampler.main_set, process.T, x)
     for t, s in pairwise(path):
         noisy = process.may_be_noise(x)
-        level = draw_category(predict(x, t), noise.uniform(x))
+        probabilities = predict(x, t)
+        if sampler.temperature != 1:
+            probabilities = probabilities.double() ** (1 / sampler.temperature)
+        level = draw_category(probabilities, noise.uniform(x))
         x_0_hat = torch.where(noisy, process.dequantise(level).to(x.dtype), x)
         stays = noisy & (noise.uniform(x) < density[s] / density[t])
         posterior = torch.where(stays, x, x_0_hat)
@@ -68,6 +72,7 @@ def run(
 
 def draw_category(probabilities: Tensor, u: Tensor) -> Tensor:
     """One category for each pixel, (N, 1, H, W) int64, from probabilities (N, C, H, W), by the
-    inverse of the cumulative distribution at u, (N, 1, H, W), uniform in [0, 1)."""
+    inverse of the cumulative distribution at u, (N, 1, H, W), uniform in [0, 1). Their sum need not
+    be 1."""
     cumulative = probabilities.double().cumsum(1)
     return (cumulative <= u * cumulative[:, -1:]).sum(1, keepdim=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
 
 from hotcold.runtime.params import Count, Share
-from hotcold.sampling.bases import Clip, Guidance, SamplerParams, StepStudyParams
+from hotcold.sampling.bases import Clip, GuidedParams
 
 
-class DDIM(SamplerParams):
-    """DDIM on a subset of the steps, for a Gaussian process; eta 0 is deterministic. clip: see
-    `predictors.clipped`; guidance: see `predictors.guided`."""
+class DDIM(GuidedParams):
+    """DDIM on a subset of the steps, for a Gaussian process; eta 0 is deterministic. order: 2
+    extrapolates the estimate of x_0 from that of the step before. clip: see
+    `predictors.clipped`."""
 
     sets: ClassVar = {"ddim": "DDIM"}
     leaves_out_steps: ClassVar = True
@@ -20,26 +21,10 @@ class DDIM(SamplerParams):
     kind: Literal["ddim"] = "ddim"
     steps: Count
     eta: Share = 0.0
+    order: Annotated[Literal[1, 2], pydantic.Field(exclude_if=lambda order: order == 1)] = 1
     clip: Clip = False
-    guidance: Guidance = 1.0
-
-    @classmethod
-    def study(
-        cls, grid: StepStudyParams, classes: int, guidances: Sequence[float]
-    ) -> Iterator[DDIM]:
-        """Every number of steps with every eta and value of clip; of a model with labels, every
-        guidance with the most steps and the largest eta."""
-        if classes:
-            steps, eta = max(grid.steps), max(grid.etas)
-            yield from (cls(steps=steps, eta=eta, guidance=scale) for scale in guidances)
-        else:
-            for steps, eta, clip in itertools.product(grid.steps, grid.etas, grid.clips):
-                yield cls(steps=steps, eta=eta, clip=clip)
-
-    def setting(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"kind"}) | {"clip": self.clip}
 
     @property
-    def how(self) -> str:
-        clip = ", with its estimate of the clean image clipped" if self.clip else ""
-        return f", in {self.steps} steps with η = {self.eta:g}{clip}"
+    def words(self) -> list[str]:
+        order = ["order 2"] if self.order == 2 else []
+        return [f"η = {self.eta:g}", *order, *(["clipped"] if self.clip else []), *super().words]

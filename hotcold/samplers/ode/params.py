@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from hotcold.runtime.params import Count
-from hotcold.sampling.bases import Guidance, SamplerParams, StepStudyParams
+from hotcold.sampling.bases import GuidedParams, subset_of_steps
 
 Method = Literal["euler", "heun"]
-NAMES: dict[Method, str] = {"euler": "Euler", "heun": "Heun"}
+NAMES: dict[Method, str] = {"euler": "Euler's method", "heun": "Heun's method"}
 
 
-class ODE(SamplerParams):
+class ODE(GuidedParams):
     """The ordinary differential equation of a flow, solved by Euler steps, or by Heun's method,
-    which evaluates the network twice a step but once in the last. guidance: see
-    `predictors.guided`."""
+    which evaluates the network twice a step but once in the last."""
 
     sets: ClassVar = {"ode": "ODE"}
     leaves_out_steps: ClassVar = True
@@ -23,28 +21,11 @@ class ODE(SamplerParams):
     kind: Literal["ode"] = "ode"
     method: Method = "euler"
     steps: Count
-    guidance: Guidance = 1.0
 
-    def evaluations(self, T: int) -> int:
-        steps = 2 * self.steps - 1 if self.method == "heun" else self.steps
-        return steps * (1 if self.guidance in (0, 1) else 2)
-
-    @classmethod
-    def study(
-        cls, grid: StepStudyParams, classes: int, guidances: Sequence[float]
-    ) -> Iterator[ODE]:
-        """Every number of steps with each method; of a model with labels, every guidance with the
-        most steps."""
-        if classes:
-            yield from (cls(steps=max(grid.steps), guidance=scale) for scale in guidances)
-        else:
-            for steps in grid.steps:
-                yield from (cls(method=method, steps=steps) for method in NAMES)
-
-    @classmethod
-    def variant(cls, setting: Mapping[str, Any]) -> str:
-        return f"{NAMES[setting['method']]} steps"
+    def evaluated_at(self, T: int) -> list[int]:
+        path = subset_of_steps(T, self.steps)
+        return path[:-1] + (path[1:-1] if self.method == "heun" else [])
 
     @property
-    def how(self) -> str:
-        return f", in {self.steps} {NAMES[self.method]} steps"
+    def words(self) -> list[str]:
+        return [NAMES[self.method], *super().words]

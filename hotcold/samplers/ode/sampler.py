@@ -8,7 +8,8 @@ from hotcold.models.process import Start
 from hotcold.numerics.rng import ChunkedNoise
 from hotcold.processes.flow.process import Flow
 from hotcold.samplers.ode.params import ODE
-from hotcold.sampling.predictors import Predict, Sets, Watch, ignore, subset_of_steps
+from hotcold.sampling.bases import subset_of_steps
+from hotcold.sampling.predictors import Predict, Sets, Watch, ignore
 
 
 def run(
