@@ -115,7 +115,26 @@ SCORES = (
     Score("components", "components", shown=("summary", "appearance")),
     Score("nearest_training_distance", "nearest training", shown=("summary", "appearance")),
     Score("label_accuracy", "label accuracy", 1, shown=("summary",)),
+    Score(
+        "pixel_fd", "FD of pixels, %", -1, spread="interval", shown=("summary", "scores")
+    ),
+    Score(
+        "random_fd", "FD of a random network, %", -1, spread="interval", shown=("summary", "scores")
+    ),
+    Score("fid_floor", "FID of real images", -1, spread="std", shown=("summary",)),
     Score("psnr", "PSNR in dB", 1, 1, signed=True, shown=(*PER_IMAGE, "experiments")),
+    Score(
+        "psnr_gain",
+        "PSNR over one step",
+        better=1,
+        decimals=2,
+        spread="interval",
+        signed=True,
+        shown=("restoration",),
+    ),
+    Score(
+        "fid_gain", "FID over one step", -1, spread="interval", signed=True, shown=("restoration",)
+    ),
     Score("ssim", "SSIM", 1, 3, signed=True, shown=PER_IMAGE),
     Score("rmse", "RMSE", -1, 3, shown=PER_IMAGE),
     # Of a model or of the classifier, not of a set of images.

@@ -16,8 +16,8 @@ from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.metrics.generation import label_accuracy, nearest_images
 from hotcold.metrics.params import EvaluationParams
-from hotcold.metrics.restoration import median_filter, restoration_scores
-from hotcold.metrics.scorer import Scorer, headline
+from hotcold.metrics.restoration import median_filter, psnr_gain, restoration_scores
+from hotcold.metrics.scorer import Scorer, headline, with_interval
 from hotcold.numerics import devices, tables
 from hotcold.runs.progress import Progress
 from hotcold.runtime import cli, files, paths
@@ -66,6 +66,14 @@ class Evaluation:
                 )
         return scores
 
+    def gains(self, images: Tensor, one_step: Tensor, originals: Tensor) -> dict[str, float]:
+        """What steps add to one step from the same degraded images: FID and PSNR less its own."""
+        features = [self.scorer.classify(each).features for each in (images, one_step)]
+        stream = self.scorer.stream("gain")
+        fid = self.scorer.frechet.difference(*features, self.scorer.params.bootstrap, stream)
+        psnr = psnr_gain(images, one_step, originals)
+        return with_interval("fid_gain", *fid) | with_interval("psnr_gain", *psnr)
+
     def checkpoint(
         self, sets: dict[str, Tensor], description: dict[str, Any], bar: Progress
     ) -> dict[str, Any]:
@@ -75,6 +83,8 @@ class Evaluation:
         for key in sets:
             scores[key] = self.score(sets, key, entry["epoch"], description.get("labels"))
             bar.advance()
+        for key in scores.keys() - {*NOT_RESULTS, "one_step"} if "one_step" in sets else ():
+            scores[key] |= self.gains(sets[key], sets["one_step"], sets["original"])
         if "original" in sets:
             filtered = median_filter(sets["degraded"])
             scores["median_filter"] = restoration_scores(filtered, sets["original"])

@@ -3,10 +3,12 @@ ones: what a perfect model would get.
 
 What is chosen by its scores is compared with validation images (`data.held_out`), which no network
 is trained on; all other scores compare with test images. The real images that are scored here are
-the first ones of the held-out images.
+the first ones of the held-out images; the floor of FID is the mean over several sets of them.
 """
 
 from __future__ import annotations
+
+import statistics
 
 import torch
 from torch import Tensor
@@ -14,14 +16,19 @@ from torch import Tensor
 from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
+from hotcold.metrics import untrained
+from hotcold.metrics.frechet import Frechet
 from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.inception import find_inception
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, headline
 from hotcold.numerics import checkpoints, devices, tables
+from hotcold.numerics.rng import generator
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, TestImages, read
+
+DRAWS = 15  # sets of real images whose FID is the floor
 
 
 def reference(classifier: Classifier, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -29,6 +36,15 @@ def reference(classifier: Classifier, images: Tensor, labels: Tensor) -> dict[st
     frequencies = labels.bincount(minlength=10).double()
     features = classifier.classify(images).features
     return {"features": features, "frequencies": frequencies / frequencies.sum()}
+
+
+def floor(features: Tensor, real: Tensor, count: int, seed: int) -> dict[str, float]:
+    """`fid_floor` and `fid_floor_std`: the mean FID of DRAWS random sets of `count` real images,
+    from their features, and its standard deviation between them."""
+    frechet, g = Frechet.to(real), generator("cpu", seed, "scores", "floor")
+    draws = [features[torch.randperm(len(features), generator=g)[:count]] for _ in range(DRAWS)]
+    fids = [frechet(draw) for draw in draws]
+    return {"fid_floor": statistics.mean(fids), "fid_floor_std": statistics.stdev(fids)}
 
 
 def main() -> None:
@@ -45,6 +61,7 @@ def main() -> None:
     validation, test = images[split.held_out], mnist.images("test")
     classifier, inception = Classifier.load(device=device), find_inception(device)
     real = reference(classifier, test[: params.reference], mnist.labels("test"))
+    real |= untrained.reference(test[: params.reference])
     labels = mnist.labels("train")[split.held_out]
     selection = reference(classifier, validation[: params.reference], labels)
     inception_features = {}
@@ -55,6 +72,7 @@ def main() -> None:
     scores = Scorer(classifier, real | inception_features, params, inception)(validation[:count])
     distance, _ = nearest_images(validation[:count], images[split.train])
     scores["nearest_training_distance"] = distance.mean().item()
+    scores |= floor(selection["features"], real["features"], count, params.seed)
     checkpoints.save(paths.REAL_FEATURES, real, {"images": len(real["features"])})
     checkpoints.save(paths.REAL_VALIDATION, selection, {"images": len(selection["features"])})
     checkpoints.save(paths.REAL_INCEPTION, inception_features, {})

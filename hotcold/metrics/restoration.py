@@ -7,14 +7,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import hotcold.runtime.torchvision_ops  # noqa: F401  (before torchmetrics)
+from hotcold.metrics.intervals import half_width
 
 WINDOW = 11  # pixels, the side of the window of SSIM
 
 
 def psnr(images: Tensor, originals: Tensor) -> float:
     """Peak signal-to-noise ratio in dB with peak 255, the mean over images."""
+    return _psnr_of_each(images, originals).mean().item()
+
+
+def _psnr_of_each(images: Tensor, originals: Tensor) -> Tensor:
     error = (images.double() - originals.double()).square().flatten(1).mean(1)
-    return (10 * torch.log10(255**2 / error.clamp(min=1e-3))).mean().item()
+    return 10 * torch.log10(255**2 / error.clamp(min=1e-3))
+
+
+def psnr_gain(images: Tensor, others: Tensor, originals: Tensor) -> tuple[float, float]:
+    """The mean over images of the PSNR less that of other restorations of the same originals, in
+    dB, and half of its 95 % interval, which is paired."""
+    gains = _psnr_of_each(images, originals) - _psnr_of_each(others, originals)
+    return gains.mean().item(), half_width(gains.var().item() / len(gains))
 
 
 def rmse(images: Tensor, originals: Tensor) -> float:

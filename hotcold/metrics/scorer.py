@@ -16,6 +16,7 @@ from hotcold.metrics.inception import Features, find_inception
 from hotcold.metrics.kernel import Kernel
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.pixels import pixel_scores
+from hotcold.metrics.untrained import distances
 from hotcold.numerics import checkpoints
 from hotcold.numerics.rng import generator
 from hotcold.runtime import paths
@@ -36,7 +37,8 @@ class Scorer:
     """The scores of uint8 images, (N, 1, 28, 28), against real images.
 
     real: `features` (N, 128) of the classifier and class `frequencies` (10,) of real images, and
-    their Inception features (N, 2048) as `inception` if those are scored too.
+    their Inception features (N, 2048) as `inception`, and what `untrained.reference` gives, if
+    those are scored too.
     inception: computes the Inception features of an image.
     """
 
@@ -74,7 +76,7 @@ class Scorer:
 
     @cached_property
     def frechet(self) -> Frechet:
-        return Frechet(self.real["features"])
+        return Frechet.to(self.real["features"])
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -87,7 +89,7 @@ class Scorer:
         """`is` of logits, (N, 10), its 95 % interval, and `is_std` over the splits."""
         splits, permutations = self.params.splits, self.params.permutations
         mean, std, half = inception_score(logits, splits, permutations, self.stream("is"))
-        return _with_interval("is", mean, half) | {"is_std": std}
+        return with_interval("is", mean, half) | {"is_std": std}
 
     def published_definition(self, maps: Tensor) -> Scores:
         """`is_published_definition` of maps, (N, 1568), and its deviation over the splits.
@@ -104,7 +106,7 @@ class Scorer:
         `fid_infinite`, extrapolated to infinite N."""
         half = self.frechet.half_width(features, self.params.bootstrap, self.stream("fid"))
         extrapolated = self.frechet.infinite(features, self.params.subsets, self.stream("infinite"))
-        return _with_interval("fid", self.frechet(features), half) | {"fid_infinite": extrapolated}
+        return with_interval("fid", self.frechet(features), half) | {"fid_infinite": extrapolated}
 
     def manifolds(self, features: Tensor) -> Scores:
         """`precision`, `recall`, `density` and `coverage` of features, (N, 128)."""
@@ -130,16 +132,20 @@ class Scorer:
         scores |= self.inception_scores(outputs.logits)
         scores |= self.published_definition(outputs.maps)
         scores |= self.frechet_scores(outputs.features)
-        scores |= _with_interval("kid", *self.kernel(outputs.features))
+        scores |= with_interval("kid", *self.kernel(outputs.features))
         digits = outputs.logits.argmax(1)
         scores["class_distance"] = total_variation(digits, self.real["frequencies"])
         scores |= self.manifolds(outputs.features)
         scores |= pixel_scores(images)
+        if "components" in self.real:
+            stream, resamples = self.stream("untrained"), self.params.bootstrap
+            for name, found in distances(self.real, images, resamples, stream).items():
+                scores |= with_interval(name, *found)
         if self.inception:
-            scores["inception_fid"] = Frechet(self.real["inception"])(self.inception(images))
+            scores["inception_fid"] = Frechet.to(self.real["inception"])(self.inception(images))
         return scores
 
 
-def _with_interval(name: str, score: float, half_width: float) -> Scores:
+def with_interval(name: str, score: float, half_width: float) -> Scores:
     """A score with the half-widths of its interval."""
     return {name: score, f"{name}_below": half_width, f"{name}_above": half_width}

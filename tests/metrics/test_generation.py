@@ -91,11 +91,11 @@ def test_frechet_distance_agrees_with_scipy_and_torchmetrics(rng: torch.Generato
 
     real = torch.randn(500, 16, generator=rng) @ torch.randn(16, 16, generator=rng)
     generated = torch.rand(300, 16, generator=rng) * 3
-    assert Frechet(real)(generated) == pytest.approx(scipy_frechet(real, generated), rel=1e-9)
+    assert Frechet.to(real)(generated) == pytest.approx(scipy_frechet(real, generated), rel=1e-9)
     metric = FrechetInceptionDistance(feature=Features(16))
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
-    assert Frechet(real)(generated) == pytest.approx(metric.compute().item(), rel=1e-6)
+    assert Frechet.to(real)(generated) == pytest.approx(metric.compute().item(), rel=1e-6)
 
 
 def test_frechet_distance_of_equal_covariances_is_the_squared_distance_of_means(
@@ -103,12 +103,12 @@ def test_frechet_distance_of_equal_covariances_is_the_squared_distance_of_means(
 ) -> None:
     real = torch.randn(400, 8, generator=rng)
     offset = torch.arange(8.0)
-    assert Frechet(real)(real + offset) == pytest.approx(offset.square().sum().item(), rel=1e-5)
+    assert Frechet.to(real)(real + offset) == pytest.approx(offset.square().sum().item(), rel=1e-5)
 
 
 def test_fewer_images_than_features_have_a_distance_and_an_interval(rng: torch.Generator) -> None:
     real, generated = torch.randn(300, 64, generator=rng), torch.randn(20, 64, generator=rng)
-    frechet = Frechet(real)
+    frechet = Frechet.to(real)
     assert frechet(generated) == pytest.approx(scipy_frechet(real, generated), rel=1e-6)
     assert frechet(generated) > 10  # the bias at small N
     assert 0 < frechet.half_width(generated, 20, rng) < frechet(generated)
@@ -121,7 +121,7 @@ def test_influences_are_the_derivatives_by_the_share_of_an_image(
     """Also along directions in which the images hardly vary."""
     scale = torch.tensor([1.0] + 15 * [0.05])
     real, generated = (torch.randn(n, 16, generator=rng) * scale for n in (500, count))
-    frechet, step, rank = Frechet(real), 1e-5, min(count - 1, 16)
+    frechet, step, rank = Frechet.to(real), 1e-5, min(count - 1, 16)
     a, x = frechet.cov.numpy(), generated.double().numpy()
 
     def distance(change: np.ndarray) -> float:

@@ -44,7 +44,7 @@ def test_intervals_of_a_simulated_generator_cover_and_are_not_too_wide(
 def test_influences_are_the_derivative_of_fid(rng: torch.Generator) -> None:
     real = torch.randn(200, 5, generator=rng, dtype=torch.float64)
     drawn = torch.randn(2000, 5, generator=rng, dtype=torch.float64) * 1.5 + 0.3
-    frechet = Frechet(real)
+    frechet = Frechet.to(real)
     influence = frechet.influence(drawn)
     assert influence.mean().item() == pytest.approx(0, abs=1e-9)
     repeats = 100  # the images so many times, and one of them once more
@@ -86,7 +86,7 @@ def test_interval_of_is_without_splits_is_that_of_a_mean(rng: torch.Generator) -
 
 def test_fid_is_extrapolated_to_that_of_the_population(rng: torch.Generator) -> None:
     real = torch.randn(20_000, 8, generator=rng)
-    frechet = Frechet(real)
+    frechet = Frechet.to(real)
     at_n, extrapolated = [], []
     for _ in range(30):
         drawn = torch.randn(300, 8, generator=rng) * 1.2

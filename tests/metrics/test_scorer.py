@@ -89,7 +89,7 @@ def test_inception_features_add_one_score_and_change_no_other(scorer: Scorer) ->
     real = scorer.real | {"inception": features(random_images(40, seed=1))}
     images = random_images(30, seed=2)
     scores = Scorer(scorer.classifier, real, PARAMS, features)(images)
-    expected = Frechet(real["inception"])(features(images))
+    expected = Frechet.to(real["inception"])(features(images))
     assert scores.pop("inception_fid") == pytest.approx(expected)
     assert scores == scorer(images)
 

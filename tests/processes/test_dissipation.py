@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy.stats import kstest
 
 from hotcold.models.process import blurred, build
@@ -29,14 +30,19 @@ def test_dissipation_is_blur_on_a_logarithmic_scale_plus_constant_noise(
 
 
 def test_dissipation_starts_from_the_brightness_of_training_images(rng: torch.Generator) -> None:
-    images = torch.rand(500, 1, 1, 1, generator=rng).pow(2).expand(-1, 1, 28, 28) - 0.5
+    square = F.pad(torch.ones(20, 20), (4, 4, 4, 4))  # the blur counts edges less: it is brighter
+    images = torch.rand(500, 1, 1, 1, generator=rng).pow(2) * square - 0.5
     process = build(Dissipation.fitted(BLOCK, images))
     noise, like = ChunkedNoise([4000], [rng]), torch.empty(4000, 1, 28, 28)
     x_T, behind = process.start(like, noise)
     grey = x_T - 0.2 * behind
     assert grey.std((2, 3)).max() < 1e-6
     shares = (grey[:, 0, 0, 0] + 0.5).clamp(0, 1).sqrt()
-    known = (images[:, 0, 0, 0] + 0.5).sqrt()
+    at_T = process.degrade(images, torch.zeros_like(images), process.T).mean((1, 2, 3))
+    known = (at_T + 0.5).sqrt()
     assert kstest(shares.numpy(), known.numpy()).pvalue > 0.001
+    brighter = float((at_T.mean() + 0.5) / (images.mean() + 0.5))
+    assert brighter > 1.05
+    assert float((grey.mean() + 0.5) / (images.mean() + 0.5)) == pytest.approx(brighter, rel=0.03)
     with pytest.raises(ValueError, match="quantiles of the mean brightness are not known"):
         build(BLOCK).start(like, noise)

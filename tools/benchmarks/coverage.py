@@ -61,7 +61,7 @@ class Simulation:
     """The scores of sets of `count` images against the features of real images, (R, D)."""
 
     def __init__(self, real: Tensor, count: int, params: EvaluationParams) -> None:
-        self.frechet, self.kernel = Frechet(real), Kernel(real)
+        self.frechet, self.kernel = Frechet.to(real), Kernel(real)
         self.count, self.params = count, params
 
     def scores(self, drawn: Population, g: torch.Generator) -> dict[str, float]:

@@ -14,16 +14,19 @@ from torch import Tensor
 from hotcold.models.process import HotProcess, Start, blurred, per_image
 from hotcold.numerics.rng import ChunkedNoise
 
+BATCH = 1000  # images that are blurred at once
 QUANTILES = 101  # how many of the mean brightness are kept
 
 
 @dataclass(frozen=True, eq=False)
 class Dissipation(HotProcess):
-    """Inverse heat dissipation (Rissanen et al. 2023, equations 6 and 7), with a Gaussian blur for
+    """Inverse heat dissipation (Rissanen et al. 2023, equations 6 and 7, where delta is the noise of a
+    reverse step and sigma that of training, which is `noise` here), with a Gaussian blur for
     the heat equation.
 
-    At T nothing is left of an image but its mean brightness. brightness: quantiles of that of
-    training images, (n,), evenly spaced from 0 to 1; none before `fitted`.
+    At T nothing is left of an image but its brightness. brightness: quantiles of that of blurred
+    training images, (n,), evenly spaced from 0 to 1; none before `fitted`. It is not that of the
+    images themselves, because the reflected blur counts pixels at the edge less than others.
     """
 
     std: Tensor  # standard deviation of the blur in pixels, (T + 1,), float64; std[0] = 0
@@ -47,7 +50,7 @@ class Dissipation(HotProcess):
 
     def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:
         """x_T is an image of one grey, whose brightness the first value of an array of noise
-        draws from that of training images, plus a second array of noise.
+        draws from that of blurred training images, plus a second array of noise.
 
         Raises ValueError if the quantiles of the brightness are not known.
         """
@@ -66,9 +69,10 @@ class Dissipation(HotProcess):
 
     @classmethod
     def fitted(cls, block: dict[str, Any], images: Tensor) -> dict[str, Any]:
-        """The block with the quantiles of the mean brightness of training images."""
-        shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64)
-        quantiles = images.double().mean((1, 2, 3)).quantile(shares)
+        """The block with the quantiles of the mean brightness of training images at step T."""
+        process, shares = build(block), torch.linspace(0, 1, QUANTILES, dtype=torch.float64)
+        means = [blurred(x, process.std, process.T).mean((1, 2, 3)) for x in images.split(BATCH)]
+        quantiles = torch.cat(means).double().quantile(shares)
         return block | {"brightness": [round(value, 6) for value in quantiles.tolist()]}
 
 

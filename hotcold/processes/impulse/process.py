@@ -63,15 +63,23 @@ class Impulse(ColdProcess):
         return Start(torch.where(u < 0.5, self.high, self.low).to(originals), u)
 
     def noise_behind(self, x_T: Tensor, noise: Tensor) -> Tensor:
-        """Noise of equation 16 that degrades an image to x_T: every white pixel counts as salt and
-        every black pixel as pepper, even if it belongs to the digit. The order within salt, pepper
-        and other pixels is that of `noise`, uniform in [0, 1)."""
+        """u of equation 16 given x_T alone, drawn from its posterior by `noise`, uniform in [0, 1).
+
+        A white pixel is salt with probability rho_T / f, where f is the share of white pixels in
+        the image, and otherwise belongs to the digit; so for black pixels and pepper. It is the
+        posterior of each pixel if white and black pixels of x_0 are anywhere equally likely.
+        """
         density = float(self.density[self.T])
+
+        def u(chosen: Tensor) -> Tensor:
+            share = chosen.to(x_T.dtype).mean((1, 2, 3), keepdim=True).clamp(min=density)
+            is_noise = density / share
+            digit = (noise - is_noise) / (1 - is_noise).clamp(min=1e-6) * (1 - 2 * density)
+            return torch.where(noise < is_noise, noise * share, density + digit)
+
         salt, pepper = x_T >= self.high, x_T <= self.low
         untouched = density + noise * (1 - 2 * density)
-        return torch.where(
-            salt, noise * density, torch.where(pepper, 1 - noise * density, untouched)
-        )
+        return torch.where(salt, u(salt), torch.where(pepper, 1 - u(pepper), untouched))
 
     def is_clean(self, x_T: Tensor) -> bool:
         """Whether fewer pixels than in noise are white while their four neighbours are not: their

@@ -17,7 +17,7 @@ from hotcold.runtime import paths
 IN_A_ROW = 8  # images of a row of progress or restorations
 SHEET, ACROSS = 60, 12  # images of a contact sheet, and of one of its rows
 PAIRS = 10  # images with their confidence, or with their nearest neighbour
-RESTORATIONS = ("original", "degraded", "one_step", "naive", "improved")
+RESTORATIONS = ("original", "degraded", "one_step", "naive", "improved", "inferred")
 
 
 def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:

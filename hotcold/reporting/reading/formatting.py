@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -39,10 +40,24 @@ def bounds(scores: Scores, key: str) -> tuple[float, float]:
     return scores[key] - scores[f"{key}_below"], scores[key] + scores[f"{key}_above"]
 
 
-def overlap(a: Scores, b: Scores, key: str) -> bool:
-    """Whether the 95 % intervals of a score overlap."""
-    (low_a, high_a), (low_b, high_b) = bounds(a, key), bounds(b, key)
-    return low_a <= high_b and low_b <= high_a
+def difference(a: Scores, b: Scores, key: str) -> tuple[float, float]:
+    """b minus a of a score, and half of its 95 % interval if both are of independent images, which
+    is too wide if they share noise."""
+    halves = [(each[f"{key}_below"] + each[f"{key}_above"]) / 2 for each in (a, b)]
+    return b[key] - a[key], math.hypot(*halves)
+
+
+def differs(a: Scores, b: Scores, key: str) -> bool:
+    """Whether the 95 % interval of the difference of a score excludes 0."""
+    value, half = difference(a, b, key)
+    return abs(value) > half
+
+
+def change(a: Scores, b: Scores, key: str) -> str:
+    """The difference b minus a with its interval: −1.42 [−1.97, −0.87]."""
+    value, half = difference(a, b, key)
+    low, high = (f"{end:+.{decimals(key)}f}".replace("-", "−") for end in (value - half, value + half))
+    return f"{value:+.{decimals(key)}f}".replace("-", "−") + f" [{low}, {high}]"
 
 
 def names(items: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hotcold.reporting.reading.formatting import fixed, interval, names, overlap
+from hotcold.reporting.reading.formatting import differs, fixed, interval, names
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.text.trainings import spreads
@@ -33,7 +33,7 @@ def between_cold_and_hot(
         tied = [
             row["noise"]
             for row in own
-            if row is not best and (overlap(row, best, "fid") or abs(row["fid"] - mean) < margin)
+            if row is not best and (not differs(row, best, "fid") or abs(row["fid"] - mean) < margin)
         ]
         if again:
             yield (

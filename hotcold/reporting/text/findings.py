@@ -12,10 +12,11 @@ import numpy as np
 from hotcold.reporting.reading.formatting import (
     bounds,
     fixed,
+    change,
+    differs,
     interval,
     names,
     number,
-    overlap,
 )
 from hotcold.reporting.reading.results import ModelResults, Scores, grouped, main_scores, samplers
 from hotcold.reporting.text.settings import NONE, sees
@@ -91,35 +92,33 @@ def ranking(models: Iterable[ModelResults], score: Score) -> str:
     """
     key = score.key
     best, *others = sorted(models, key=lambda m: m.scores[key], reverse=score.higher_is_better)
-    tied = [m.name for m in others if overlap(best.scores, m.scores, key)]
+    tied = [m.name for m in others if not differs(best.scores, m.scores, key)]
     second = others[0]
     label = ", which is given the digit to draw," if best.design.classes else ""
     subject = f"By {score.label}, {best.name} ({interval(best.scores, key)}){label}"
     follower = f"{second.name} ({interval(second.scores, key)})"
+    apart = f"{follower}, by {change(second.scores, best.scores, key)}"
     if tied:
-        that = "that" if len(tied) == 1 else "those"
         return (
             f"{subject} has the best value of all {group_name(best, 'models')}, followed by "
-            f"{follower}; its interval overlaps {that} of {names(tied)}, so no best model is shown."
+            f"{apart}; no difference from {names(tied)} is shown."
         )
-    lead = fixed(abs(best.scores[key] - second.scores[key]), key)
-    return (
-        f"{subject} is the best {group_name(best)}, ahead of {follower} by {lead}; the intervals "
-        "do not overlap."
-    )
+    return f"{subject} is the best {group_name(best)}, ahead of {apart}."
 
 
 def distance_from_real(best: ModelResults, real: Scores) -> str:
     """The FID of a model minus that of real images at the same N, and both at infinite N."""
     sampler = "" if best.generates else f" with the {samplers()[best.best['main']]} sampler"
-    if overlap(best.scores, real, "fid"):
+    floor = f"{fixed(real['fid_floor'], 'fid')} ± {fixed(real['fid_floor_std'], 'fid')}"
+    if best.scores["fid"] - best.scores["fid_below"] <= real["fid_floor"]:
         return (
-            f"The FID of {best.name}{sampler} is indistinguishable from that of real images "
-            f"({interval(real, 'fid')})."
+            f"The FID of {best.name}{sampler} is indistinguishable from that of real images at the "
+            f"same N ({floor} over several sets of them)."
         )
     return (
         f"The FID of {best.name}{sampler} exceeds that of real images at the same N "
-        f"({interval(real, 'fid')}) by {fixed(best.scores['fid'] - real['fid'], 'fid')}; "
+        f"({floor} over several sets of them) by "
+        f"{fixed(best.scores['fid'] - real['fid_floor'], 'fid')}; "
         f"extrapolated to infinite N, it is {fixed(best.scores['fid_infinite'], 'fid')}, and that "
         f"of real images {fixed(real['fid_infinite'], 'fid')}."
     )
@@ -137,7 +136,7 @@ def choice_of_checkpoint(models: Iterable[ModelResults]) -> Iterator[str]:
             f"choosing epoch {model.best['epoch']}, which has the smallest validation loss, "
             f"instead of the last epoch, {last['epoch']},"
         )
-        yield f"For {model.name}, {change(choice, main_scores(last), model.scores)}."
+        yield f"For {model.name}, {effect(choice, main_scores(last), model.scores)}."
     if same:
         yield f"For {names(same)}, the epoch of the smallest validation loss is the last one."
 
@@ -149,19 +148,18 @@ def over_training(model: ModelResults) -> str | None:
         return None
     a, b = main_scores(first), main_scores(last)
     values = f"from {interval(a, 'fid')} to {interval(b, 'fid')}"
-    if overlap(a, b, "fid"):
-        course = f"does not change beyond the intervals ({values})"
+    if not differs(a, b, "fid"):
+        course = f"is not shown to change ({values})"
     else:
         course = f"{'falls' if b['fid'] < a['fid'] else 'rises'} {values}"
     return f"From epoch {first['epoch']} to {last['epoch']}, the FID of {model.name} {course}."
 
 
-def change(cause: str, a: Scores, b: Scores) -> str:
-    """What something does to FID: that it lowers or raises it from a to b, or does not change it
-    beyond the intervals."""
+def effect(cause: str, a: Scores, b: Scores) -> str:
+    """What something does to FID: that it lowers or raises it from a to b, or is not shown to."""
     values = f"from {interval(a, 'fid')} to {interval(b, 'fid')}"
-    if overlap(a, b, "fid"):
-        return f"{cause} does not change FID beyond the intervals ({values})"
+    if not differs(a, b, "fid"):
+        return f"{cause} is not shown to change FID ({values})"
     return f"{cause} {'lowers' if b['fid'] < a['fid'] else 'raises'} FID {values}"
 
 
@@ -195,7 +193,7 @@ def samplers_compared(model: ModelResults) -> str:
         )
     sentence = (
         f"The most frequent predicted digit of {model.name} is {found}; "
-        f"{change('the improved sampler', naive, improved)}"
+        f"{effect('the improved sampler', naive, improved)}"
     )
     if not model.generates:  # else nothing of the original is left, to which it could be like
         psnr = f"{fixed(naive['psnr'], 'psnr')} to {fixed(improved['psnr'], 'psnr')} dB"
@@ -211,7 +209,7 @@ def sampled_or_direct(model: ModelResults) -> str:
     direct, sampled = model.best["sets"]["one_step"], model.best["sets"]["improved"]
     unlike = {
         "no decrease of FID is shown": sampled["fid"] >= direct["fid"]
-        or overlap(direct, sampled, "fid"),
+        or not differs(direct, sampled, "fid"),
         "SSIM does not fall": sampled["ssim"] >= direct["ssim"],
         "RMSE does not rise": sampled["rmse"] <= direct["rmse"],
     }
@@ -262,12 +260,10 @@ def best_churn(model: ModelResults) -> Iterator[str]:
             min(chosen, key=lambda entry: entry["fid"])
             for chosen in (with_eta, [entry for entry in entries if entry.get("churn")])
         )
-        verb = "overlap" if overlap(eta, churn, "fid") else "do not overlap"
         yield (
             f"{model.name}: in {most} steps, the lowest FID with an η is {interval(eta, 'fid')} "
             f"({recorded(eta).variant}), and with a churn {interval(churn, 'fid')} "
-            f"({recorded(churn).variant}); the "
-            f"intervals {verb}."
+            f"({recorded(churn).variant}); the difference is {change(eta, churn, 'fid')}."
         )
 
 
@@ -288,7 +284,7 @@ def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
         lower = "lowers" if bits[1]["bits"] < bits[0]["bits"] else "raises"
         verb = lower if shown else "does not change, beyond two standard errors,"
         yield (
-            f"With the same training, {change(network, blind.scores, seeing.scores)}, and {verb} "
+            f"With the same training, {effect(network, blind.scores, seeing.scores)}, and {verb} "
             f"the bits per pixel from {fixed(bits[0]['bits'], 'bits')} to "
             f"{fixed(bits[1]['bits'], 'bits')}; its own sampler takes {steps_of(seeing)} steps, "
             f"that of {blind.name} {steps_of(blind)}."

@@ -18,13 +18,22 @@ def run(
     noise: ChunkedNoise,
     watch: Watch = ignore,
 ) -> Sets:
-    """Restorations `naive`, `improved` and `one_step` of the same `degraded` images."""
-    return {
+    """Restorations `naive`, `improved` and `one_step` of the same `degraded` images.
+
+    The improved sampler gets the noise of x_T, an oracle: it knows which black pixels are pepper
+    and which belong to the image. `inferred` is without it: the noise is drawn given x_T alone, for
+    a process that can (`noise_behind`).
+    """
+    sets = {
         "naive": naive(predict, process, start, noise, watch),
         "improved": improved(predict, process, start, watch),
         "one_step": predict(start.x_T, process.T),
         "degraded": start.x_T,
     }
+    if process.renews_noise:
+        u = process.noise_behind(start.x_T, noise.uniform(start.x_T))
+        sets["inferred"] = improved(predict, process, start._replace(noise=u))
+    return sets
 
 
 def naive(
@@ -48,7 +57,7 @@ def naive(
 def improved(restore: Predict, process: Process, start: Start, watch: Watch = ignore) -> Tensor:
     """Algorithm 2 of Bansal et al.: x_{s-1} = x_s - D(x_0_hat, s) + D(x_0_hat, s - 1).
 
-    The noise of x_T is used in all steps, so that the masks nest and an error of the restoration
+    The noise of x_T, `start.noise`, is used in all steps, so that the masks nest and an error of the restoration
     cancels in every pixel that this step does not reveal.
     """
     x = start.x_T
