@@ -60,9 +60,14 @@ TINY = {
     "training.checkpoints": [1],
     "sampling.images": 6,
     "sampling.progress_images": 2,
-    "step_study.steps": [2, 3],
-    "step_study.etas": [0.0, 0.5],
-    "step_study.clips": [False],
+    "step_study": {
+        "ddim": [
+            {"steps": [2, 3], "eta": [0.0, 0.5]},
+            {"steps": 3, "eta": 0.5, "guidance": [0.0, 1.0, 3.0]},
+        ],
+        "categorical": [{"steps": [2, 3], "eta": [0.0, 0.5]}, {"steps": 3, "churn": 2.5}],
+        "ode": [{"steps": [2, 3], "method": ["euler", "heun"]}],
+    },
     "evaluation.splits": 2,
     "evaluation.permutations": 2,
     "evaluation.subsets": 2,

@@ -14,6 +14,7 @@ PROCESSES: dict[str, Block] = {  # blocks, in each form that predicts something 
     "impulse": {"kind": "impulse", "rho": (0.05, 0.25), "T": 5},
     "grey": GREY,
     "masked": GREY | {"known_mask": True},
+    "weighted": GREY | {"bound_weights": True},
     "blur": {"kind": "blur", "std": 3.0, "T": 6},
     "pixelation": {"kind": "pixelation", "sides": (2, 4, 7, 14)},
     "fading": {"kind": "fading", "width": 6.0, "T": 5},

@@ -51,7 +51,8 @@ MODELS = TINY["models"] | {
     "blurred": block({"kind": "blur", "std": 2.0, "T": 3}, "x_0"),
 }
 SCREEN = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}  # a phone
-OVERRIDES = {"models": MODELS, "sampling.images": 12, "step_study.clips": [False, True]}
+CLIPS = {"ddim": [{"steps": [2, 3], "eta": [0.0, 0.5], "clip": [False, True]}]}
+OVERRIDES = {"models": MODELS, "sampling.images": 12, "step_study": TINY["step_study"] | CLIPS}
 
 
 @pytest.fixture(scope="module")

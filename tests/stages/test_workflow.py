@@ -54,7 +54,6 @@ SETTINGS = {
     "inception.reference": 6,
     "sampling.images": 4,
     "sampling.guidances": [0.0, 1.0, 3.0],
-    "step_study.churns": [2.5],
     "evaluation.bootstrap": 2,
 }
 

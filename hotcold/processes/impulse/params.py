@@ -22,7 +22,9 @@ Density = Annotated[float, pydantic.Field(ge=0, le=0.5)]
 class ImpulseParams(ProcessParams):
     """Cold diffusion, equations 16-17: the density rises on a cosine from rho[0] to rho[1]; at
     0.5 every pixel is replaced. levels: grey levels, for a categorical prediction. known_mask:
-    whether the network also sees which pixels are replaced."""
+    whether the network also sees which pixels are replaced. bound_weights: the loss of a
+    categorical prediction has the weights of the variational bound, as it always has with a known
+    mask."""
 
     label: ClassVar = "impulse"
     quantity: ClassVar = "density ρ"
@@ -38,6 +40,7 @@ class ImpulseParams(ProcessParams):
     T: Steps
     levels: Annotated[int, pydantic.Field(ge=2, le=256)] | None = None
     known_mask: Flag = False
+    bound_weights: Flag = False
 
     @property
     def from_noise_alone(self) -> bool:
@@ -78,8 +81,8 @@ class ImpulseParams(ProcessParams):
     def check(self, network: NetworkParams) -> None:
         """The grey levels, the mask and the density must fit what the network predicts."""
         if network.predicts != "categorical":
-            for key, value in (("levels", self.levels), ("known_mask", self.known_mask)):
-                if value:
+            for key in ("levels", "known_mask", "bound_weights"):
+                if value := getattr(self, key):
                     raise ValueError(
                         f"degradation.{key} is {value}, must be absent unless "
                         "network.predicts is 'categorical'"

@@ -118,8 +118,8 @@ class OfReplaced(Categorical):
     """The same, with a loss of the replaced pixels alone."""
 
     def loss(self, process: Any, output: Tensor, target: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """The mean cross-entropy of the replaced pixels with the weights of the variational bound,
-        which it estimates."""
+        """The mean cross-entropy of the pixels that may be replaced with the weights of the
+        variational bound, which it estimates where the mask is known."""
         weight = per_image(process.bound_weight, t, x_t) * process.may_be_noise(x_t)
         return (weight[:, 0] * F.cross_entropy(output, target, reduction="none")).mean()
 
@@ -151,6 +151,22 @@ class GreyImpulse(Impulse):
         """As equation 16, with x_0 rounded to its nearest grey level, also at t = 0."""
         return super().degrade(self.dequantise(self.quantise(x_0)).to(x_0.dtype), noise, t)
 
+    @cached_property
+    def bound_weight(self) -> Tensor:
+        """T (1 - rho_{t-1} / rho_t), (T + 1,): the weights of -log p(x_0 | x_t) of a replaced pixel
+        with which the mean over uniform t is the variational bound (`likelihood.bits`)."""
+        rho, weight = self.density.clone(), torch.zeros_like(self.density)
+        rho[0] = 0
+        weight[1:] = self.T * (1 - rho[:-1] / rho[1:])
+        return weight
+
+
+@dataclass(frozen=True, eq=False)
+class BoundedImpulse(GreyImpulse):
+    """The same process with the loss of a known mask."""
+
+    predictions: ClassVar = {"categorical": OfReplaced()}
+
 
 @dataclass(frozen=True, eq=False)
 class MaskedImpulse(GreyImpulse):
@@ -178,15 +194,6 @@ class MaskedImpulse(GreyImpulse):
         """x_t and the mask, 1 where a pixel was replaced: (N, 2, H, W)."""
         return torch.cat([x_t, self.may_be_noise(x_t).to(x_t.dtype)], 1)
 
-    @cached_property
-    def bound_weight(self) -> Tensor:
-        """T (1 - rho_{t-1} / rho_t), (T + 1,): the weights of -log p(x_0 | x_t) of a replaced pixel
-        with which the mean over uniform t is the variational bound (`likelihood.bits`)."""
-        rho, weight = self.density.clone(), torch.zeros_like(self.density)
-        rho[0] = 0
-        weight[1:] = self.T * (1 - rho[:-1] / rho[1:])
-        return weight
-
 
 def build(block: Mapping[str, Any]) -> Impulse:
     rho_start, rho_end = block["rho"]
@@ -194,4 +201,6 @@ def build(block: Mapping[str, Any]) -> Impulse:
     levels = block.get("levels")
     if not levels:
         return Impulse(density)
-    return (MaskedImpulse if block.get("known_mask") else GreyImpulse)(density, levels=levels)
+    if block.get("known_mask"):
+        return MaskedImpulse(density, levels=levels)
+    return (BoundedImpulse if block.get("bound_weights") else GreyImpulse)(density, levels=levels)
