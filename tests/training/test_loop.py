@@ -105,6 +105,15 @@ def test_t_of_validation_is_uniform_on_1_to_T() -> None:
     assert_uniform(network)
 
 
+def test_validation_loss_is_the_mean_over_all_images(rng: torch.Generator) -> None:
+    """Of a network whose output is 0, in a full batch and a darker part of one."""
+    images = torch.randint(0, 256, (600, 1, 28, 28), generator=rng, dtype=torch.uint8)
+    images[500:] = 0
+    expected = to_pixels(images).square().mean().item()
+    loss = validate(model(Recorder(), COLD), Examples(images), SETTINGS, 1)
+    assert loss == pytest.approx(expected)
+
+
 class Masks(Recorder):
     """A network that records its dropout instead of its inputs."""
 
