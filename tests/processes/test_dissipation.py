@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from scipy.stats import kstest
@@ -38,5 +41,8 @@ def test_dissipation_starts_from_the_brightness_of_training_images(rng: torch.Ge
     shares = (grey[:, 0, 0, 0] + 0.5).clamp(0, 1).sqrt()
     known = (images[:, 0, 0, 0] + 0.5).sqrt()
     assert kstest(shares.numpy(), known.numpy()).pvalue > 0.001
+    nines: Any = SimpleNamespace(normal=lambda x: torch.full_like(x, 9.0))
+    brightest = process.start(like[:1], nines).x_T - 0.2 * 9
+    torch.testing.assert_close(brightest, images.max().expand(1, 1, 28, 28))
     with pytest.raises(ValueError, match="quantiles of the mean brightness are not known"):
         build(BLOCK).start(like, noise)
