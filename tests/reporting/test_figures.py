@@ -154,6 +154,8 @@ def test_states_are_those_of_figures_1_and_8(
     image = torch.full((1, 1, 28, 28), 100, dtype=torch.uint8)
     images, captions = degradations.degrade(published, image, seed=1)
     assert captions == expected
+    degradation = published.design.degradation
+    assert degradation.shown[-1] == degradation.T - 1  # the last step where t counts from 0
     assert (images == 100).all((1, 2)).tolist() == [True, *6 * [False]]
 
 
