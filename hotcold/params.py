@@ -98,12 +98,16 @@ class Params(Section):
     @pydantic.model_validator(mode="after")
     def _step_study_fits(self) -> Params:
         blocks = {kind: kinds.params("samplers", kind) for kind in kinds.names("samplers")}
-        known = [kind for kind, block in blocks.items() if block.in_steps() is block and block.leaves_out_steps]
+        known = [
+            kind
+            for kind, block in blocks.items()
+            if block.in_steps() is block and block.leaves_out_steps
+        ]
         for kind, grids in self.step_study.items():
             if kind not in known:
                 raise ValueError(
-                    f"step_study.{kind} is {bounded(repr(grids))}, must be {' or '.join(known)}: "
-                    "a sampler that can leave out steps"
+                    f"step_study.{kind} is {bounded(repr(grids))}, must be "
+                    f"{', '.join(known[:-1])} or {known[-1]}: a sampler that can leave out steps"
                 )
             for labels in (0, 1):
                 blocks[kind].study(self.step_study, labels)

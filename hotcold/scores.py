@@ -115,9 +115,7 @@ SCORES = (
     Score("components", "components", shown=("summary", "appearance")),
     Score("nearest_training_distance", "nearest training", shown=("summary", "appearance")),
     Score("label_accuracy", "label accuracy", 1, shown=("summary",)),
-    Score(
-        "pixel_fd", "FD of pixels, %", -1, spread="interval", shown=("summary", "scores")
-    ),
+    Score("pixel_fd", "FD of pixels, %", -1, spread="interval", shown=("summary", "scores")),
     Score(
         "random_fd", "FD of a random network, %", -1, spread="interval", shown=("summary", "scores")
     ),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
 
 import pydantic
 from typing_extensions import Self
 
 from hotcold.models.bases import Flag, ProcessParams
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Count, Section, Share, validate
 
 Clip = Flag
@@ -102,13 +104,13 @@ class SamplerParams(Section):
         those without. Raises UserError for a setting that the kind refuses."""
         block = cls.in_steps()
         (kind,) = get_args(block.model_fields["kind"].annotation)
-        return [
-            validate(dict(zip(grid, values, strict=True)) | {"kind": kind}, block, prefix=place)
-            for number, grid in enumerate(grids.get(kind, ()))
-            if ("guidance" in grid) == bool(classes)
-            for place in [("step_study", kind, str(number))]
-            for values in itertools.product(*map(several, grid.values()))
-        ]
+        found = []
+        for number, grid in enumerate(grids.get(kind, ())):
+            place = ("step_study", kind, str(number))
+            if ("guidance" in grid) == bool(classes):
+                for setting in combinations(grid, ".".join(place)):
+                    found.append(validate(setting | {"kind": kind}, block, prefix=place))
+        return found
 
     @property
     def words(self) -> list[str]:
@@ -197,5 +199,11 @@ class GuidedParams(SamplerParams):
         return words
 
 
-def several(values: Any) -> tuple[Any, ...]:
-    return values if isinstance(values, tuple | list) else (values,)
+def combinations(grid: Mapping[str, Any], place: str) -> Iterator[dict[str, Any]]:
+    """All settings of a grid, whose values are values or lists of them; place: for messages."""
+    columns = [each if isinstance(each, tuple | list) else (each,) for each in grid.values()]
+    for key, column in zip(grid, columns, strict=True):
+        if not column:
+            raise UserError(f"{paths.PARAMS}: {place}.{key} is (), must have a value")
+    for values in itertools.product(*columns):
+        yield dict(zip(grid, values, strict=True))

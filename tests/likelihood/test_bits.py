@@ -22,7 +22,7 @@ from hotcold.numerics.rng import Stream
 from hotcold.processes.impulse.process import GreyImpulse, MaskedImpulse, cosine_density
 
 T = 4
-DENSITY = cosine_density(0.0, 0.5, T)
+DENSITY = cosine_density(0.1, 0.5, T)  # but 0 at t = 0
 RHO = [0.0, *DENSITY.tolist()[1:]]
 BLIND, KNOWN = GreyImpulse(DENSITY, levels=3), MaskedImpulse(DENSITY, levels=4)
 CASES = [

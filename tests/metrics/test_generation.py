@@ -71,11 +71,11 @@ class Features(nn.Module):
 
 
 def test_inception_score_of_perfect_digits(rng: torch.Generator) -> None:
-    """One-hot predictions in equal shares score 10, and less in small splits."""
-    logits = 100 * torch.eye(10).repeat(100, 1)
-    assert generation.inception_score(logits, 1, 1, rng)[0] == pytest.approx(10)
+    """One-hot predictions of nine of ten classes score 9, and less in small splits."""
+    logits = 1000 * torch.eye(10)[:9].repeat(100, 1)
+    assert generation.inception_score(logits, 1, 1, rng)[0] == pytest.approx(9)
     mean, std, _ = generation.inception_score(logits, splits=10, permutations=3, g=rng)
-    assert 9.3 < mean < 9.7
+    assert 8.3 < mean < 8.7
     assert std > 0
 
 

@@ -54,9 +54,12 @@ def test_influences_are_the_derivative_of_fid(rng: torch.Generator) -> None:
         assert change * len(many) == pytest.approx(influence[i].item(), rel=0.02, abs=0.02)
 
 
-def test_variance_of_kid_agrees_with_sums_over_different_images(rng: torch.Generator) -> None:
+@pytest.mark.parametrize(("count", "shift"), [(9, 2), (25, 0)])  # real images; at the floor
+def test_variance_of_kid_agrees_with_sums_over_different_images(
+    count: int, shift: int, rng: torch.Generator
+) -> None:
     """Hoeffding's formula, with every mean over different images written out."""
-    real, drawn = torch.randn(9, 3, generator=rng), torch.randn(7, 3, generator=rng) + 2
+    real, drawn = torch.randn(count, 3, generator=rng), torch.randn(7, 3, generator=rng) + shift
     n, scorer = len(drawn), Kernel(real)
     h = kernel(drawn, drawn) - kernel(drawn, real).mean(1) - kernel(drawn, real).mean(1)[:, None]
     h = h + scorer.within_real
@@ -70,6 +73,7 @@ def test_variance_of_kid_agrees_with_sums_over_different_images(rng: torch.Gener
     square = mean([h[i, j] ** 2 for i, j in pairs])
     first = 4 * (n - 2) / (n * (n - 1)) * (shared - separate)
     second = 2 / (n * (n - 1)) * (square - separate)
+    assert (first + second < SMALLEST * second) == (shift == 0)
     score, half = scorer(drawn)
     assert score == pytest.approx(mean([h[i, j] for i, j in pairs]).item())
     assert half == pytest.approx(half_width((first + second).item(), second.item()))

@@ -71,7 +71,8 @@ def test_fewer_images_than_splits_or_than_four_are_refused(
     scorer: Scorer, splits: int, minimum: int
 ) -> None:
     params = PARAMS.model_copy(update={"splits": splits})
-    strict = Scorer(scorer.classifier, scorer.real, params)
+    few = scorer.real | {"features": scorer.real["features"][:3]}  # as many as neighbours
+    strict = Scorer(scorer.classifier, few, params)
     images = random_images(minimum, seed=2)
     sentence = (
         f"there are {minimum - 1} images to score, must be at least {minimum}: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from conftest import build_network, build_process
-from torch import Tensor
+from torch import Tensor, nn
 
 from hotcold.models.model import DiffusionModel
 from hotcold.networks.unet.network import HEADS, Attention, UNet
@@ -45,4 +45,5 @@ def test_labels_change_the_output_and_no_label_is_a_class_of_its_own() -> None:
 def test_a_model_has_the_classes_of_its_network() -> None:
     for classes in (0, 10):
         network = UNet((8, 8, 8), classes=classes)
-        assert DiffusionModel(network, build_process("linear"), "eps").classes == classes
+        for each in (network, nn.ModuleDict({"module": network})):  # wrapped, as on several ranks
+            assert DiffusionModel(each, build_process("linear"), "eps").classes == classes

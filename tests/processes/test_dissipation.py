@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -44,5 +47,8 @@ def test_dissipation_starts_from_the_brightness_of_training_images(rng: torch.Ge
     brighter = float((at_T.mean() + 0.5) / (images.mean() + 0.5))
     assert brighter > 1.05
     assert float((grey.mean() + 0.5) / (images.mean() + 0.5)) == pytest.approx(brighter, rel=0.03)
+    nines: Any = SimpleNamespace(normal=lambda x: torch.full_like(x, 9.0))
+    brightest = process.start(like[:1], nines).x_T - 0.2 * 9
+    torch.testing.assert_close(brightest, at_T.max().expand(1, 1, 28, 28), rtol=0, atol=1e-4)
     with pytest.raises(ValueError, match="quantiles of the mean brightness are not known"):
         build(BLOCK).start(like, noise)

@@ -16,23 +16,9 @@ from hotcold.processes.impulse.process import GreyImpulse, Impulse, MaskedImpuls
 
 PUBLISHED = Impulse(cosine_density(0.05, 0.25, 150))  # model3
 GREY = GreyImpulse(cosine_density(0.0, 0.5, 150), levels=16)
-FIGURE_8 = {  # t -> the value printed under the figure
-    0: "0.050",
-    25: "0.063",
-    50: "0.100",
-    75: "0.150",
-    100: "0.200",
-    125: "0.237",
-    149: "0.250",
-}
 LEVELS = st.lists(st.integers(0, 255), min_size=16, max_size=16)
 UNIT = st.floats(0, 1, exclude_max=True, width=32)
 DENSITIES = st.tuples(st.floats(1e-6, 0.5), st.floats(0.001, 0.5)).map(sorted)
-
-
-@pytest.mark.parametrize(("t", "printed"), FIGURE_8.items())
-def test_density_has_the_values_printed_in_figure_8(t: int, printed: str) -> None:
-    assert f"{PUBLISHED.density[t].item():.3f}" == printed
 
 
 def test_share_of_replaced_pixels_is_a_squared_sine() -> None:

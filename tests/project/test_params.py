@@ -131,7 +131,7 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("models.model1.degradation.T", 10**12, "input should be less than or equal to 10000"),
     ("models.model1.network.hidden", (8,) * 33, "tuple should have at most 32 items"),
     (
-        "models.model1.network.hidden step_study.clips step_study.steps",
+        "models.model1.network.hidden",
         (),
         "tuple should have at least 1 item",
     ),
@@ -186,7 +186,7 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("training.zzz", 5, f"{UNKNOWN}batch_size, checkpoints, epochs, imag"),
     ("models.model1.degradation.rho", (0.1, 0.2), f"{UNKNOWN}T, beta, kind, schedule)"),
     ("models.model5.network.hidden", (32,), f"{UNKNOWN}channels, classes, kind, predicts)"),
-    ("models.model1.sampler.steps", 5, f"{UNKNOWN}clip, guidance, kind)"),
+    ("models.model1.sampler.steps", 5, f"{UNKNOWN}autoguidance, clip, guidance, "),
     ("models.model3.sampler.clip", True, f"{UNKNOWN}kind, start)"),
     ("models.model6.sampler.clip", True, f"{UNKNOWN}churn, eta, kind"),
     ("sampling.sampler", "ddim", f"{UNKNOWN}epoch, guidances, images"),
@@ -335,9 +335,9 @@ def test_each_model_has_its_own_sampler_and_eta_is_0_by_default() -> None:
 
 
 def test_epochs_of_a_model_replace_those_of_all_models() -> None:
-    params = check(changed("models.model5.training.epochs", 3))
+    params = check(changed("models.model6.training.epochs", 3))
     assert params.epochs("model1") == params.training.epochs == 75
-    assert params.epochs("model5") == 3
+    assert params.epochs("model6") == 3
 
 
 @pytest.mark.parametrize(
@@ -351,8 +351,6 @@ def test_epochs_of_a_model_replace_those_of_all_models() -> None:
         ("models.model3.degradation.rho", (0.05, 0.6), "1 is 0.6", "less than or equal to 0.5"),
         ("models.model3.degradation.rho", (-0.1, 0.2), "0 is -0.1", "than or equal to 0"),
         ("models.model1.network.hidden", (16, 0), "1 is 0", ONE_MORE),
-        ("step_study.etas", (0.0, 2.0), "1 is 2.0", "input should be less than or equal to 1"),
-        ("step_study.steps", (9, 0), "1 is 0", ONE_MORE),
     ],
 )
 def test_bad_value_in_a_list_is_reported_with_its_index(
@@ -368,11 +366,23 @@ def test_parts_of_the_split_must_add_up_to_mnist() -> None:
     assert message.startswith("params.yaml: data.train + data.validation is 52000, must be 60000")
 
 
-def test_step_study_must_not_exceed_the_steps_of_a_model() -> None:
-    message = refusal(changed("step_study.steps", (9, 1100)))
-    assert (
-        message == "params.yaml: step_study.steps contains 1100, must not exceed T of model1, 1000"
-    )
+@pytest.mark.parametrize(
+    ("grids", "message"),
+    [
+        ({"ddim": ({"steps": (9, 1100)},)}, "ddim has 1100 steps, must not exceed T of model1, 10"),
+        ({"ddim": ({"steps": 5, "eta": (0, 2.0)},)}, "ddim.0.eta is 2.0: input should be less th"),
+        ({"ddim": ({"steps": (5, 0)},)}, f"ddim.0.steps is 0: {ONE_MORE}"),
+        ({"ddim": ({"stepz": 5},)}, "ddim.0.stepz is 5: not a known key (did you mean 'steps'?)"),
+        ({"ddim": ({"steps": ()},)}, "ddim.0.steps is (), must have a value"),
+        (
+            {"categorical": ({"steps": 5, "churn": 9.0},)},
+            "categorical.0.churn is 9.0, must not exceed",
+        ),
+        ({"cold": ({"steps": 5},)}, "cold is ({'steps': 5},), must be categorical, ddim or ode:"),
+    ],
+)
+def test_step_study_must_fit_the_samplers(grids: Any, message: str) -> None:
+    assert refusal(changed("step_study", grids)).startswith(f"params.yaml: step_study.{message}")
 
 
 def test_every_fault_gets_a_line() -> None:
@@ -407,7 +417,15 @@ def test_schedule_without_noise_is_refused() -> None:
 
 def test_checkpoints_beyond_the_budget_are_allowed() -> None:
     """One list serves every number of epochs: the last epoch is always kept."""
-    assert check(changed("training.checkpoints", (1, 75))).training.checkpoints == (1, 75)
+    assert check(changed("training.checkpoints", (5, 75))).training.checkpoints == (5, 75)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("training.checkpoints", (1, 10)), ("models.model5.training.epochs", 5)]
+)
+def test_autoguidance_needs_an_earlier_checkpoint(key: str, value: Any) -> None:
+    message = "params.yaml: models.model5.sampler.autoguidance.checkpoint is 5, must be one of"
+    assert refusal(changed(key, value)).startswith(message)
 
 
 def keys_of(values: dict[str, Any], prefix: str = "") -> list[str]:

@@ -6,15 +6,19 @@ import base64
 import io
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
 
+from hotcold.models.params import read_design
 from hotcold.reporting.figures import degradations, step_study, style
 from hotcold.reporting.reading.intervals import wilson
 from hotcold.runtime import paths
@@ -134,10 +138,30 @@ def test_a_model_keeps_its_colour_when_another_is_added() -> None:
     assert len(many) == 10
 
 
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("model1", ["1.000", "0.970", "0.895", "0.522", "0.078", "0.003", "4.1·10⁻⁵"]),
+        ("model3", ["clean", "0.063", "0.100", "0.150", "0.200", "0.237", "0.250"]),
+    ],
+)
+def test_states_are_those_of_figures_1_and_8(
+    model: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps, and the values that are printed under them."""
+    monkeypatch.chdir(ROOT)
+    published: Any = SimpleNamespace(design=read_design(model))
+    image = torch.full((1, 1, 28, 28), 100, dtype=torch.uint8)
+    images, captions = degradations.degrade(published, image, seed=1)
+    assert captions == expected
+    degradation = published.design.degradation
+    assert degradation.shown[-1] == degradation.T - 1  # the last step where t counts from 0
+    assert (images == 100).all((1, 2)).tolist() == [True, *6 * [False]]
+
+
 def test_states_have_numbers_of_one_form() -> None:
-    values = (1.0, 0.97, 0.0005, 4.08e-5, 3.51e-8)
-    assert [degradations.caption(value, is_share=True) for value in values] == [
-        *("1.000", "0.970", "0.001", "4.1·10⁻⁵", "3.5·10⁻⁸")
+    assert [degradations.caption(value, is_share=True) for value in (5e-4, 3.51e-8)] == [
+        *("0.001", "3.5·10⁻⁸")
     ]
     assert degradations.caption(20.0, is_share=False) == "20"
 

@@ -16,7 +16,7 @@ from hotcold import Categorical
 from hotcold.models.process import Start
 from hotcold.numerics.rng import ChunkedNoise
 from hotcold.processes.impulse.process import GreyImpulse, MaskedImpulse, cosine_density
-from hotcold.samplers.categorical.sampler import run
+from hotcold.samplers.categorical.sampler import draw_category, run
 from hotcold.sampling.bases import subset_of_steps
 from hotcold.sampling.predictors import Predict
 
@@ -200,6 +200,12 @@ def test_last_state_is_half_salt_and_half_pepper_for_every_x_0() -> None:
         assert {level: p for level, p in last.items() if p > 1e-12} == pytest.approx(
             {0: 0.5, 2: 0.5}
         )
+
+
+def test_largest_u_draws_the_last_category_although_the_sum_is_rounded_down() -> None:
+    probabilities = torch.tensor([0.25, 0.75 - 1e-6]).view(1, 2, 1, 1)
+    u = torch.tensor(1 - 1e-9, dtype=torch.float64).view(1, 1, 1, 1)
+    assert draw_category(probabilities, u).item() == 1
 
 
 def test_grey_pixels_stay_and_a_certain_prediction_is_drawn(rng: torch.Generator) -> None:

@@ -15,6 +15,7 @@ from hotcold import samples_file
 from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
+from hotcold.models import process
 from hotcold.numerics import checkpoints, tables
 from hotcold.numerics.pixels import to_pixels
 from hotcold.runtime import paths
@@ -86,7 +87,10 @@ def test_inception_features_do_not_change_those_of_the_classifier(folder: Path) 
     assert (folder / paths.REAL_FEATURES).read_bytes() == before
     real, description = checkpoints.load(folder / paths.REAL_FEATURES)
     shapes = {key: tuple(x.shape) for key, x in real.items()}
-    assert shapes == {"features": (200, 128), "frequencies": (10,)}
+    untrained = {f"{space}_mean": (64,) for space in ("pixel", "random")}
+    untrained |= {f"{space}_cov": (64, 64) for space in ("pixel", "random")}
+    own = {"features": (200, 128), "frequencies": (10,), "components": (784, 64)}
+    assert shapes == own | untrained
     assert description == {"images": 200}
     inception, _ = checkpoints.load(folder / paths.REAL_INCEPTION)
     assert {key: tuple(x.shape) for key, x in inception.items()} == {"inception": (6, 2048)}
@@ -171,10 +175,14 @@ def test_weights_of_a_dissipation_have_the_brightness_of_its_training_images(fol
     _, description = checkpoints.load(folder / paths.MODELS / "dissipated/best.safetensors")
     quantiles = description["degradation"]["brightness"]
     train_part = mnist.split(60_000, DATA).train[: TINY["training.images"]]
-    means = to_pixels(mnist.images("train", folder / paths.MNIST)[train_part]).mean((1, 2, 3))
+    images = to_pixels(mnist.images("train", folder / paths.MNIST)[train_part])
+    forward = process.build(description["degradation"])
+    means = forward.degrade(images, torch.zeros_like(images), forward.T).mean((1, 2, 3))
     assert len(quantiles) == 101
     assert quantiles == sorted(quantiles)
-    assert (quantiles[0], quantiles[-1]) == pytest.approx((means.min().item(), means.max().item()))
+    assert (quantiles[0], quantiles[-1]) == pytest.approx(
+        (means.min().item(), means.max().item()), abs=1e-6
+    )
 
 
 def test_metrics_are_headline_scores_of_the_best_checkpoint(folder: Path) -> None:

@@ -39,7 +39,7 @@ def test_learning_rate_rises_linearly_and_falls_as_a_cosine(rng: torch.Generator
     assert warmup_cosine(10, 10, 0.2) == pytest.approx(0)
     # The number of steps is rounded: 2.7 are three, 2.3 are two, and none are one.
     assert [warmup_cosine(0, 10, share) for share in (0.27, 0.23, 0.01)] == [1 / 3, 1 / 2, 1]
-    assert warmup_cosine(0, 1, 0.0) == 1
+    assert warmup_cosine(1, 10, 0.01) == warmup_cosine(0, 1, 0.0) == 1
 
 
 def test_ema_agrees_with_its_formula(rng: torch.Generator) -> None:

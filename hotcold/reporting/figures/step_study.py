@@ -73,7 +73,9 @@ def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) ->
     """A score over the evaluations of the network, one line for each setting but the number of
     steps, a dashed one where x_0_hat is clipped; lines are set apart a little."""
     lines = grouped(study, lambda entry: recorded(entry).variant)
-    for i, ((variant, chosen), marker) in enumerate(zip(lines.items(), cycle(MARKERS), strict=False)):
+    for i, ((variant, chosen), marker) in enumerate(
+        zip(lines.items(), cycle(MARKERS), strict=False)
+    ):
         apart = APART ** (i - (len(lines) - 1) / 2)
         chosen = sorted(chosen, key=lambda entry: entry["evaluations"])
         draw_intervals(

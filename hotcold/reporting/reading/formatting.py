@@ -56,7 +56,9 @@ def differs(a: Scores, b: Scores, key: str) -> bool:
 def change(a: Scores, b: Scores, key: str) -> str:
     """The difference b minus a with its interval: −1.42 [−1.97, −0.87]."""
     value, half = difference(a, b, key)
-    low, high = (f"{end:+.{decimals(key)}f}".replace("-", "−") for end in (value - half, value + half))
+    low, high = (
+        f"{end:+.{decimals(key)}f}".replace("-", "−") for end in (value - half, value + half)
+    )
     return f"{value:+.{decimals(key)}f}".replace("-", "−") + f" [{low}, {high}]"
 
 

@@ -33,7 +33,8 @@ def between_cold_and_hot(
         tied = [
             row["noise"]
             for row in own
-            if row is not best and (not differs(row, best, "fid") or abs(row["fid"] - mean) < margin)
+            if row is not best
+            and (not differs(row, best, "fid") or abs(row["fid"] - mean) < margin)
         ]
         if again:
             yield (
