@@ -68,9 +68,9 @@ class Evaluation:
 
     def gains(self, images: Tensor, one_step: Tensor, originals: Tensor) -> dict[str, float]:
         """What steps add to one step from the same degraded images: FID and PSNR less its own."""
-        features = [self.scorer.classify(each).features for each in (images, one_step)]
+        a, b = (self.scorer.classify(each).features for each in (images, one_step))
         stream = self.scorer.stream("gain")
-        fid = self.scorer.frechet.difference(*features, self.scorer.params.bootstrap, stream)
+        fid = self.scorer.frechet.difference(a, b, self.scorer.params.bootstrap, stream)
         psnr = psnr_gain(images, one_step, originals)
         return with_interval("fid_gain", *fid) | with_interval("psnr_gain", *psnr)
 

@@ -108,8 +108,8 @@ class SamplerParams(Section):
         for number, grid in enumerate(grids.get(kind, ())):
             place = ("step_study", kind, str(number))
             if ("guidance" in grid) == bool(classes):
-                for setting in combinations(grid, ".".join(place)):
-                    found.append(validate(setting | {"kind": kind}, block, prefix=place))
+                settings = combinations(grid, ".".join(place))
+                found += [validate(each | {"kind": kind}, block, prefix=place) for each in settings]
         return found
 
     @property

@@ -10,8 +10,7 @@ import pydantic
 
 from hotcold.models import kinds
 from hotcold.runtime.params import Count, Section, Seed
-from hotcold.sampling.bases import Guidances
-from hotcold.sampling.bases import SamplerParams
+from hotcold.sampling.bases import Guidances, SamplerParams
 
 if TYPE_CHECKING:
     Sampler = SamplerParams

@@ -169,7 +169,8 @@ def test_states_have_numbers_of_one_form() -> None:
 def test_each_setting_of_a_step_study_has_its_own_marker() -> None:
     rates = [{"eta": eta} for eta in (0.0, 0.5, 1.0)]
     rates += [{"eta": 0.0, "churn": churn} for churn in (2.0, 5.0, 10.0, 20.0)]
-    study = [{"steps": 20, "clip": False, "fid": 3.0} | each for each in rates]
+    entry = {"kind": "categorical", "steps": 20, "evaluations": 20, "fid": 3.0}
+    study = [entry | each for each in rates]
     _, axis = plt.subplots()
     step_study.draw_settings(axis, study, "fid", "black")
     markers = {container.get_label(): container[0].get_marker() for container in axis.containers}

@@ -28,7 +28,8 @@ MAIN = NAIVE | {"gaussian": "ancestral", "blur": "inverse_dissipation"}
 def scored(value: float, half: float) -> dict[str, float]:
     """Scores with this FID, and an inception score that is better if FID is lower."""
     ends = {f"{key}_{side}": half for key in ("fid", "is") for side in ("below", "above")}
-    return {"fid": value, "fid_infinite": value - 0.5, "is": 10 - value / 20} | ends
+    floor = {"fid_floor": value, "fid_floor_std": half / 2}
+    return {"fid": value, "fid_infinite": value - 0.5, "is": 10 - value / 20} | ends | floor
 
 
 def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> ModelResults:
@@ -59,17 +60,23 @@ def test_the_better_model_is_named(a: float, b: float) -> None:
     models = [model("model1", a), model("model2", b)]
     sentence = findings.ranking(models, find("fid"))
     assert sentence.startswith(f"By FID, {best} (10.00 [9.00, 11.00]) is the best generating model")
-    assert f"ahead of {other} (30.00 [29.00, 31.00]) by 20.00;" in sentence
+    assert sentence.endswith(
+        f"ahead of {other} (30.00 [29.00, 31.00]), by −20.00 [−21.41, −18.59]."
+    )
     assert findings.ranking(models, find("is")).startswith(f"By IS, {best} ")
 
 
-def test_an_overlap_shows_no_lead() -> None:
-    models = [model("a", 10.0), model("b", 11.5), model("c", 30.0)]
+def test_no_lead_is_shown_where_the_interval_of_the_difference_contains_0() -> None:
+    """Intervals of ± 1 may overlap, up to a distance of 2, where that of the difference, ± 1.41,
+    excludes 0."""
+    models = [model("a", 10.0), model("b", 11.4), model("c", 30.0)]
     sentence = findings.ranking(models, find("fid"))
     assert "is the best" not in sentence
-    assert sentence.endswith("its interval overlaps that of b, so no best model is shown.")
-    sentence = findings.ranking([*models, model("d", 11.9)], find("fid"))
-    assert "overlaps those of b and d" in sentence
+    assert sentence.endswith("by −1.40 [−2.81, +0.01]; no difference from b is shown.")
+    sentence = findings.ranking([*models, model("d", 11.41)], find("fid"))
+    assert "no difference from b and d is shown" in sentence
+    apart = [model("a", 10.0), model("b", 11.42)]
+    assert "a (10.00 [9.00, 11.00]) is the best" in findings.ranking(apart, find("fid"))
 
 
 def test_no_two_sentences_name_different_best_models_of_one_group() -> None:
@@ -90,7 +97,8 @@ def test_no_two_sentences_name_different_best_models_of_one_group() -> None:
 def test_distance_from_real_images() -> None:
     real = scored(2.0, 0.5)
     sentence = findings.distance_from_real(model("a", 20.0), real)
-    assert "exceeds that of real images at the same N (2.00 [1.50, 2.50]) by 18.00;" in sentence
+    assert "exceeds that of real images at the same N (2.00 ± 0.25 over several sets " in sentence
+    assert "of them) by 18.00; " in sentence
     assert "it is 19.50, and that of real images 1.50." in sentence
     assert "is indistinguishable from" in findings.distance_from_real(model("a", 3.0), real)
     restoring = findings.distance_from_real(model("a", 20.0, kind="impulse"), real)
@@ -102,7 +110,7 @@ def test_distance_from_real_images() -> None:
     [
         (30.0, 10.0, "falls from 30.00", "raises FID from 10.00"),
         (10.0, 30.0, "rises from 10.00", "lowers FID from 30.00"),
-        (10.0, 11.0, "does not change", "does not change FID beyond the intervals (from 11.00"),
+        (10.0, 11.0, "is not shown to change", "is not shown to change FID (from 11.00"),
     ],
 )
 def test_training_and_the_choice_of_a_checkpoint_change_fid(
@@ -130,7 +138,7 @@ def test_samplers_are_compared_by_digits_fid_and_likeness_to_the_originals() -> 
         "PSNR changes from 10.0 to 17.0 dB and SSIM from 0.300 to 0.800 (degraded: 0.200)."
     )
     assert "with the naive sampler is 8 (75 %" in findings.collapse(restoring, "naive")
-    for fid, verb in ((90.0, "raises FID from 80.00"), (81.0, "does not change FID beyond")):
+    for fid, verb in ((90.0, "raises FID from 80.00"), (81.0, "is not shown to change FID")):
         restoring.best["sets"]["improved"] |= {"fid": fid}
         assert verb in findings.samplers_compared(restoring)
 
@@ -205,7 +213,8 @@ def test_memorisation_is_reported_only_of_models_that_may_have_memorised() -> No
 def studied(entries: dict[tuple[int, float, bool], float]) -> ModelResults:
     """A model with an FID of 20 [18, 22], and a study: (steps, eta, clip) -> FID."""
     entries_and_scores = [
-        {"steps": steps, "eta": eta, "clip": clip, "images": 50} | scored(fid, 1.0)
+        {"kind": "ddim", "steps": steps, "eta": eta, "clip": clip, "evaluations": steps}
+        | scored(fid, 1.0)
         for (steps, eta, clip), fid in entries.items()
     ]
     own = model("m", 20.0, 2.0)
@@ -215,7 +224,7 @@ def studied(entries: dict[tuple[int, float, bool], float]) -> ModelResults:
     return replace(own, step_study=entries_and_scores)
 
 
-def test_fewest_steps_are_those_within_the_interval_of_all_steps() -> None:
+def test_fewest_evaluations_are_those_within_the_interval_of_all_steps() -> None:
     study = {
         (10, 0.0, False): 90.0,
         (10, 0.0, True): 22.1,
@@ -223,28 +232,24 @@ def test_fewest_steps_are_those_within_the_interval_of_all_steps() -> None:
         (25, 1.0, True): 21.0,
         (50, 1.0, False): 19.0,
     }
-    sentence = findings.fewest_steps(studied(study))
-    assert "25 steps with η = 1 and the clean image clipped are the fewest" in sentence
-    assert "FID, 21.00 [20.00, 22.00], is not above" in sentence
-    assert sentence.endswith("its own sampler in 1000 steps, 20.00 [18.00, 22.00].")
-    better = findings.fewest_steps(studied({(5, 0.0, False): 1.0} | study))
-    assert better.startswith("m: 5 steps with η = 0 are the fewest")
-    none = findings.fewest_steps(studied({(10, 0.0, False): 22.1}))
-    assert none.startswith("m: no setting of the study reaches the FID of its own sampler")
+    sentence = findings.fewest_evaluations(studied(study))
+    assert sentence == (
+        "m: its own sampler has an FID of 20.00 [18.00, 22.00] in 1000 evaluations. 21.00 [20.00, "
+        "22.00] is reached in 25 (25 steps, η = 1, clipped); the lowest FID of the study is 19.00 "
+        "[18.00, 20.00] (50 steps, η = 1)."
+    )
+    none = findings.fewest_evaluations(studied({(10, 0.0, False): 22.1}))
+    assert "in 1000 evaluations; the lowest FID of the study is 22.10" in none
 
 
 def test_the_best_churn_is_compared_with_the_best_eta_in_as_many_steps() -> None:
     own = studied({(10, 0.0, False): 9.0, (50, 0.0, False): 8.0, (50, 1.0, False): 8.5})
     assert list(findings.best_churn(own)) == []
     entries = [
-        {"steps": steps, "eta": 0.0, "churn": churn, "clip": False} | scored(fid, 1.0)
+        {"kind": "categorical", "steps": steps, "eta": 0.0, "churn": churn} | scored(fid, 1.0)
         for steps, churn, fid in ((10, 2.0, 1.0), (50, 2.0, 5.0), (50, 5.0, 4.5))
     ]
     of = replace(own, step_study=own.step_study + entries)
     (sentence,) = findings.best_churn(of)
     assert "an η is 8.00 [7.00, 9.00] (η = 0), and with a churn 4.50 [3.50, 5.50]" in sentence
-    assert sentence.endswith("(churn = 5); the intervals do not overlap.")
-    of.step_study[-1]["fid"] = 6.5
-    of.step_study[-2]["fid"] = 7.5
-    (sentence,) = findings.best_churn(of)
-    assert sentence.endswith("(churn = 5); the intervals overlap.")
+    assert sentence.endswith("(churn = 5); the difference is −3.50 [−4.91, −2.09].")

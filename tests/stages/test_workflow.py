@@ -180,9 +180,8 @@ def test_weights_of_a_dissipation_have_the_brightness_of_its_training_images(fol
     means = forward.degrade(images, torch.zeros_like(images), forward.T).mean((1, 2, 3))
     assert len(quantiles) == 101
     assert quantiles == sorted(quantiles)
-    assert (quantiles[0], quantiles[-1]) == pytest.approx(
-        (means.min().item(), means.max().item()), abs=1e-6
-    )
+    ends = means.min().item(), means.max().item()
+    assert (quantiles[0], quantiles[-1]) == pytest.approx(ends, abs=1e-6)
 
 
 def test_metrics_are_headline_scores_of_the_best_checkpoint(folder: Path) -> None:

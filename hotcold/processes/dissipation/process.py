@@ -20,9 +20,9 @@ QUANTILES = 101  # how many of the mean brightness are kept
 
 @dataclass(frozen=True, eq=False)
 class Dissipation(HotProcess):
-    """Inverse heat dissipation (Rissanen et al. 2023, equations 6 and 7, where delta is the noise of a
-    reverse step and sigma that of training, which is `noise` here), with a Gaussian blur for
-    the heat equation.
+    """Inverse heat dissipation (Rissanen et al. 2023, equations 6 and 7) with a Gaussian blur for
+    the heat equation. noise: their sigma, that of training; their delta, that of a reverse step,
+    is set by the sampler.
 
     At T nothing is left of an image but its brightness. brightness: quantiles of that of blurred
     training images, (n,), evenly spaced from 0 to 1; none before `fitted`. It is not that of the

@@ -21,7 +21,6 @@ from hotcold.runtime import paths
 from hotcold.sampling.params import recorded
 from hotcold.scores import find
 
-
 MARKERS = "os^Dv<>pP*X"
 
 
@@ -36,13 +35,13 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, fl
         gallery.add(f"guidance_{model.name}", image_rows(images, labels, columns))
     if labelled:
         gallery.add("guidance", draw_scores(labelled, gallery.colours, real["fid"]))
-        columns = ("steps", "evaluations", "fid", "label_accuracy", "recall")
+        scores = ("steps", "evaluations", "fid", "label_accuracy", "recall")
         rows = [
-            (m.name, recorded(e).variant, *(e[key] for key in columns))
+            (m.name, recorded(e).variant, *(e[key] for key in scores))
             for m in labelled
             for e in m.step_study
         ]
-        gallery.add_table("guidance", ("model", "setting", *columns), rows)
+        gallery.add_table("guidance", ("model", "setting", *scores), rows)
 
 
 def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real: float) -> Figure:
@@ -50,12 +49,12 @@ def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real
     figure, (fid, agreement) = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
     for model in models:
         lines = grouped(model.step_study, lambda e: (e["steps"], str(e.get("guidance_interval"))))
-        for study, marker in zip(lines.values(), MARKERS):
+        for study, marker in zip(lines.values(), MARKERS, strict=False):
             study.sort(key=lambda entry: entry.get("guidance", 1))
             x = [entry.get("guidance", 1) for entry in study]
-            where = study[0].get("guidance_interval")
-            label = f"{model.name}, {study[0]['steps']} steps"
-            label += ", {:g} < t/T ≤ {:g}".format(*where) if where else ""
+            plain = recorded(study[0] | {"guidance": 2.0}).words[-1]
+            label = f"{model.name}, {study[0]['steps']:g} steps"
+            label += f", {plain}" if study[0].get("guidance_interval") else ""
             style = {"color": colours[model.name], "label": label, "marker": marker, "lw": 1}
             draw_intervals(fid, x, study, "fid", **style)
             agreement.plot(x, [100 * entry["label_accuracy"] for entry in study], **style)

@@ -11,9 +11,9 @@ import numpy as np
 
 from hotcold.reporting.reading.formatting import (
     bounds,
-    fixed,
     change,
     differs,
+    fixed,
     interval,
     names,
     number,

@@ -57,7 +57,7 @@ def naive(
 def improved(restore: Predict, process: Process, start: Start, watch: Watch = ignore) -> Tensor:
     """Algorithm 2 of Bansal et al.: x_{s-1} = x_s - D(x_0_hat, s) + D(x_0_hat, s - 1).
 
-    The noise of x_T, `start.noise`, is used in all steps, so that the masks nest and an error of the restoration
+    `start.noise` is used in all steps, so that the masks nest and an error of the restoration
     cancels in every pixel that this step does not reveal.
     """
     x = start.x_T
