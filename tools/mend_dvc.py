@@ -52,7 +52,10 @@ def mend_lock(path: Path) -> bool:
     if content is None or is_lock(content):
         return False
     if CONFLICT.search(content):
-        raise UserError(f"{path} has a conflict of git: resolve it, or run git checkout {path}")
+        raise UserError(
+            f"{path} has a conflict of git: git checkout --ours {path} && dvc repro takes "
+            "results of the other branch from the run cache"
+        )
     write(path.parent / REMOVED / LOCK, content)
     command = ["git", "show", f"HEAD:./{path.name}"]
     committed = subprocess.run(command, cwd=path.parent, capture_output=True).stdout

@@ -72,7 +72,7 @@ def differing(rows: list[Experiment]) -> list[str]:
 def cells(row: Experiment, settings: list[str], models: list[str]) -> Iterator[list[str]]:
     """The lines of one experiment: name, settings, model and metrics. Without metrics it is one
     line, with the state of the experiment in place of the model."""
-    first = [row.name, *(text(row.setting(key)) for key in settings)]
+    first = [row.name, *(text(row.setting(key), 12) for key in settings)]
     present = {name.rpartition(".")[0] for name in row.metrics}
     for model in [model for model in models if model in present] or [row.state]:
         metrics = (row.metrics.get(f"{model}.{metric}") for metric in METRICS)
@@ -80,11 +80,11 @@ def cells(row: Experiment, settings: list[str], models: list[str]) -> Iterator[l
         first = [""] * len(first)
 
 
-def text(value: Any) -> str:
-    """A setting or a metric in a cell."""
+def text(value: Any, digits: int = 4) -> str:
+    """A setting, in 12 digits, or a metric in a cell."""
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def table(rows: list[Experiment]) -> list[str]:
@@ -104,8 +104,8 @@ def drawn(columns: Sequence[Sequence[str]], settings: int) -> list[str]:
     """Markdown. The columns after the first, as many as settings, are shortened as needed."""
     for width in range(WIDTH, MIN_CELL - 1, -1):
         short = [
-            [c if len(c) <= width or not 1 <= k <= settings else f"{c[: width - 1]}…" for c in col]
-            for k, col in enumerate(columns)
+            shortened(column, width) if 1 <= k <= settings else column
+            for k, column in enumerate(columns)
         ]
         widths = [max(map(len, column)) for column in short]
         if sum(widths) + 3 * len(widths) + 1 <= WIDTH:
@@ -113,6 +113,15 @@ def drawn(columns: Sequence[Sequence[str]], settings: int) -> list[str]:
     lines = list(zip(*short, strict=True))
     lines.insert(1, tuple("-" * width for width in widths))
     return [f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines]
+
+
+def shortened(column: Sequence[str], width: int) -> Sequence[str]:
+    """Cells cut to a width, or to the smallest larger one at which different cells differ."""
+    for size in range(width, max(map(len, column))):
+        short = [cell if len(cell) <= size else f"{cell[: size - 1]}…" for cell in column]
+        if len(set(short)) == len(set(column)):
+            return short
+    return column
 
 
 def grouped(found: list[Experiment], keys: list[str]) -> dict[tuple[Any, ...], list[Metrics]]:

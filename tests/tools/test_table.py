@@ -177,3 +177,11 @@ def test_table_of_a_sweep_of_two_settings_is_at_most_100_characters_wide() -> No
     wide = [Experiment(f"dowdy-stew{k}", settings={"a": k} | long, metrics=metrics) for k in (0, 1)]
     wide[1].settings[HIDDEN] = "y" * 80
     assert max(map(len, table.table(wide))) <= 100
+
+
+def test_different_settings_stay_different_in_the_table() -> None:
+    column = ["hidden", "[16, 32, 32, 16]", "[16, 32, 16]", "[16, 32, 32, 8]"]
+    assert table.shortened(column, 10) == [column[0], "[16, 32, 32, 1…", *column[2:]]
+    assert table.shortened(["a", "b" * 20], 10) == ["a", "b" * 9 + "…"]
+    rates = [experiment(0.1 + k * 1e-7, 1, 10.0 + k) for k in range(2)]
+    assert "0.1000001" in "".join(table.table(rates))
