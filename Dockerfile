@@ -17,11 +17,12 @@ WORKDIR /home/runner/mnist-diffusion
 ARG TORCH_BACKEND=cpu
 ENV UV_TORCH_BACKEND=$TORCH_BACKEND UV_NO_CACHE=1 \
     PATH=/home/runner/mnist-diffusion/.venv/bin:$PATH
-COPY --chown=1000 requirements.txt constraints.txt ./
+COPY --chown=1000 pyproject.toml constraints.txt ./
 RUN python3 -m venv .venv \
  && pip install --no-cache-dir --constraint constraints.txt uv \
- && uv pip install --python .venv/bin/python --requirement requirements.txt
+ && uv pip install --python .venv/bin/python --constraint constraints.txt --all-extras \
+      --requirement pyproject.toml
 
 COPY --chown=1000 . .
-RUN touch .venv/.installed
+RUN uv pip install --python .venv/bin/python --no-deps --editable . && touch .venv/.installed
 CMD ["make"]

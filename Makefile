@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 
 SEEDS ?= 1,2
 MODELS ?= model5 model6 model8
-SIZES ?= 0 0.01 0.02 0.05 0.1 0.2 0.4
+SIZES ?= 0,0.01,0.02,0.05,0.1,0.2,0.4
 
 .DEFAULT_GOAL := repro
 .PHONY: repro quick bench sweep search table seeds axis ablate test lint help clean ready
@@ -19,18 +19,18 @@ SIZES ?= 0 0.01 0.02 0.05 0.1 0.2 0.4
 repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
 	@[ -e data/mnist_idx -a -e .dvc/cache ] || dvc repro download download_inception  # no remote has them
 	@[ -e results/models ] || dvc pull --allow-missing || true  # all at once, not by stages
-	$(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro --pull)
+	$(if $(JOBS),hotcold run-jobs $(JOBS),dvc repro --pull)
 	@echo "report: $(CURDIR)/report/report.html"
 
 quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick; JOBS=2
-	python -m tools.copy_project scratch/quick --quick
+	hotcold copy-project scratch/quick --quick
 	root=$$PWD; for there in "$$root/data/mnist_idx" "$$root/data/mnist" ''; do [ ! -e "$$there" ] || break; done; \
-	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" $(if $(JOBS),python -m tools.run_jobs $(JOBS),dvc repro)
+	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" $(if $(JOBS),hotcold run-jobs $(JOBS),dvc repro)
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
 ready: $(STAMP)
 	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive
-	@python -m tools.mend_dvc
+	@hotcold mend-dvc
 
 ##@ Experiments
 
@@ -47,21 +47,21 @@ sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4"
 search: $(STAMP) ready  ## the best METRIC=model1.fid of TRIALS=20 experiments: SET="key=low:high other=a|b"
 	@[ -n "$(METRIC)" ] && [ -n '$(SET)' ] || { echo 'error: METRIC or SET is empty, must be like METRIC=model1.fid SET="models.model1.training.learning_rate=log:1e-4:1e-2"'; exit 1; }
 	$(check_set)
-	python -m tools.search $(METRIC) $(foreach pair,$(SET),'$(pair)') --trials $(or $(TRIALS),20) $(addprefix --target ,$(TARGET))
+	hotcold search $(METRIC) $(foreach pair,$(SET),'$(pair)') --trials $(or $(TRIALS),20) $(addprefix --target ,$(TARGET))
 
 table: $(STAMP)  ## the experiments with their differences and scores
-	@python -m tools.table
+	@hotcold table
 
 seeds: $(STAMP) ready  ## train MODELS again with each of SEEDS=1,2, and compare the scores in the report
-	python -m tools.vary $(MODELS) --seeds $(SEEDS)
+	hotcold vary $(MODELS) --seeds $(SEEDS)
 	dvc repro figures report
 
 axis: $(STAMP) ready  ## train model10 with each of SIZES of noise, and draw the axis between cold and hot
-	python -m tools.vary model10 --noise $(SIZES)
+	hotcold vary model10 --noise $(SIZES)
 	dvc repro figures report
 
 ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDGET="training.epochs=5"
-	python -m tools.vary model5 --ablate $(BUDGET)
+	hotcold vary model5 --ablate $(BUDGET)
 
 ##@ Development
 
@@ -75,7 +75,7 @@ lint: $(STAMP)  ## ruff, as in pre-commit, types by mypy, and what may import wh
 	lint-imports
 
 bench: $(STAMP)  ## speed of training and sampling, against notebooks and diffusers
-	python -m tools.benchmarks.speed
+	hotcold bench speed
 
 clean:  ## remove the environment, scratch and all interrupted work; results and DVC's cache stay
 	rm -rf $(VENV) scratch
@@ -93,7 +93,7 @@ help:  ## this list
 #: TARGET        stages that search runs (the one that computes METRIC)
 #: MODELS        that seeds trains again (model5 model6 model8)
 #: SEEDS         of seeds (1,2)
-#: SIZES         of the noise of axis (0 0.01 0.02 0.05 0.1 0.2 0.4)
+#: SIZES         of the noise of axis (0,0.01,0.02,0.05,0.1,0.2,0.4)
 #: BUDGET        settings of every run of ablate, such as "training.epochs=5"
 #: PYTEST        further options of pytest
 #: DEVICE        cpu, cuda or mps (the best that is available)
@@ -102,7 +102,7 @@ help:  ## this list
 #: MNIST_MIRROR  a folder or an address with the four files of MNIST
 
 # The pinned pip is faster than those of older Pythons; compileall uses all cores, pip only one.
-$(STAMP): requirements.txt constraints.txt
+$(STAMP): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else \
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)

@@ -19,7 +19,7 @@ Place = Literal[
     "quality",  # the table of fidelity and variety
     "appearance",  # the table of what the features of the classifier hardly see
     "checkpoints",  # report/plots/fid.csv, beside FID
-    "experiments",  # the table of tools.table
+    "experiments",  # the table of hotcold table
 ]
 ARROWS = {1: " ↑", -1: " ↓", None: ""}
 

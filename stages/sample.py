@@ -1,7 +1,7 @@
 """Draw images from the checkpoints of one model: python -m stages.sample model1
 
 How is set by the model's block `sampler`; a model with labels draws each digit in turn. For a
-picture of any number of new images, see python -m tools.generate --help.
+picture of any number of new images, see hotcold generate --help.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Copy the project's files to a folder where it can run without touching this one:
 
-python -m tools.copy_project FOLDER [--quick] [KEY=VALUE ...]
+hotcold copy-project FOLDER [--quick] [KEY=VALUE ...]
 
 Uncommitted changes are copied too. The copy has a separate params.yaml, dvc.lock, cache and report,
 and no git. FOLDER must be new or empty, or an earlier copy, which is replaced.
@@ -8,17 +8,17 @@ and no git. FOLDER must be new or empty, or an earlier copy, which is replaced.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
-from hotcold.runtime import cli
-from hotcold.runtime.errors import UserError, run
+from hotcold.commands import File, command
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, parse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,7 +118,7 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
-    (folder / COPY).write_text("Written by tools.copy_project, which may replace this folder.\n")
+    (folder / COPY).write_text("Written by hotcold copy-project, which may replace this folder.\n")
     (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
     write_params(folder / "params.yaml", params)
 
@@ -146,21 +146,14 @@ def override(argument: str) -> tuple[str, Any]:
     """KEY=VALUE of the command line; the value is YAML."""
     key, equals, value = argument.partition("=")
     if not equals:
-        raise argparse.ArgumentTypeError(f"'{argument}' must be KEY=VALUE")
+        raise UserError(f"'{argument}' must be KEY=VALUE")
     return key, parse(value, argument)
 
 
-def main() -> None:
-    parser = cli.parser("tools.copy_project", __doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="new, empty or an earlier copy")
-    parser.add_argument("--quick", action="store_true", help="the smallest budget")
-    parser.add_argument(
-        "overrides", nargs="*", type=override, metavar="KEY=VALUE", help="of params.yaml"
-    )
-    arguments = parser.parse_args()
-    budget = quick_budget() if arguments.quick else {}
-    copy_project(arguments.folder, budget | dict(arguments.overrides))
-
-
-if __name__ == "__main__":
-    run(main)
+@command(__doc__)
+@click.argument("folder", type=File())
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--quick", is_flag=True, help="the smallest budget")
+def main(folder: Path, overrides: tuple[str, ...], quick: bool) -> None:
+    budget = quick_budget() if quick else {}
+    copy_project(folder, budget | dict(map(override, overrides)))

@@ -11,10 +11,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from dvc.dependency import Dependency, ParamsDependency
@@ -24,13 +26,15 @@ from dvc.repo import Repo
 from dvc.repo.experiments.serialize import ExpState
 from dvc.stage import Stage
 from pygit2 import GitError
+from scmrepo.exceptions import SCMError
 
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import load as load_params
 
 CHECK = "check_params"  # its output never changes, so it makes no other stage outdated
 DONE = ("", "success")
+COPIES = Path(".dvc/tmp/exps")  # of the files of git, in which experiments run
+LONGEST_START = 120  # seconds
 
 
 @dataclass(frozen=True)
@@ -124,14 +128,21 @@ class Index:
 
 
 def load() -> list[Experiment]:
-    """The workspace, the last commit, and its experiments. Raises UserError without a git
-    repository of this user, or in a folder without params.yaml."""
-    load_params()
-    try:
-        with Repo() as repo:
-            return list(_all(repo, repo.experiments.show()))
-    except (DvcException, GitError) as error:
-        raise UserError(f"DVC cannot show experiments: {error}") from None
+    """The workspace, the last commit, and its experiments. While an experiment starts, whose copy
+    DVC cannot read yet, this waits for it. Raises UserError without a git repository of this user.
+    """
+    end, said = time.monotonic() + LONGEST_START, False
+    while True:
+        try:
+            with Repo() as repo:
+                return list(_all(repo, repo.experiments.show()))
+        except (DvcException, GitError, SCMError) as error:
+            if time.monotonic() > end or not any(COPIES.rglob("tmp*")):
+                raise UserError(f"DVC cannot show experiments: {error}") from None
+        if not said:
+            print("an experiment is starting: waiting for it", file=sys.stderr, flush=True)
+            said = True
+        time.sleep(1)
 
 
 def _all(repo: Repo, states: Iterable[ExpState]) -> Iterator[Experiment]:

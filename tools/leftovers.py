@@ -1,4 +1,4 @@
-"""Put away what models that are no longer in params.yaml left behind: python -m tools.leftovers
+"""Put away what models that are no longer in params.yaml left behind: hotcold leftovers
 
 The stage `figures` runs it first, because it joins the results of all models: results of other
 models would count as changes of its dependencies. They are moved to scratch/removed, and the
@@ -12,7 +12,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from hotcold.runtime import cli, paths
+from hotcold.commands import command
+from hotcold.runtime import paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import load
 
@@ -61,8 +62,8 @@ def forget(known: Iterable[str]) -> list[str]:
     return gone
 
 
+@command(__doc__)
 def main() -> None:
-    cli.parser("tools.leftovers", __doc__).parse_args()
     known = outputs()
     for path in strays(known):
         print(f"{path} is not of a model in {paths.PARAMS}: moved to {put_away(path)}")

@@ -1,4 +1,4 @@
-"""Mend the files that an interrupted dvc has left half written: python -m tools.mend_dvc
+"""Mend the files that an interrupted dvc has left half written: hotcold mend-dvc
 
 A .dvc/tmp/rwlock or dvc.lock that is cut off makes every later dvc refuse to run. DVC takes a
 temporary file in its run cache for a record of a run, and `dvc checkout` does not replace the
@@ -14,8 +14,9 @@ import re
 import subprocess
 from pathlib import Path
 
-from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import UserError, run
+from hotcold.commands import command
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.files import write
 from tools.leftovers import LOCK, REMOVED
 
@@ -51,7 +52,10 @@ def mend_lock(path: Path) -> bool:
     if content is None or is_lock(content):
         return False
     if CONFLICT.search(content):
-        raise UserError(f"{path} has a conflict of git: resolve it, or run git checkout {path}")
+        raise UserError(
+            f"{path} has a conflict of git: git checkout --ours {path} && dvc repro takes "
+            "results of the other branch from the run cache"
+        )
     write(path.parent / REMOVED / LOCK, content)
     command = ["git", "show", f"HEAD:./{path.name}"]
     committed = subprocess.run(command, cwd=path.parent, capture_output=True).stdout
@@ -72,12 +76,8 @@ def mend(folder: Path) -> list[Path]:
     return broken + [lock] * mend_lock(lock)
 
 
+@command(__doc__)
 def main() -> None:
-    cli.parser("tools.mend_dvc", __doc__).parse_args()
     for path in mend(Path()):
         old = f"; the old file is {REMOVED / LOCK}" * (path == LOCK)
         print(f"mended {path}, which an interrupted dvc left half written{old}")
-
-
-if __name__ == "__main__":
-    run(main)

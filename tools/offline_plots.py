@@ -1,4 +1,4 @@
-"""Write .dvc/plots_page.html, the page of `dvc plots`: python -m tools.offline_plots
+"""Write .dvc/plots_page.html, the page of `dvc plots`: hotcold offline-plots
 
 By default such a page loads its drawing library from the network and is blank without it. This
 one contains the library, as the package vl-convert-python provides it. Git holds the page, and
@@ -12,8 +12,7 @@ from pathlib import Path
 
 import vl_convert
 
-from hotcold.runtime import cli
-from hotcold.runtime.errors import run
+from hotcold.commands import command
 from hotcold.runtime.files import write
 
 TEMPLATE = Path(".dvc/plots_page.html")
@@ -45,11 +44,7 @@ def page() -> bytes:
     return PAGE.replace("%s", library).encode()
 
 
+@command(__doc__)
 def main() -> None:
-    cli.parser("tools.offline_plots", __doc__).parse_args()
     write(TEMPLATE, page())
     print(f"dvc plots uses {TEMPLATE}, which needs no network")
-
-
-if __name__ == "__main__":
-    run(main)

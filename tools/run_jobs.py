@@ -1,4 +1,4 @@
-"""`dvc repro --pull`, with up to JOBS independent stages at a time: python -m tools.run_jobs JOBS
+"""`dvc repro --pull`, with up to JOBS independent stages at a time: hotcold run-jobs JOBS
 
 DVC itself runs every stage, by `dvc repro --pull --single-item`, as soon as all stages that it
 depends on are done. dvc.lock is then the same as after a plain `dvc repro`.
@@ -13,10 +13,11 @@ import sys
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
+import click
 from dvc.repo import Repo
 
-from hotcold.runtime import cli
-from hotcold.runtime.errors import UserError, run
+from hotcold.commands import command
+from hotcold.runtime.errors import UserError
 
 DVC = (sys.executable, "-m", "dvc")
 
@@ -69,17 +70,10 @@ def run_all(due: dict[str, set[str]], jobs: int) -> list[str]:
                 order.done(name) if future.result() else failed.append(name)
 
 
-def main() -> None:
-    parser = cli.parser("tools.run_jobs", __doc__)
-    parser.add_argument("jobs", type=int, metavar="JOBS", help="stages at a time, 1 or more")
-    jobs = parser.parse_args().jobs
-    if jobs < 1:
-        parser.error(f"JOBS is {jobs}, must be 1 or more")
+@command(__doc__)
+@click.argument("jobs", type=click.IntRange(1))
+def main(jobs: int) -> None:
     failed = run_all(due_stages(), jobs)
     if failed:
         raise UserError(f"{', '.join(failed)} failed, see above")
     sys.exit(subprocess.run([*DVC, "repro", "--pull"]).returncode)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,16 +1,25 @@
 """Search keys of params.yaml for the best value of a metric, by DVC experiments:
 
-python -m tools.search model1.fid models.model1.training.learning_rate=log:1e-4:1e-2 \\
+hotcold search model1.fid models.model1.training.learning_rate=log:1e-4:1e-2 \\
     'models.model1.network.hidden=[8,8]|[16,32,16]' --trials 20
 
 Optuna (TPE) selects the values of a trial from the results of those before. Each trial is an
 experiment, search-STUDY-NUMBER, that `dvc exp run --temp` runs. The same command again continues an
 interrupted search, up to the number of trials, with the interrupted trial first.
+
+What a key of params.yaml may be set to:
+
+  KEY=LOW:HIGH      a number of this range, a whole one if both ends are whole
+  KEY=log:LOW:HIGH  the same, uniform in its logarithm
+  KEY=A|B|C         one of these values
+  KEY=A             this value in every trial
+  +KEY=...          the same for a key that params.yaml may lack
+
+Values are written as for `dvc exp run -S`.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
 from collections.abc import Sequence
@@ -18,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import dvc.api
 import optuna
 from dvc.dependency.param import ParamsDependency
@@ -37,23 +47,13 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from scmrepo.exceptions import SCMError
 
-from hotcold.runtime import cli
-from hotcold.runtime.errors import UserError, run
+from hotcold.commands import command
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, nearest, read
 from hotcold.scores import SCORES
 from tools.experiments import flat, run_dvc
 
 FORMS = "LOW:HIGH, log:LOW:HIGH, A|B|C or a value"
-KEYS = """What a key of params.yaml may be set to:
-
-  KEY=LOW:HIGH      a number of this range, a whole one if both ends are whole
-  KEY=log:LOW:HIGH  the same, uniform in its logarithm
-  KEY=A|B|C         one of these values
-  KEY=A             this value in every trial
-  +KEY=...          the same for a key that params.yaml may lack
-
-Values are written as for `dvc exp run -S`.
-"""
 FOLDER = Path("scratch/search")
 HIGHER_IS_BETTER = {score.key for score in SCORES if score.better == 1}
 FAILURES = 3  # in a row end a search
@@ -278,69 +278,65 @@ class Search:
         print(f"apply it by: dvc exp apply {self.experiment(self.equal(best.params)[0].number)}")
 
 
-def parse() -> argparse.Namespace:
-    parser = cli.parser("tools.search", __doc__, KEYS)
-    parser.add_argument("metric", metavar="METRIC", help="as in dvc metrics show: model1.fid")
-    parser.add_argument("keys", nargs="+", metavar="KEY=VALUES", help="see below")
-    parser.add_argument("--trials", type=int, default=20, metavar="N", help="in all (20)")
-    parser.add_argument("--target", metavar="STAGE", help="(the stage that computes METRIC)")
-    parser.add_argument(
-        "--maximise",
-        action="store_true",
-        help=f"the default for {', '.join(sorted(HIGHER_IS_BETTER))}",
-    )
-    parser.add_argument("--study", metavar="NAME", help="of the search (from METRIC: model1-fid)")
-    parser.add_argument("--seed", type=int, default=0, help="of the values of the trials (0)")
-    arguments = parser.parse_args()
-    arguments.study = re.sub(r"\W+", "-", arguments.study or arguments.metric)
-    arguments.maximise |= arguments.metric.rpartition(".")[2] in HIGHER_IS_BETTER
-    if arguments.seed < 0:
-        raise UserError(f"--seed is {arguments.seed}, must be 0 or more")
-    return arguments
-
-
-def open_search(arguments: argparse.Namespace) -> Search:
+def open_search(
+    name: str, metric: str, arguments: Sequence[str], stage: str | None, seed: int, maximise: bool
+) -> Search:
     """The search of the command line. Raises UserError, before any trial, if it cannot be run."""
-    keys = [Key.parse(each) for each in arguments.keys]
+    keys = [Key.parse(each) for each in arguments]
     if len({key.name for key in keys}) < len(keys):
         raise UserError("a key has two values, must have one: separate them by |")
-    target = find_target(arguments.metric, arguments.target)
+    target = find_target(metric, stage)
     for key in keys:
         if not target.reads(key.name) and not any(_within(own, key.name) for own in target.params):
             raise UserError(f"{target.stage} does not depend on {key.name}")
-    path = FOLDER / f"{arguments.study}.log"
-    prefix = f"search-{arguments.study}-"
+    path = FOLDER / f"{name}.log"
+    prefix = f"search-{name}-"
     if not path.exists() and any(re.fullmatch(prefix + r"\d+", n) for n in experiment_names()):
         raise UserError(
             f"there are experiments {prefix}..., but not their study {path}: remove them by "
             "dvc exp remove, or choose another name with --study"
         )
     definition = {
-        "metric": arguments.metric,
+        "metric": metric,
         "target": target.stage,
-        "maximise": arguments.maximise,
+        "maximise": maximise,
         "search": {key.name: key.values for key in keys},
         "params": {  # that the stages read and the search does not set
-            name: str(value)
-            for name, value in sorted(flat(load()).items())
-            if target.reads(name) and not any(_within(name, key.name) for key in keys)
+            setting: str(value)
+            for setting, value in sorted(flat(load()).items())
+            if target.reads(setting) and not any(_within(setting, key.name) for key in keys)
         },
     }
-    study = open_study(path, definition, arguments.seed, arguments.maximise)
-    return Search(study, arguments.metric, target, keys)
+    study = open_study(path, definition, seed, maximise)
+    return Search(study, metric, target, keys)
 
 
-def main() -> None:
-    arguments = parse()
+@command(__doc__)
+@click.argument("metric")
+@click.argument("keys", nargs=-1, required=True, metavar="KEY=VALUES...")
+@click.option("--trials", default=20, help="in all")
+@click.option("--target", metavar="STAGE", help="(the stage that computes METRIC)")
+@click.option(
+    "--maximise", is_flag=True, help=f"the default for {', '.join(sorted(HIGHER_IS_BETTER))}"
+)
+@click.option("--study", metavar="NAME", help="of the search (from METRIC: model1-fid)")
+@click.option("--seed", type=click.IntRange(0), default=0, help="of the values of the trials")
+def main(
+    metric: str,
+    keys: tuple[str, ...],
+    trials: int,
+    target: str | None,
+    maximise: bool,
+    study: str | None,
+    seed: int,
+) -> None:
+    name = re.sub(r"\W+", "-", study or metric)
     FOLDER.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(FOLDER / f".{arguments.study}.lock", timeout=0):
-            search = open_search(arguments)
-            search.run(arguments.trials)
+        with FileLock(FOLDER / f".{name}.lock", timeout=0):
+            maximise |= metric.rpartition(".")[2] in HIGHER_IS_BETTER
+            search = open_search(name, metric, keys, target, seed, maximise)
+            search.run(trials)
     except Timeout:
-        raise UserError(f"the study {arguments.study} is running already") from None
+        raise UserError(f"the study {name} is running already") from None
     search.report()
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,15 +1,15 @@
-"""Compare the experiments, from DVC's records of them: python -m tools.table
+"""Compare the experiments, from DVC's records of them: hotcold table
 
 Prints a row for each experiment and each model whose metrics differ, with the settings that differ.
 A cell is empty where the metric is not of these settings, because the experiment did not run its
 stages. `dvc exp show` shows all settings and metrics.
 
-python -m tools.table --over-seeds [METRIC ...]
+hotcold table --over-seeds [METRIC ...]
 
 prints the mean and the standard deviation of metrics over experiments that differ only in their
 seed, such as those of make sweep SET="seed=1,2,3".
 
-python -m tools.table --plot models.model1.training.learning_rate model1.fid --output sweep.png
+hotcold table --plot models.model1.training.learning_rate model1.fid --output sweep.png
 
 draws a metric against a setting, with a line for each combination of the other settings that
 differ, and bars for the standard deviation over seeds.
@@ -23,12 +23,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
+from hotcold.commands import File, command, outputs
 from hotcold.reporting.text.tables import markdown_table
-from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import UserError, run
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import nearest
 from hotcold.scores import shown
-from tools import experiments, outputs
+from tools import experiments
 from tools.experiments import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,7 +72,7 @@ def differing(rows: list[Experiment]) -> list[str]:
 def cells(row: Experiment, settings: list[str], models: list[str]) -> Iterator[list[str]]:
     """The lines of one experiment: name, settings, model and metrics. Without metrics it is one
     line, with the state of the experiment in place of the model."""
-    first = [row.name, *(text(row.setting(key)) for key in settings)]
+    first = [row.name, *(text(row.setting(key), 12) for key in settings)]
     present = {name.rpartition(".")[0] for name in row.metrics}
     for model in [model for model in models if model in present] or [row.state]:
         metrics = (row.metrics.get(f"{model}.{metric}") for metric in METRICS)
@@ -77,11 +80,11 @@ def cells(row: Experiment, settings: list[str], models: list[str]) -> Iterator[l
         first = [""] * len(first)
 
 
-def text(value: Any) -> str:
-    """A setting or a metric in a cell."""
+def text(value: Any, digits: int = 4) -> str:
+    """A setting, in 12 digits, or a metric in a cell."""
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def table(rows: list[Experiment]) -> list[str]:
@@ -101,8 +104,8 @@ def drawn(columns: Sequence[Sequence[str]], settings: int) -> list[str]:
     """Markdown. The columns after the first, as many as settings, are shortened as needed."""
     for width in range(WIDTH, MIN_CELL - 1, -1):
         short = [
-            [c if len(c) <= width or not 1 <= k <= settings else f"{c[: width - 1]}…" for c in col]
-            for k, col in enumerate(columns)
+            shortened(column, width) if 1 <= k <= settings else column
+            for k, column in enumerate(columns)
         ]
         widths = [max(map(len, column)) for column in short]
         if sum(widths) + 3 * len(widths) + 1 <= WIDTH:
@@ -110,6 +113,15 @@ def drawn(columns: Sequence[Sequence[str]], settings: int) -> list[str]:
     lines = list(zip(*short, strict=True))
     lines.insert(1, tuple("-" * width for width in widths))
     return [f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines]
+
+
+def shortened(column: Sequence[str], width: int) -> Sequence[str]:
+    """Cells cut to a width, or to the smallest larger one at which different cells differ."""
+    for size in range(width, max(map(len, column))):
+        short = [cell if len(cell) <= size else f"{cell[: size - 1]}…" for cell in column]
+        if len(set(short)) == len(set(column)):
+            return short
+    return column
 
 
 def grouped(found: list[Experiment], keys: list[str]) -> dict[tuple[Any, ...], list[Metrics]]:
@@ -122,7 +134,7 @@ def grouped(found: list[Experiment], keys: list[str]) -> dict[tuple[Any, ...], l
     return {setting: list(by_seed.values()) for setting, by_seed in groups.items()}
 
 
-def over_seeds(found: list[Experiment], shown: Sequence[str]) -> Iterator[str]:
+def means(found: list[Experiment], shown: Sequence[str]) -> Iterator[str]:
     """A heading and a table for each combination of the settings other than the seed; shown: last
     parts of the names of metrics."""
     keys = experiments.varied(found)
@@ -171,7 +183,7 @@ def draw(lines: dict[str, Points], parameter: str, metric: str, path: Path) -> N
     plt.close(figure)
 
 
-def plot(found: list[Experiment], parameter: str, metric: str, path: Path) -> None:
+def draw_metric(found: list[Experiment], parameter: str, metric: str, path: Path) -> None:
     """Draw a metric against a parameter. Raises UserError if no experiment has both."""
     known = {key for each in found for key in (*each.settings, *each.metrics, *each.outdated)}
     for key in (parameter, metric):
@@ -188,36 +200,30 @@ def plot(found: list[Experiment], parameter: str, metric: str, path: Path) -> No
     print(f"{path}: {metric} against {parameter}, {count} experiments")
 
 
-def main() -> None:
-    parser = cli.parser("tools.table", __doc__)
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        "--over-seeds", nargs="*", metavar="METRIC", help=f"({' '.join(OVER_SEEDS)})"
-    )
-    group.add_argument(
-        "--plot", nargs=2, metavar=("SETTING", "METRIC"), help="by their names in dvc exp show"
-    )
-    parser.add_argument(
-        "--output", type=Path, default=Path("sweep.png"), metavar="PNG", help="(sweep.png)"
-    )
-    arguments = parser.parse_args()
-    if arguments.plot:
-        outputs.check(arguments.output)
+@command(__doc__)
+@click.option("--over-seeds", is_flag=True, help="a table of each METRIC")
+@click.option("--plot", nargs=2, metavar="SETTING METRIC", help="by their names in dvc exp show")
+@click.option("--output", type=File(), default="sweep.png", metavar="PNG")
+@click.argument("metrics", nargs=-1)
+def main(
+    over_seeds: bool, plot: tuple[str, str] | None, output: Path, metrics: tuple[str, ...]
+) -> None:
+    if plot:
+        outputs.check(output)
+    if plot and over_seeds:
+        raise UserError("--plot must be absent with --over-seeds")
+    if metrics and not over_seeds:
+        raise UserError(f"{metrics[0]} must be absent without --over-seeds")
     rows = experiments.load()
     found = experiments.finished(rows)
-    if arguments.over_seeds is None and not arguments.plot:
+    if not (over_seeds or plot):
         if all(row.is_baseline for row in rows):
             print("this commit has no experiments yet: make one, as by dvc exp run -S seed=1")
         else:
             print("\n".join(table(rows)))
     elif not found:
         raise UserError("there are no finished experiments: make some with dvc exp run -S")
-    elif arguments.plot:
-        setting, metric = arguments.plot
-        plot(found, setting, metric, arguments.output)
+    elif plot:
+        draw_metric(found, *plot, output)
     else:
-        print("\n".join(over_seeds(found, arguments.over_seeds or OVER_SEEDS)))
-
-
-if __name__ == "__main__":
-    run(main)
+        print("\n".join(means(found, metrics or OVER_SEEDS)))

@@ -1,8 +1,8 @@
 """Train and score variants of models, each as a DVC experiment:
 
-python -m tools.vary model5 model6 --seeds 1,2
-python -m tools.vary model10 --noise 0 0.01 0.02 0.05 0.1 0.2 0.4
-python -m tools.vary model5 --ablate training.epochs=5 training.images=9600
+hotcold vary model5 model6 --seeds 1,2
+hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
+hotcold vary model5 --ablate training.epochs=5 training.images=9600
 
 --seeds and --noise write a row for each training to a table in report/measured, which the report
 shows. --ablate removes one part of a recipe at a time and prints a table of the best checkpoints.
@@ -12,22 +12,24 @@ experiment of the same name, such as model5-seed-1, is replaced.
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
 import dvc.api
 
+from hotcold.commands import command
 from hotcold.params import Params
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.formatting import interval, number
 from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS, Table
 from hotcold.reporting.reading.results import main_scores
 from hotcold.reporting.text.tables import markdown_table
-from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import UserError, run
+from hotcold.runtime import paths
+from hotcold.runtime.cli import known_model
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, member, parse, validate
 from tools.copy_project import set_key
 from tools.experiments import run_dvc
@@ -101,42 +103,33 @@ def ablation(results: Mapping[str, dict[str, Any]]) -> str:
     return markdown_table(rows, ["", "FID ↓", "IS ↑", "precision ↑", "recall ↑"])
 
 
-def numbers(text: str) -> tuple[Any, ...]:
-    """Values of the command line, separated by commas."""
-    return parse(f"[{text}]", f"'{text}'")
-
-
-def main() -> None:
-    parser = cli.parser("tools.vary", __doc__)
-    parser.add_argument(
-        "models", nargs="+", type=cli.known_model, metavar="MODEL", help="such as model5"
-    )
-    group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--seeds", nargs="+", type=numbers, metavar="N", help="such as 1,2")
-    group.add_argument("--noise", nargs="+", type=numbers, metavar="SIZE", help="of dissipation")
-    group.add_argument(
-        "--ablate", nargs="*", metavar="KEY=VALUE", help="with settings of all trainings"
-    )
-    arguments = parser.parse_args()
-    if arguments.ablate is not None:
-        for model in arguments.models:
+@command(__doc__)
+@click.argument("names", nargs=-1, required=True, metavar="MODEL... [KEY=VALUE]...")
+@click.option("--seeds", metavar="N,...", help="such as 1,2")
+@click.option("--noise", metavar="SIZE,...", help="of dissipation")
+@click.option("--ablate", is_flag=True, help="with the settings KEY=VALUE of all trainings")
+def main(names: tuple[str, ...], seeds: str | None, noise: str | None, ablate: bool) -> None:
+    models = [known_model(name) for name in names if "=" not in name]
+    settings = [name for name in names if "=" in name]
+    if [seeds is not None, noise is not None, ablate].count(True) != 1:
+        raise UserError("one of --seeds, --noise and --ablate must be given")
+    if settings and not ablate:
+        raise UserError(f"{settings[0]} must be absent without --ablate")
+    if ablate:
+        for model in models:
             results = {}
             for part in PARTS:
                 name = f"{model}-{part.replace(' ', '-')}"
-                results[part] = train(name, [*arguments.ablate, *without(model, part)], model)
+                results[part] = train(name, [*settings, *without(model, part)], model)
             print(ablation(results))
         return
-    table, key = (SEEDS, "seed") if arguments.seeds else (NOISE_AXIS, "models.{}.degradation.noise")
-    values = list(itertools.chain(*(arguments.seeds or arguments.noise)))
-    variants = [(model, key.format(model), value) for value in values for model in arguments.models]
+    table, key = (SEEDS, "seed") if seeds else (NOISE_AXIS, "models.{}.degradation.noise")
+    values = parse(f"[{seeds or noise}]", f"'{seeds or noise}'")
+    variants = [(model, key.format(model), value) for value in values for model in models]
     for variant in variants:
         check(*variant)
     own = load()["seed"]
-    if arguments.seeds and own in values:
+    if seeds and own in values:
         raise UserError(f"--seeds has {own}, which is the seed of {paths.PARAMS}")
     for model, path, value in variants:
         measure(table, model, path, f"{value:g}" if isinstance(value, float) else str(value))
-
-
-if __name__ == "__main__":
-    run(main)

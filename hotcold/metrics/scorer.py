@@ -54,21 +54,27 @@ class Scorer:
         device: torch.device | None = None,
         with_inception: bool = False,
         features: Path = paths.REAL_FEATURES,
+        results: Path | str = paths.RESULTS,
     ) -> Scorer:
-        """The classifier and the real images of results/, which `dvc repro` restores or computes.
+        """The classifier and the real images of a project's results.
 
         params: by default the section `evaluation` of params.yaml. with_inception: also compute
         the FID in Inception features, if their weights are there. features: of test images, or
-        of validation images, by which steps, eta and clip are chosen.
+        of validation images, by which steps, eta and clip are chosen. results: the folder, of
+        which this needs classifier/ and real/; `dvc repro` restores or computes them.
         Raises UserError if a file is missing or damaged.
         """
         device = device or torch.device("cpu")
         params = params or read("evaluation", EvaluationParams)
-        classifier = Classifier.load(device=device)
-        real, _ = checkpoints.load(features)
+
+        def inside(path: Path) -> Path:
+            return Path(results) / path.relative_to(paths.RESULTS)
+
+        classifier = Classifier.load(inside(paths.CLASSIFIER_WEIGHTS), device)
+        real, _ = checkpoints.load(inside(features))
         inception = find_inception(device) if with_inception else None
         if inception:
-            real |= checkpoints.load(paths.REAL_INCEPTION)[0]
+            real |= checkpoints.load(inside(paths.REAL_INCEPTION))[0]
         return cls(classifier, real, params, inception)
 
     def classify(self, images: Tensor) -> Outputs:

@@ -1,4 +1,4 @@
-"""The command line of a stage or tool. All settings of a stage are in params.yaml."""
+"""The command line of a stage. All its settings are in params.yaml."""
 
 from __future__ import annotations
 
@@ -13,40 +13,32 @@ depends on, where one of their dependencies has changed. DEVICE=cpu|cuda|mps sel
 """
 
 
-def parser(module: str, doc: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
-    """A parser for `python -m <module>` with the module's docstring as its description."""
+def _parser(stage: str, doc: str | None, target: str) -> argparse.ArgumentParser:
+    """A parser for `python -m stages.<stage>` with the module's docstring as its description."""
     return argparse.ArgumentParser(
-        prog=f"python -m {module}",
+        prog=f"python -m stages.{stage}",
         description=doc,
-        epilog=epilog,
+        epilog=EPILOG.format(stage=target),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
 def known_model(name: str) -> str:
-    """The type of an argument MODEL: a key of `models` in params.yaml, or a model whose folder of
+    """An argument MODEL: a key of `models` in params.yaml, or a model whose folder of
     weights is kept. Raises UserError for another name."""
     if name not in {folder.name for folder in paths.MODELS.glob("*") if folder.is_dir()}:
         member(load().get("models"), name, f"models.{name or repr(name)}")
     return name
 
 
-def add_model(options: argparse.ArgumentParser) -> None:
-    options.add_argument(
-        "model",
-        type=known_model,
-        metavar="MODEL",
-        help="a key of `models` in params.yaml, such as model1",
-    )
-
-
 def no_arguments(stage: str, doc: str | None) -> None:
     """Parse the command line of a stage without arguments."""
-    parser(f"stages.{stage}", doc, EPILOG.format(stage=stage)).parse_args()
+    _parser(stage, doc, stage).parse_args()
 
 
 def model_argument(stage: str, doc: str | None) -> str:
     """Parse the command line of a stage that runs once for each model; the model's name."""
-    options = parser(f"stages.{stage}", doc, EPILOG.format(stage=f"{stage}@MODEL"))
-    add_model(options)
+    options = _parser(stage, doc, f"{stage}@MODEL")
+    words = "a key of `models` in params.yaml, such as model1"
+    options.add_argument("model", type=known_model, metavar="MODEL", help=words)
     return options.parse_args().model

@@ -83,7 +83,10 @@ _parsed = functools.lru_cache(maxsize=4)(parse)  # a stage reads each of its key
 
 
 def load(path: Path = paths.PARAMS) -> dict[str, Any]:
-    """The file as plain dicts, tuples, numbers and strings; not validated."""
+    """The file as plain dicts, tuples, numbers and strings; not validated. Outside of a project,
+    params.yaml is that from which the package was built."""
+    if path == paths.PARAMS and not path.exists():
+        path = next(filter(Path.exists, paths.DEFAULT_PARAMS), path)
     try:
         values = copy.deepcopy(_parsed(path.read_text(encoding="utf-8"), str(path)))
     except FileNotFoundError:

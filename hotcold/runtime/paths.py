@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+_PACKAGE = Path(__file__).parents[1]  # of a wheel, which contains the file, or of a project
+DEFAULT_PARAMS = (_PACKAGE / PARAMS, _PACKAGE.parent / PARAMS)  # outside of a project
 MNIST = Path("data/mnist_idx")  # verified by the stage download
 SUPPLIED_MNIST = Path("data/mnist")  # where a user may put the files
 INCEPTION = Path("data/inception")

@@ -50,7 +50,7 @@ def scores(scorer: Scorer) -> Scores:
 
 @pytest.fixture(scope="module")
 def recomputed(scorer: Scorer) -> list[float]:
-    """The row of the summary by `tools.checks.recompute`, with its inputs from memory."""
+    """The row of the summary by `hotcold check recompute`, with its inputs from memory."""
     again = Recomputation.__new__(Recomputation)
     again.settings, again.classifier = PARAMS, scorer.classifier
     again.reference = scorer.real["features"].double().numpy()

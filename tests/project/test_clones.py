@@ -206,7 +206,7 @@ def test_shallow_clone_and_its_worktree_have_results_and_plots(
 
 
 def test_page_of_the_plots_is_that_of_the_installed_library() -> None:
-    """Otherwise run python -m tools.offline_plots."""
+    """Otherwise run hotcold offline-plots."""
     assert (ROOT / offline_plots.TEMPLATE).read_bytes() == offline_plots.page()
 
 

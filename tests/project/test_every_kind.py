@@ -15,6 +15,7 @@ from conftest import ROOT, prepare, run_all
 from examples import MODELS
 from PIL import Image
 
+from hotcold.commands import describe, generate, restore
 from hotcold.models import kinds
 from hotcold.models.params import read_design
 from hotcold.numerics.tables import read_csv, read_json
@@ -22,7 +23,6 @@ from hotcold.reporting.reading.results import ModelResults, read_model
 from hotcold.reporting.text.words import described
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
-from tools import describe, generate, restore
 
 KEYS = {"processes": "degradation", "networks": "network", "samplers": "sampler"}
 
@@ -51,9 +51,8 @@ def model(
     return read_model(request.param, read_design(request.param))
 
 
-def run(monkeypatch: pytest.MonkeyPatch, tool: ModuleType, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", [tool.__name__, *arguments])
-    tool.main()
+def run(tool: ModuleType, *arguments: str) -> None:
+    tool.main(list(arguments), standalone_mode=False)
 
 
 @pytest.mark.slow
@@ -86,29 +85,28 @@ def test_figures_tables_and_words_show_the_model(model: ModelResults) -> None:
 def test_tools_describe_and_generate_or_restore(
     model: ModelResults,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run(monkeypatch, describe, model.name)
+    run(describe, model.name)
     printed = capsys.readouterr().out
     assert model.design.degradation.label in printed.splitlines()[0]
     assert f"t = {model.design.degradation.T:>4}" in printed
     picture, output = tmp_path / "digit.png", tmp_path / "output.png"
     Image.new("L", (28, 28), 0).save(picture)
     if model.generates:
-        run(monkeypatch, generate, model.name, "--images", "4", "--output", str(output))
+        run(generate, model.name, "--images", "4", "--output", str(output))
         with Image.open(output) as image:
             assert image.width == image.height
     else:
         with pytest.raises(UserError, match=f"{model.name} restores images and cannot generate"):
-            run(monkeypatch, generate, model.name, "--output", str(output))
+            run(generate, model.name, "--output", str(output))
     arguments = (model.name, str(picture), "--add-noise", "--output", str(output))
     if model.restores:
-        run(monkeypatch, restore, *arguments)
+        run(restore, *arguments)
         assert output.exists()
     else:
         with pytest.raises(UserError, match=f"{model.name} generates images"):
-            run(monkeypatch, restore, *arguments)
+            run(restore, *arguments)
 
 
 def with_new_sampler(folder: Path, code: str) -> subprocess.CompletedProcess[str]:

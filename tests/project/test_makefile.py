@@ -19,14 +19,14 @@ def make(*arguments: str) -> str:
 def printed(target: str, *variables: str) -> list[list[str]]:
     """The words of each command that make would run after it has built the environment."""
     lines = make("-n", target, *variables).splitlines()
-    return [shlex.split(line) for line in lines if re.match("dvc exp|python -m tools", line)]
+    return [shlex.split(line) for line in lines if re.match("dvc exp|hotcold", line)]
 
 
 def test_values_reach_the_search_as_they_are() -> None:
     values = f"{RATE}=log:1e-4:1e-2 models.m.hidden=[8,8]|[4]"
     shown = printed("search", "METRIC=m.fid", f"SET={values}", "TRIALS=3", "TARGET=evaluate@m")
     words = ["m.fid", *values.split(), "--trials", "3", "--target", "evaluate@m"]
-    assert shown[-1] == ["python", "-m", "tools.search", *words]
+    assert shown[-1] == ["hotcold", "search", *words]
 
 
 def test_a_sweep_queues_the_grid_runs_it_and_shows_the_table() -> None:
@@ -34,15 +34,14 @@ def test_a_sweep_queues_the_grid_runs_it_and_shows_the_table() -> None:
     queue = ["dvc", "exp", "run", "--queue", "-S", f"{RATE}=1e-4,1e-3"]
     assert [*queue, "-S", "models.m.hidden=[8,8],[4]"] in shown
     assert ["dvc", "exp", "run", "--run-all", "--jobs", "2"] in shown
-    assert shown[-1] == ["python", "-m", "tools.table"]
+    assert shown[-1] == ["hotcold", "table"]
 
 
 def test_one_command_measures_the_axis_between_cold_and_hot_and_draws_it() -> None:
     lines = make("-n", "axis").splitlines()
-    sizes = ["0", "0.01", "0.02", "0.05", "0.1", "0.2", "0.4"]
-    assert shlex.split(lines[-2]) == ["python", "-m", "tools.vary", "model10", "--noise", *sizes]
+    assert lines[-2] == "hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4"
     assert lines[-1] == "dvc repro figures report"
-    assert printed("axis", "SIZES=0.3 0.5")[-1][-2:] == ["0.3", "0.5"]
+    assert printed("axis", "SIZES=0.3,0.5")[-1][-1] == "0.3,0.5"
 
 
 def test_help_names_every_target_and_every_variable() -> None:

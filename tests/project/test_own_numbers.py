@@ -150,21 +150,18 @@ def test_a_file_of_metrics_of_another_run_is_outdated(
 def test_tools_show_no_metric_of_other_settings(
     found: dict[str, Experiment],
     repository: Project,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lines = table.table(list(found.values()))
     fid = f"{found['longer'].metrics['model2.fid']:.4g}"
     assert any("longer" in line and fid in line for line in lines)
     assert not any("model4" in line for line in lines)  # it has no other values
-    monkeypatch.setattr(sys, "argv", ["table", "--plot", "training.epochs", "model2.fid"])
-    table.main()
+    table.main(["--plot", "training.epochs", "model2.fid"], standalone_mode=False)
     assert (
         capsys.readouterr().out == "sweep.png: model2.fid against training.epochs, 1 experiments\n"
     )
-    monkeypatch.setattr(sys, "argv", ["table", "--plot", "training.epochs", "model4.fid"])
     with pytest.raises(table.UserError, match="no experiment has computed"):
-        table.main()
+        table.main(["--plot", "training.epochs", "model4.fid"], standalone_mode=False)
     assert "did not compute model4.fid: longer" in capsys.readouterr().out
 
 

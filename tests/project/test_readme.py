@@ -144,7 +144,7 @@ def clone(shell: Shell, name: str) -> None:
     shell.folder /= name
     (shell.folder / ".venv").symlink_to(sys.prefix)
     (Path(sys.prefix) / ".installed").touch()
-    for file in ("requirements.txt", "constraints.txt"):
+    for file in ("requirements.txt", "constraints.txt", "pyproject.toml"):
         os.utime(shell.folder / file, (0, 0))  # not newer than the environment
     shell.run("git update-index -q --refresh")  # a checkout of unchanged files leaves the time
 
@@ -191,9 +191,9 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert set(re.findall("Running stage '(.*)'", printed)) == restored
     assert "report/report.html" in printed
     left[0] = left[0].replace("model5", "model1")
-    assert "64 images of model1" in run("python -m tools.generate model1")
-    assert "images of model9" in run("python -m tools.generate model9 --digit 7 --guidance 2")
-    assert "restored.png: degraded, one step, naive, improved" in run("python -m tools.restore")
+    assert "64 images of model1" in run("hotcold generate model1")
+    assert "images of model9" in run("hotcold generate model9 --digit 7 --guidance 2")
+    assert "restored.png: degraded, one step, naive, improved" in run("hotcold restore")
     shipped = np.asarray(Image.open(ROOT / "docs/images/digit.png"))
     assert (mnist.images("test", shell.folder / "data/mnist_idx")[4, 0].numpy() == shipped).all()
 
@@ -235,12 +235,12 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     assert "up to date" in run("dvc repro --pull")
 
     # The command line.
-    assert "receptive field" in run("python -m tools.describe model1")
+    assert "receptive field" in run("hotcold describe model1")
     left[0] = left[0].replace("model2 --steps 50", "model1 --steps 2")
-    assert "sampling in 2 steps with eta " in run("python -m tools.generate model1 --steps 2")
+    assert "sampling in 2 steps with eta " in run("hotcold generate model1 --steps 2")
     (samples,) = (shell.folder / "results/samples/model1").glob("epoch_002.npz")
     shutil.copy(samples, shell.folder / "samples.npz")
-    assert "| fid_infinite |" in run("python -m tools.score")
+    assert "| fid_infinite |" in run("hotcold score")
     (shell.folder / "samples.npz").unlink()
     assert "dvc repro sample@MODEL" in run("python -m stages.sample")
 
@@ -259,13 +259,13 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
 
     # Experiments.
     left[0] = left[0].replace("--trials 20", "--trials 2").replace("epochs=5", "epochs=1")
-    printed = run("python -m tools.search")
+    printed = run("hotcold search")
     assert "best of 2 trials" in printed
     best = re.findall(r"dvc exp apply (\S+)", printed)[-1]
     run("dvc exp apply", best_trial=best)
     assert "train@" not in shell.run("dvc status")  # all that remains to run follows model1
     shell.run("git checkout -q . && dvc checkout -q")
-    assert "experiments" in run("python -m tools.table --plot")
+    assert "experiments" in run("hotcold table --plot")
     assert (shell.folder / "sweep.png").stat().st_size > 10_000
     assert "model1" in run("dvc exp diff", one_experiment=with_blur, another=earlier[0])
     run("dvc exp apply", one_experiment=with_blur)
@@ -318,7 +318,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
 
     # Extending: the same code gives the same results.
     for folder in ("before", "after"):
-        assert "Running stage 'report'" in run(f"python -m tools.copy_project scratch/{folder}")
+        assert "Running stage 'report'" in run(f"hotcold copy-project scratch/{folder}")
     compare, commit = after("diff -r --exclude times").split(" && ")
     shell.run(compare)
     assert commit == "dvc commit --force"  # which made the results of the hub

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -64,8 +63,7 @@ def test_table_compares_every_variant_with_the_first_of_its_part(
     monkeypatch.setattr(
         speed, "interleaved", lambda variants, _: [[6.0], *[[3.0]] * 6][: len(variants)]
     )
-    monkeypatch.setattr(sys, "argv", ["-", "--models", "model2", "--precision", "bfloat16"])
-    speed.main()
+    speed.main(["model2", "--precision", "bfloat16"], standalone_mode=False)
     lines = capsys.readouterr().out.splitlines()[1:]  # the first is that of `write_params`
     assert speed.processor() in lines[0]
     assert [line.split(" | ")[0] for line in lines[4:]] == ["| training model2"] * 3 + [

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from PIL import Image
 
+from hotcold.commands import generate, outputs, restore
 from hotcold.runtime.errors import UserError
-from tools import generate, outputs, restore, table
+from tools import table
 
 PICTURE = Image.new("L", (28, 28), 7)
 COMMANDS = [
@@ -49,6 +49,5 @@ def test_every_tool_checks_its_output_before_any_work(
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("models: {model1: {}, model3: {}}")
     PICTURE.save("in.png")
-    monkeypatch.setattr(sys, "argv", ["tool", *arguments, "--output", "x.jpg"])
     with pytest.raises(UserError, match=r"^--output is x\.jpg, must end in \.png"):
-        tool.main()
+        tool.main([*arguments, "--output", "x.jpg"], standalone_mode=False)

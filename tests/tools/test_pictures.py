@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hotcold.commands.pictures import read
 from hotcold.numerics.pixels import to_levels
 from hotcold.runtime.errors import UserError
-from tools.pictures import read
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
 

@@ -49,6 +49,9 @@ def project(tmp_path: Path) -> Path:
         [sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], cwd=tmp_path, check=True
     )
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}, sort_keys=False))
+    (tmp_path / "params.yaml").touch()
+    for name in ("hotcold", "tools"):
+        (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "meet.py").write_text(MEET)
     (tmp_path / "input").write_text("input ")
     return tmp_path
@@ -66,7 +69,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def jobs(folder: Path, count: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, "tools.run_jobs", count)
+    return run(folder, "hotcold", "run-jobs", count)
 
 
 @pytest.mark.slow
@@ -96,4 +99,4 @@ def test_failing_stage_shows_its_output_and_stops_the_run(project: Path) -> None
 def test_number_of_jobs_below_one_is_refused(project: Path) -> None:
     done = jobs(project, "0")
     assert done.returncode == 2
-    assert "JOBS is 0, must be 1 or more" in done.stderr
+    assert "error: Invalid value for 'JOBS': 0 is not in" in done.stderr

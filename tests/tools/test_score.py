@@ -15,10 +15,10 @@ from conftest import ROOT, prepare, run_stage
 from PIL import Image
 
 from hotcold import samples_file
+from hotcold.commands import score
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from stages import evaluate, evaluate_real, sample, train, train_classifier
-from tools import score
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,7 @@ def test_every_form_of_the_samples_has_the_scores_of_the_report(
         np.save(path, forms[form])
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DEVICE", "cpu")
-    monkeypatch.setattr("sys.argv", ["score", str(path), "--json"])
-    score.main()
+    score.main([str(path), "--json"], standalone_mode=False)
     found = json.loads(capsys.readouterr().out)
     (best,) = [
         entry["sets"]["ancestral"]
@@ -135,7 +134,7 @@ def test_wrong_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
 
 def test_the_command_ends_with_an_error_for_too_few_images(folder: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "few.npy", BLACK[:3])
-    command = [sys.executable, "-m", "tools.score", str(tmp_path / "few.npy")]
+    command = [sys.executable, "-m", "hotcold", "score", str(tmp_path / "few.npy")]
     done = subprocess.run(
         command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )

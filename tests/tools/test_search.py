@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import dvc.api
 import optuna
@@ -75,7 +76,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     (folder / "dvc.yaml").write_text(yaml.safe_dump(DVC))
     (folder / "score.py").write_text(SCORE)
-    (folder / ".gitignore").write_text("/scratch/\n")
+    (folder / ".gitignore").write_text("/scratch/\n/hotcold\n/tools\n")
+    for name in ("hotcold", "tools"):
+        (folder / name).symlink_to(ROOT / name)
     run(folder, "git", "init", "-q")
     for key, value in (("user.name", "t"), ("user.email", "t@example.org")):
         run(folder, "git", "config", key, value)
@@ -93,10 +96,9 @@ def project(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository
 
 
-def start(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+def start(*arguments: str) -> None:
     """Run the command in this process."""
-    monkeypatch.setattr(sys, "argv", ["tools.search", *arguments])
-    search.main()
+    search.main(arguments, standalone_mode=False)
 
 
 def load_study(name: str) -> optuna.Study:
@@ -110,11 +112,11 @@ def loss(rate: float, kind: str) -> float:
 
 @pytest.mark.slow
 def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_dvc(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = ["model.loss", RATE, KIND, "--seed", "5", "--trials"]
-    start(monkeypatch, *command, "2")
-    start(monkeypatch, *command, "3")
+    start(*command, "2")
+    start(*command, "3")
     printed = capfd.readouterr().out
     assert printed.count("Reproducing experiment") == 3  # the second run has continued
     assert "best of 2 trials (1 failed)" in printed
@@ -142,7 +144,7 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
         model["rate"], model["kind"]
     )
     # The workspace has other values of the keys now, but the search is the same.
-    start(monkeypatch, *command, "3")
+    start(*command, "3")
     assert "Reproducing experiment" not in capfd.readouterr().out
     run(project, "git", "checkout", "-q", ".")
 
@@ -153,15 +155,15 @@ def test_only_the_search_of_the_study_is_continued(
     command = ["model.loss", RATE, KIND, "--study", "mine", "--trials", "1"]
     monkeypatch.setattr(search, "run_dvc", lambda *arguments: False)
     with pytest.raises(UserError, match="no trial of mine has succeeded"):
-        start(monkeypatch, *command)
+        start(*command)
     path = project / "params.yaml"
     text = path.read_text()
     path.write_text(text.replace("150", "200"))  # the stage does not read it
     with pytest.raises(UserError, match="no trial of mine has succeeded"):
-        start(monkeypatch, *command)
+        start(*command)
     path.write_text(text.replace("- 8", "- 9"))
     with pytest.raises(UserError, match=re.escape("mine has params.model.hidden = (8, 8), not (9")):
-        start(monkeypatch, *command)
+        start(*command)
     path.write_text(text)
     for arguments, sentence in (
         ([RATE], "mine has search.model.kind = plain|other, not None: choose another name"),
@@ -170,9 +172,9 @@ def test_only_the_search_of_the_study_is_continued(
         ([RATE, KIND, "--target", "study"], "has target = score, not study"),
     ):
         with pytest.raises(UserError, match=re.escape(sentence)):
-            start(monkeypatch, "model.loss", *arguments, "--study", "mine")
+            start("model.loss", *arguments, "--study", "mine")
     with pytest.raises(UserError, match=r"mine has metric = model.loss, not model.steps"):
-        start(monkeypatch, "model.steps", *command[1:])
+        start("model.steps", *command[1:])
 
 
 def test_several_failures_in_a_row_end_a_search(
@@ -181,7 +183,7 @@ def test_several_failures_in_a_row_end_a_search(
     ran = []
     monkeypatch.setattr(search, "run_dvc", lambda *arguments: bool(ran.append(arguments)))
     with pytest.raises(UserError, match="3 trials failed one after another"):
-        start(monkeypatch, "model.loss", RATE, "model.kind=plain", "--study", "failures")
+        start("model.loss", RATE, "model.kind=plain", "--study", "failures")
     rate = load_study("failures").trials[2].params["model.rate"]
     overrides = ["-S", f"model.rate={rate}", "-S", "model.kind=plain"]
     name = "search-failures-2"
@@ -189,16 +191,14 @@ def test_several_failures_in_a_row_end_a_search(
 
 
 @pytest.mark.slow
-def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_trial_ends_with_its_stage_and_is_repeated(project: Path) -> None:
     command = ["model.loss", "model.rate=0.0:0.5", "--study", "ended", "--trials", "1"]
     hold = project / "scratch/hold"
     hold.parent.mkdir(exist_ok=True)
     hold.touch()
     background = ["bash", "-c", 'trap "" INT; exec "$@"', "-"]  # it ignores SIGINT
     process = subprocess.Popen(
-        [*background, sys.executable, "-m", "tools.search", *command],
+        [*background, sys.executable, "-m", "hotcold", "search", *command],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
@@ -210,7 +210,7 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
         time.sleep(0.05)
     stage = int(hold.read_text())
     with pytest.raises(UserError, match="the study ended is running already"):
-        start(monkeypatch, *command)
+        start(*command)
     process.terminate()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
@@ -218,7 +218,7 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(
     with pytest.raises(ProcessLookupError):
         os.kill(stage, 0)
     hold.unlink()
-    start(monkeypatch, *command)
+    start(*command)
     (trial,) = load_study("ended").trials
     assert trial.state == TrialState.COMPLETE
     assert "search-ended-0" in search.experiment_names()
@@ -300,7 +300,6 @@ def test_values_of_a_key(
         ("model.loss figures.dpi=1:9", "score does not depend on figures.dpi"),
         ("model.loss model.rate=0:1 --target scores", "--target is scores: Stage 'scores' not f"),
         ("model.loss model.rate=0:1 model.rate=2", "a key has two values, must have one"),
-        ("model.loss model.rate=0:1 --seed -1", "--seed is -1, must be 0 or more"),
         ("model.loss model.rate=0:1 --study lost", "there are experiments search-lost-"),
     ],
 )
@@ -310,7 +309,7 @@ def test_wrong_command_line_is_refused_in_one_sentence_before_any_trial(
     monkeypatch.setattr(search.Search, "run_trial", None)
     monkeypatch.setattr(search, "experiment_names", lambda: {"search-lost-0", "search-lost-a-0"})
     with pytest.raises(UserError, match=re.escape(sentence)) as error:
-        start(monkeypatch, *arguments.split())
+        start(*arguments.split())
     assert "\n" not in str(error.value)
 
 
@@ -323,17 +322,20 @@ def test_search_without_a_commit_is_refused(
     run(tmp_path, sys.executable, "-m", "dvc", "init", "-q", "--no-scm")
     for sentence in ("dvc cannot run experiments here: Only supported for Git", "here: Empty git"):
         with pytest.raises(UserError, match=sentence):
-            start(monkeypatch, "model.loss", RATE, "--target", "score")
+            start("model.loss", RATE, "--target", "score")
         run(tmp_path, "git", "init", "-q")
         (tmp_path / ".dvc/config").write_text("")
 
 
 @pytest.mark.parametrize("metric", ["model.fid", "model.is", "model.psnr", "is", "model.this"])
-def test_direction_follows_from_the_metric(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["tools.search", metric, RATE])
-    assert search.parse().maximise == (metric.rpartition(".")[2] in ("is", "psnr"))
-    monkeypatch.setattr(sys, "argv", ["tools.search", metric, RATE, "--maximise"])
-    assert search.parse().maximise
+def test_direction_follows_from_the_metric(
+    metric: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(search, "open_search", lambda *given: asked.append(given) or Mock())
+    start(metric, RATE)
+    start(metric, RATE, "--maximise")
+    assert [given[-1] for given in asked] == [metric.rpartition(".")[2] in ("is", "psnr"), True]
 
 
 def test_metric_that_no_stage_has_written_ends_a_search(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -43,7 +42,7 @@ def test_metrics_over_seeds_group_experiments_by_their_other_settings() -> None:
             experiment(0.2, 1, 20.0, **epochs),
         ]
     )
-    tables = [each.splitlines() for each in table.over_seeds(found, ["fid"])]
+    tables = [each.splitlines() for each in table.means(found, ["fid"])]
     assert [lines[-1] for lines in tables] == [
         f"{RATE}=0.1",
         "| model1.fid | 11 | 1.41 | 2 |",
@@ -84,15 +83,14 @@ def test_sweep_leaves_out_experiments_that_did_not_compute_the_metric(
     other = Experiment("other", settings={RATE: 0.2, "seed": 1}, outdated=frozenset({"model1.fid"}))
     records = [WORKSPACE, experiment(0.1, 1, 10.0), other]
     monkeypatch.setattr(experiments, "load", lambda: records)
-    command = ["table", "--plot", RATE, "model1.fid", "--output", str(tmp_path / "sweep.png")]
-    monkeypatch.setattr("sys.argv", command)
-    table.main()
+    command = ["--plot", RATE, "model1.fid", "--output", str(tmp_path / "sweep.png")]
+    table.main(command, standalone_mode=False)
     printed = capsys.readouterr().out
     assert "left out, because they did not compute model1.fid: other\n" in printed
     assert "1 experiments" in printed
     del records[1]
     with pytest.raises(UserError, match=f"no experiment has computed model1.fid and has {RATE}"):
-        table.main()
+        table.main(command, standalone_mode=False)
 
 
 @pytest.mark.parametrize("error", [GitError("is not owned by current user"), SCMError("no git")])
@@ -137,8 +135,7 @@ def test_table_without_experiments_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(experiments, "load", lambda: [WORKSPACE, WORKSPACE])
-    monkeypatch.setattr(sys, "argv", ["table"])
-    table.main()
+    table.main([], standalone_mode=False)
     printed = capsys.readouterr().out
     assert printed.startswith("this commit has no experiments yet")
     assert printed.count("\n") == 1
@@ -180,3 +177,11 @@ def test_table_of_a_sweep_of_two_settings_is_at_most_100_characters_wide() -> No
     wide = [Experiment(f"dowdy-stew{k}", settings={"a": k} | long, metrics=metrics) for k in (0, 1)]
     wide[1].settings[HIDDEN] = "y" * 80
     assert max(map(len, table.table(wide))) <= 100
+
+
+def test_different_settings_stay_different_in_the_table() -> None:
+    column = ["hidden", "[16, 32, 32, 16]", "[16, 32, 16]", "[16, 32, 32, 8]"]
+    assert table.shortened(column, 10) == [column[0], "[16, 32, 32, 1…", *column[2:]]
+    assert table.shortened(["a", "b" * 20], 10) == ["a", "b" * 9 + "…"]
+    rates = [experiment(0.1 + k * 1e-7, 1, 10.0 + k) for k in range(2)]
+    assert "0.1000001" in "".join(table.table(rates))

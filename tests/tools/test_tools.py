@@ -76,7 +76,7 @@ def test_override_is_read_as_dvc_reads_it(argument: str) -> None:
 
 
 def test_pre_commit_runs_the_pinned_ruff() -> None:
-    pinned = re.findall(r"^ruff==\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    pinned = re.findall(r"^ruff==\S+", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
     by_pre_commit = [hook for hook in hooks if hook["language"] == "python"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,20 +39,17 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     return asked
 
 
-def run(monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["vary", *arguments.split()])
-    vary.main()
+def run(arguments: str) -> None:
+    vary.main(arguments.split(), standalone_mode=False)
 
 
-def test_every_size_is_an_experiment_and_a_row_in_order(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(monkeypatch, "heat --noise 0.1 0")
+def test_every_size_is_an_experiment_and_a_row_in_order(runs: Runs) -> None:
+    run("heat --noise 0.1,0")
     assert runs == [
         (f"heat-noise-{size}", [f"models.heat.degradation.noise={size}"], "heat")
         for size in ("0.1", "0")
     ]
-    run(monkeypatch, "heat --noise 0.02,0.10")
+    run("heat --noise 0.02,0.10")
     found = NOISE_AXIS.rows(load())
     scores = {row["noise"]: row["fid"] for row in found}
     assert scores == {"0": 12.0, "0.02": 13.0, "0.1": 14.0}  # the new row of 0.1 replaces the old
@@ -61,9 +57,9 @@ def test_every_size_is_an_experiment_and_a_row_in_order(
     assert {(row["model"], row["epoch"]) for row in found} == {("heat", "2")}
 
 
-def test_every_seed_is_an_experiment_and_a_row(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(monkeypatch, "model4 model2 --seeds 2")
-    run(monkeypatch, "model2 --seeds 10,2")
+def test_every_seed_is_an_experiment_and_a_row(runs: Runs) -> None:
+    run("model4 model2 --seeds 2")
+    run("model2 --seeds 10,2")
     assert runs == [
         (f"{model}-seed-{seed}", [f"seed={seed}"], model)
         for model, seed in (("model4", 2), ("model2", 2), ("model2", 10), ("model2", 2))
@@ -75,9 +71,9 @@ def test_every_seed_is_an_experiment_and_a_row(runs: Runs, monkeypatch: pytest.M
 
 
 def test_ablation_trains_without_each_part_at_the_budget_and_shows_the_scores(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, "model2 --ablate training.epochs=5 training.images=9600")
+    run("model2 --ablate training.epochs=5 training.images=9600")
     budget = ["training.epochs=5", "training.images=9600"]
     assert runs[0] == ("model2-complete-recipe", budget, "model2")
     name, settings = "model2-independent-t", [*budget, "models.model2.training.stratified_t=false"]
@@ -103,7 +99,7 @@ def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
         ("model4 --noise 0.1", "params.yaml has no key models.model4.degradation.noise"),
         ("none --noise 0.1", "models.none is missing"),
         ("none --seeds 1", "models.none is missing"),
-        *((f"heat --noise 0.1 {size}", f"noise is {size}") for size in ("2", "-0.1", ".nan")),
+        *((f"heat --noise 0.1,{size}", f"noise is {size}") for size in ("2", "-0.1", ".nan")),
         ("heat --noise much", "noise is 'much': input should be a valid number"),
         ("model2 --seeds 1,42", "--seeds has 42, which is the seed of params.yaml"),
         ("model2 --seeds 1,x", "seed is 'x': input should be a valid integer"),
@@ -112,17 +108,15 @@ def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
     ],
 )
 def test_wrong_values_and_models_are_refused_before_any_run(
-    arguments: str, sentence: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+    arguments: str, sentence: str, runs: Runs
 ) -> None:
     with pytest.raises(UserError, match=re.escape(sentence.replace(".nan", "nan"))):
-        run(monkeypatch, arguments)
+        run(arguments)
     assert not runs
 
 
-def test_rows_of_other_settings_are_left_out_but_kept(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(monkeypatch, "heat --noise 0.1 0.2")
+def test_rows_of_other_settings_are_left_out_but_kept(runs: Runs) -> None:
+    run("heat --noise 0.1,0.2")
     before, table = load(), NOISE_AXIS.path.read_text()
     for key, value in (
         ("models.heat.network.channels", [16, 8, 8]),
@@ -145,21 +139,19 @@ def test_rows_of_other_settings_are_left_out_but_kept(
     params = copy.deepcopy(before)
     set_key(params, "training.epochs", 3)
     write_params_file(Path("params.yaml"), params)
-    run(monkeypatch, "heat --noise 0.1")
+    run("heat --noise 0.1")
     assert [row["fid"] for row in NOISE_AXIS.rows(load())] == [13.0]
     assert set(table.splitlines()) < set(NOISE_AXIS.path.read_text().splitlines())
 
 
 @pytest.mark.parametrize("damage", ["", "model,noise\nheat,0.1\n", "<<<<<<< HEAD\n"])
-def test_a_damaged_table_is_named_before_a_training(
-    damage: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(monkeypatch, "heat --noise 0.1")
+def test_a_damaged_table_is_named_before_a_training(damage: str, runs: Runs) -> None:
+    run("heat --noise 0.1")
     whole = NOISE_AXIS.path.read_text()
     for content in (damage, whole + damage + "x", whole.replace(",11,", ",much,")):
         NOISE_AXIS.path.write_text(content)
         with pytest.raises(UserError, match=str(NOISE_AXIS.path)):
-            run(monkeypatch, "heat --noise 0.2")
+            run("heat --noise 0.2")
         assert len(runs) == 1
 
 
@@ -175,9 +167,9 @@ def test_a_damaged_table_is_named_before_a_training(
     ],
 )
 def test_a_wrong_value_of_a_table_is_named_with_its_line(
-    column: str, value: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
+    column: str, value: str, runs: Runs
 ) -> None:
-    run(monkeypatch, "model2 --seeds 1,2")
+    run("model2 --seeds 1,2")
     head, first, second = SEEDS.path.read_text().splitlines()
     cells = dict(zip(head.split(","), second.split(","), strict=True)) | {column: value}
     SEEDS.path.write_text("\n".join([head, first, ",".join(cells.values()), ""]))
@@ -185,8 +177,8 @@ def test_a_wrong_value_of_a_table_is_named_with_its_line(
         SEEDS.rows(load())
 
 
-def test_two_rows_of_one_run_are_refused(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(monkeypatch, "heat --noise 0.1 0.2")
+def test_two_rows_of_one_run_are_refused(runs: Runs) -> None:
+    run("heat --noise 0.1,0.2")
     content = NOISE_AXIS.path.read_text()
     NOISE_AXIS.path.write_text(content + content.splitlines()[1].replace(",0.1,", ",0.10,") + "\n")
     with pytest.raises(UserError, match="lines 2 and 4 are of the same run"):

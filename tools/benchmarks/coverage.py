@@ -1,6 +1,6 @@
 """How often the 95 % intervals of FID, KID and IS cover what they estimate:
 
-python -m tools.benchmarks.coverage
+hotcold bench coverage
 
 A population of images, of which every trial draws N, stands for a network: the validation images,
 whose distance from the test images is the floor; and a mock generator, whose images have outputs of
@@ -13,10 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import click
 import torch
 from torch import Tensor
 
 from hotcold.classifier.network import Classifier
+from hotcold.commands import command
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.metrics.frechet import Frechet
@@ -26,8 +28,8 @@ from hotcold.metrics.params import EvaluationParams
 from hotcold.numerics import checkpoints
 from hotcold.numerics.rng import generator
 from hotcold.runs.progress import Progress
-from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import UserError, run
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Count, read
 
 ALLOWED = (0.88, 0.99)
@@ -117,12 +119,9 @@ class Simulation:
         return mixed
 
 
-def main() -> None:
-    parser = cli.parser("tools.benchmarks.coverage", __doc__)
-    parser.add_argument("--trials", type=int, default=200, help="of each population (200)")
-    trials = parser.parse_args().trials
-    if trials < 1:
-        raise UserError(f"--trials is {trials}, must be 1 or more")
+@command(__doc__)
+@click.option("--trials", type=click.IntRange(1), default=200, help="of each population")
+def main(trials: int) -> None:
     params, count = read("evaluation", EvaluationParams), read("sampling.images", Count)
     images = mnist.images("train")
     held_out = mnist.split(len(images), read("data", DataParams)).held_out
@@ -143,7 +142,3 @@ def main() -> None:
                 outside.append(f"{score} of {name} images")
     if outside:
         raise UserError(f"the coverage of {', '.join(outside)} is outside {ALLOWED}")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,6 +1,6 @@
 """Compare the speed of training and sampling with published notebooks and with diffusers:
 
-python -m tools.benchmarks.speed
+hotcold bench speed [MODEL ...]
 
 Variants of the same work take turns in one process, so that other work on the machine affects all
 of them. `speed-up` is relative to the first variant, which is in the style of published notebooks:
@@ -21,17 +21,18 @@ from functools import partial
 from operator import truediv
 from pathlib import Path
 
+import click
 import torch
 from torch import Tensor
 
+from hotcold.commands import Model, command
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
 from hotcold.numerics.rng import Stream
 from hotcold.params import ModelParams
 from hotcold.processes.gaussian.process import Gaussian
-from hotcold.runtime import cli
-from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
 from hotcold.samplers.ancestral.params import Ancestral
 from hotcold.samplers.ddim.params import DDIM
@@ -44,6 +45,7 @@ from tools.benchmarks import reference
 TRAINING_IMAGES = 60_000  # in memory, of which some are used
 SAMPLED = 100  # images
 DDIM_STEPS = 50
+MODELS = ("model1", "model2")
 
 
 @dataclass(frozen=True)
@@ -161,30 +163,23 @@ def processor() -> str:
     return found[1] if found else platform.processor() or platform.machine()
 
 
-def main() -> None:
-    parser = cli.parser("tools.benchmarks.speed", __doc__)
-    parser.add_argument(
-        "--models", nargs="+", type=cli.known_model, default=["model1", "model2"], metavar="MODEL"
-    )
-    parser.add_argument("--steps", type=int, default=5, help="in one repetition (5)")
-    parser.add_argument("--repetitions", type=int, default=5, help="of each variant (5)")
-    parser.add_argument("--precision", default="auto", choices=["auto", *devices.DTYPES])
-    arguments = parser.parse_args()
+@command(__doc__)
+@click.argument("models", nargs=-1, type=Model(), metavar="[MODEL]...")
+@click.option("--steps", type=click.IntRange(1), default=5, help="in one repetition")
+@click.option("--repetitions", type=click.IntRange(1), default=5, help="of each variant")
+@click.option("--precision", default="auto", type=click.Choice(["auto", *devices.DTYPES]))
+def main(models: tuple[str, ...], steps: int, repetitions: int, precision: str) -> None:
     device = devices.device()
-    dtype = devices.dtype(arguments.precision, device)
+    dtype = devices.dtype(precision, device)
     precisions = list(dict.fromkeys((str(dtype).removeprefix("torch."), "float32")))
-    benches = {name: Bench(name, device, arguments.steps) for name in arguments.models}
+    benches = {name: Bench(name, device, steps) for name in models or MODELS}
     print(f"{processor()}; {devices.describe(device, dtype)}; torch {torch.__version__}\n")
     print("| part | variant | result | speed-up |\n" + "|---" * 4 + "|", flush=True)
     for name, bench in benches.items():
         for part, build in (("training", bench.training), ("sampling", bench.sampling)):
             variants = build(precisions)
-            costs = interleaved(variants, arguments.repetitions)
+            costs = interleaved(variants, repetitions)
             for variant, cost in zip(variants, costs, strict=True):
                 result = variant.result(statistics.median(cost))
                 speedup = statistics.median(map(truediv, costs[0], cost))
                 print(f"| {part} {name} | {variant.name} | {result} | {speedup:.2f} |", flush=True)
-
-
-if __name__ == "__main__":
-    run(main)

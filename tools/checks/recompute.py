@@ -1,6 +1,6 @@
 """Recompute every score of the best checkpoints in report/report.md with independent code:
 
-python -m tools.checks.recompute [MODEL ...]
+hotcold check recompute [MODEL ...]
 
 Those of real images, and of all models by default. Features and logits are computed by the
 classifier from the recorded images; the scores by `tools.checks.independent`, which shares nothing
@@ -13,18 +13,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+import click
 import numpy as np
 import torch
 
 from hotcold import samples_file
 from hotcold.classifier.network import Classifier
+from hotcold.commands import Model, command
 from hotcold.data import mnist
 from hotcold.models.params import read_design
 from hotcold.numerics.rng import generator
 from hotcold.numerics.tables import read_csv
 from hotcold.params import Params
-from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import UserError, run
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
 from tools.checks import independent
 
@@ -123,16 +125,15 @@ def agrees(text: str, value: float) -> bool:
     return abs(float(text.replace("−", "-")) - value) <= 0.55 * unit
 
 
-def main() -> None:
-    parser = cli.parser("tools.checks.recompute", __doc__)
-    parser.add_argument("models", metavar="MODEL", type=cli.known_model, nargs="*")
-    names = parser.parse_args().models
+@command(__doc__)
+@click.argument("models", nargs=-1, type=Model(), metavar="[MODEL]...")
+def main(models: tuple[str, ...]) -> None:
     params = validate(load(), Params)
-    for name in names:
+    for name in models:
         read_design(name)  # a wrong name is refused before any work
     shown = printed((paths.REPORT / "report.md").read_text(encoding="utf-8"))
     wrong = []
-    for name, values in Recomputation(params).rows(names or params.models):
+    for name, values in Recomputation(params).rows(models or params.models):
         texts = shown.get(name, [])
         differing = [
             f"{text} is {value:.5g}"
@@ -145,7 +146,3 @@ def main() -> None:
         wrong += [f"{name}: {words}" for words in differing]
     if wrong:
         raise UserError("; ".join(wrong))
-
-
-if __name__ == "__main__":
-    run(main)

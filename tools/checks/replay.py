@@ -1,8 +1,8 @@
 """Compute recorded results again on this device, and compare them with the recorded ones:
 
-python -m tools.checks.replay images model3 model5 --images 100
-python -m tools.checks.replay losses model1 --checkpoints best last
-python -m tools.checks.replay gpu
+hotcold check replay images model3 model5 --images 100
+hotcold check replay losses model1 --checkpoints best --checkpoints last
+hotcold check replay gpu
 
 images: draws recorded images again, with the weights, noise and original images of stages.sample;
 by default those of the best checkpoint in the main set, or of a model that restores images in the
@@ -25,17 +25,19 @@ something disagrees.
 
 from __future__ import annotations
 
-import argparse
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import click
 import torch
 from torch import Tensor
 
 from hotcold import samples_file
+from hotcold.commands import Model, group
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.models.model import DiffusionModel
@@ -44,8 +46,8 @@ from hotcold.numerics.pixels import to_pixels
 from hotcold.numerics.rng import CHUNK, Stream
 from hotcold.params import ModelParams
 from hotcold.runs.progress import Progress
-from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import UserError, run
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Precision, Seed, load, read, validate
 from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn
 from hotcold.sampling.params import Sampler
@@ -231,46 +233,13 @@ def gpu(name: str, device: torch.device) -> Iterator[Row]:
         yield row
 
 
-def parse() -> argparse.Namespace:
-    """The command line. Raises UserError for a number of images below 1."""
-    parser = cli.parser("tools.checks.replay", __doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    options = {name: commands.add_parser(name) for name in ("images", "losses", "gpu")}
-    for each in options.values():
-        each.add_argument("models", metavar="MODEL", type=cli.known_model, nargs="*")
-    for name, default, shown in (("images", ["best"], "best"), ("losses", [], "all")):
-        words = f"best, last, epoch_NNN ({shown})"
-        options[name].add_argument(
-            "--checkpoints", nargs="+", default=default, metavar="NAME", help=words
-        )
-    options["images"].add_argument("--images", type=int, default=CHUNK, help=f"({CHUNK})")
-    options["images"].add_argument("--set", help="ancestral, ddim, naive, one_step, ...")
-    arguments = parser.parse_args()
-    if arguments.command == "images" and arguments.images < 1:
-        raise UserError(f"--images is {arguments.images}, must be 1 or more")
-    return arguments
-
-
-def rows(arguments: argparse.Namespace, device: torch.device) -> Iterator[Row]:
-    """The rows of all models."""
-    for name in arguments.models or load()["models"]:
-        if arguments.command == "gpu":
-            yield from gpu(name, device)
-        elif arguments.command == "losses":
-            yield from losses(name, arguments.checkpoints)
-        else:
-            for checkpoint in arguments.checkpoints:
-                yield images(name, checkpoint, arguments.set, arguments.images)
-
-
-def main() -> None:
-    arguments, device = parse(), devices.device()
-    if arguments.command == "gpu" and device.type != GRAPHS:
-        raise UserError(f"the device is {device}, must be {GRAPHS}: others have no graphs")
+def report(rows: Iterable[Row]) -> None:
+    """Print a table. Raises UserError if something disagrees."""
+    device = devices.device()
     description = devices.describe(device, precision(device))
     print(f"{description}, torch {torch.__version__}\n\n{HEADING}", flush=True)
     start, disagreeing = time.monotonic(), []
-    for row in rows(arguments, device):
+    for row in rows:
         print(row, flush=True)
         if not row.agrees:
             disagreeing.append(f"{row.model}, {row.check}")
@@ -279,5 +248,40 @@ def main() -> None:
         raise UserError(f"these checks disagree: {'; '.join(disagreeing)}")
 
 
-if __name__ == "__main__":
-    run(main)
+main = group(__doc__, {})
+MODELS = click.argument("models", nargs=-1, type=Model(), metavar="[MODEL]...")
+CHECKPOINT = click.option(
+    "--checkpoints", multiple=True, metavar="NAME", help="best, last or epoch_NNN"
+)
+
+
+@main.command("images")
+@MODELS
+@CHECKPOINT
+@click.option("--images", "count", type=click.IntRange(1), default=CHUNK, help="of a model")
+@click.option("--set", "key", help="ancestral, ddim, naive, one_step, ...")
+def redraw(
+    models: tuple[str, ...], checkpoints: tuple[str, ...], count: int, key: str | None
+) -> None:
+    """Draw recorded images again; of the best checkpoint by default."""
+    pairs = itertools.product(models or load()["models"], checkpoints or ("best",))
+    report(images(name, checkpoint, key, count) for name, checkpoint in pairs)
+
+
+@main.command("losses")
+@MODELS
+@CHECKPOINT
+def recompute(models: tuple[str, ...], checkpoints: tuple[str, ...]) -> None:
+    """Compute validation losses again; of all checkpoints by default."""
+    names = models or load()["models"]
+    report(row for name in names for row in losses(name, list(checkpoints)))
+
+
+@main.command("gpu")
+@MODELS
+def graphs(models: tuple[str, ...]) -> None:
+    """Check the graphs of CUDA."""
+    device = devices.device()
+    if device.type != GRAPHS:
+        raise UserError(f"the device is {device}, must be {GRAPHS}: others have no graphs")
+    report(row for name in models or load()["models"] for row in gpu(name, device))

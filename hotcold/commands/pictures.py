@@ -1,51 +1,58 @@
-"""Shared by the tools that read and write pictures: command line, model, PNG files."""
+"""Shared by the commands that read and write pictures: options, model, PNG files."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
+from hotcold.commands import File, Name, command, outputs
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics.pixels import SIDE, to_pixels
 from hotcold.runtime import cli, paths
 from hotcold.runtime.errors import UserError
-from tools import outputs
 
 MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}  # Pillow's names of 8-bit modes
 SCALE = 4  # enlargement, so that single pixels are visible
 LABEL = 20  # height of the line of labels, in enlarged pixels
 
 
-def parser(tool: str, doc: str | None, output: str) -> argparse.ArgumentParser:
-    """The parser of a tool that applies a model and writes a picture, by default to `output`."""
-    options = cli.parser(f"tools.{tool}", doc)
-    cli.add_model(options)
-    options.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="weights (results/models/MODEL/best.safetensors)",
-    )
-    options.add_argument(
-        "--output", type=Path, default=Path(output), metavar="PNG", help=f"({output})"
-    )
-    return options
+def weights_option(main: Callable[..., None]) -> Callable[..., None]:
+    """The option that names a file of weights, or the folder of a model."""
+    words = "file, or folder of a model, with any MODEL (results/models/MODEL)"
+    return click.option("--weights", "--checkpoint", type=File(), metavar="PATH", help=words)(main)
 
 
-def load(arguments: argparse.Namespace, device: torch.device) -> DiffusionModel:
-    """The model of the command line, see `DiffusionModel.load`."""
-    return DiffusionModel.load(arguments.checkpoint or paths.weights(arguments.model), device)
+def model_command(doc: str | None, output: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Decorator: a command that applies a model and writes a picture, by default to `output`."""
+
+    def decorate(main: Callable[..., None]) -> click.Command:
+        path = click.option("--output", type=File(), default=output, metavar="PNG")
+        return command(doc)(click.argument("model", type=Name())(weights_option(path(main))))
+
+    return decorate
 
 
-def source(arguments: argparse.Namespace, model: DiffusionModel) -> str:
+def load(name: str, weights: Path | None, device: torch.device | str = "cpu") -> DiffusionModel:
+    """The model of the command line, see `DiffusionModel.load`; weights: of --weights."""
+    best = paths.weights(name)
+    if weights is None:
+        cli.known_model(name)
+        if not paths.PARAMS.exists():
+            raise UserError(f"outside of a project, --weights must name the folder of {name}")
+    elif weights.is_dir():
+        weights /= best.name
+    return DiffusionModel.load(weights or best, device)
+
+
+def source(name: str, model: DiffusionModel) -> str:
     """Which weights made the picture, in words."""
-    return f"{arguments.model}, epoch {model.description.get('epoch', 'unknown')}"
+    return f"{name}, epoch {model.description.get('epoch', 'unknown')}"
 
 
 def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:

@@ -1,6 +1,6 @@
 """Score anybody's MNIST samples as the report scores its models, beside real images at the same N:
 
-python -m tools.score FILE_OR_FOLDER
+hotcold score FILE_OR_FOLDER
 
 FILE is a NumPy array (.npy), an archive of one (.npz), or a file of results/samples; FOLDER holds
 PNG pictures. Images are 28 x 28 pixels, light on dark, in integers 0..255 or floats 0..1. Brackets
@@ -14,23 +14,25 @@ import json
 import zipfile
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from torch import Tensor
 
 from hotcold import samples_file
+from hotcold.commands import File, command, pictures
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.scorer import Scorer, Scores
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import SIDE
+from hotcold.numerics.tables import read_json
 from hotcold.reporting.reading.formatting import interval, number
 from hotcold.reporting.text.tables import markdown_table
-from hotcold.runtime import cli
-from hotcold.runtime.errors import UserError, bounded, run
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import read
-from tools import pictures
 
 WHITE = 192  # the mean level from which images count as dark on light; MNIST's inverse has 222
 
@@ -107,10 +109,13 @@ def check(path: Path, array: np.ndarray) -> Tensor:
     return torch.from_numpy(levels.astype(np.uint8).reshape(-1, 1, SIDE, SIDE))
 
 
-def score(images: Tensor) -> tuple[Scores, Scores]:
+def score(images: Tensor, reference: Path = paths.RESULTS) -> tuple[Scores, Scores]:
     """All scores of the report for the images, and for real ones: validation images, as many as
-    there are images, or all if there are fewer."""
-    scorer = Scorer.load(device=devices.device(), with_inception=True)
+    there are images, or all if there are fewer; without MNIST, those of the report. reference: see
+    `Scorer.load`."""
+    scorer = Scorer.load(device=devices.device(), with_inception=True, results=reference)
+    if not paths.MNIST.exists():
+        return scorer(images), read_json(reference / paths.REAL_SCORES.relative_to(paths.RESULTS))
     training = mnist.images("train")
     split = mnist.split(len(training), read("data", DataParams))
     found = []
@@ -134,18 +139,19 @@ def table(images: Scores, real: Scores) -> str:
     return markdown_table(rows, ["score", "images", "real"])
 
 
-def main() -> None:
-    parser = cli.parser("tools.score", __doc__)
-    parser.add_argument("path", type=Path, metavar="FILE_OR_FOLDER")
-    parser.add_argument("--set", metavar="NAME", help="of the array, if an archive has several")
-    parser.add_argument("--json", action="store_true", help="all scores as JSON")
-    arguments = parser.parse_args()
-    images, real = score(load(arguments.path, arguments.set))
-    if arguments.json:
+@command(__doc__)
+@click.argument("path", metavar="FILE_OR_FOLDER", type=File())
+@click.option("--set", "name", metavar="NAME", help="of the array, if an archive has several")
+@click.option("--json", "as_json", is_flag=True, help="all scores as JSON")
+@click.option(
+    "--reference",
+    type=File(),
+    metavar="FOLDER",
+    help="with classifier/ and real/ of the results of a project (results)",
+)
+def main(path: Path, name: str | None, as_json: bool, reference: Path | None) -> None:
+    images, real = score(load(path, name), reference or paths.RESULTS)
+    if as_json:
         print(json.dumps({"images": images, "real": real}, indent=1))
     else:
         print(table(images, real))
-
-
-if __name__ == "__main__":
-    run(main)

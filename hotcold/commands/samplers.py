@@ -3,17 +3,20 @@ steps, one with the settings that the step study found best."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from hotcold.models import kinds
 from hotcold.models.model import DiffusionModel
-from hotcold.models.params import read_design
+from hotcold.models.params import DesignParams
 from hotcold.numerics.tables import read_json
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import read, validate
+from hotcold.runtime.params import load, parse, read, validate
 from hotcold.sampling.bases import SamplerParams
+from hotcold.sampling.draw import samplers_of
 from hotcold.sampling.params import Sampler
 
 Entry = dict[str, Any]  # an entry of results/step_study/<model>.json
@@ -28,9 +31,9 @@ def choose(
     step study chooses the others. Raises UserError for a value that does not fit the model, and if
     the model restores images.
     """
-    own = read(f"models.{name}.sampler", Sampler)
+    own = _own(name, model)
     if own.restores:
-        return _from_noise(name, own, steps), []
+        return _from_noise(name, model, own, steps), []
     T = model.process.T
     if "guidance" in fixed:
         if not model.classes:
@@ -67,12 +70,29 @@ def choose(
     return sampler, [f"{line} (step study: {score})", *_warning(kind, found, min(study, key=_fid))]
 
 
-def _from_noise(name: str, own: SamplerParams, steps: int | None) -> SamplerParams:
+def design(model: DiffusionModel) -> DesignParams:
+    """The blocks of a model as params.yaml has them, without what the process took from images."""
+    block = {key: model.description[key] for key in ("degradation", "network")}
+    known = kinds.params("processes", block["degradation"]["kind"]).model_fields
+    block["degradation"] = {k: v for k, v in block["degradation"].items() if k in known}
+    return validate(parse(json.dumps(block)), DesignParams)
+
+
+def _own(name: str, model: DiffusionModel) -> SamplerParams:
+    """The sampler of the model's block in params.yaml; if there is none that fits the model, the
+    first that its process names, over all steps."""
+    block, allowed = load()["models"].get(name, {}).get("sampler", {}), samplers_of(model)
+    if block.get("kind") in allowed and block.get("steps", 1) <= model.process.T:
+        return read(f"models.{name}.sampler", Sampler)
+    return kinds.params("samplers", allowed[0]).complete(model.process.T)
+
+
+def _from_noise(
+    name: str, model: DiffusionModel, own: SamplerParams, steps: int | None
+) -> SamplerParams:
     """The sampler of a cold model, with a start from noise alone."""
-    if not read_design(name).degradation.from_noise_alone:
-        raise UserError(
-            f"{name} restores images and cannot generate them: use python -m tools.restore"
-        )
+    if not design(model).degradation.from_noise_alone:
+        raise UserError(f"{name} restores images and cannot generate them: use hotcold restore")
     if steps is not None:
         raise UserError(f"--steps is {steps}, must be absent: {name} uses all of its steps")
     return own.model_copy(update={"start": "noise"})

@@ -1,12 +1,21 @@
-"""Describe a model of params.yaml, trained or not: python -m tools.describe model1"""
+"""Describe a model of params.yaml, trained or not, or one from its weights:
+
+hotcold describe model1
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+import click
 import torch
 from torch import nn
 
+from hotcold.commands import Name, command, pictures, samplers
 from hotcold.models.bases import ProcessParams
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_design
@@ -14,8 +23,7 @@ from hotcold.models.process import Process
 from hotcold.numerics import checkpoints
 from hotcold.numerics.pixels import SIDE
 from hotcold.reporting.figures.flops import multiply_adds
-from hotcold.runtime import cli, paths
-from hotcold.runtime.errors import run
+from hotcold.runtime import paths
 
 
 def receptive_field(model: DiffusionModel) -> tuple[int, int]:
@@ -50,33 +58,34 @@ def title(name: str, degradation: ProcessParams) -> str:
     return f"{name} {verb} images: {degradation.label} degradation in {degradation.T} steps"
 
 
-def training(name: str) -> str:
-    """The best checkpoint, or the command that trains the model."""
-    path = paths.weights(name)
-    if not path.exists():
+def training(name: str, record: Mapping[str, Any] | None) -> str:
+    """The epoch of the weights, or the command that trains the model; record: of the weights."""
+    if record is None:
         return f"not yet: dvc repro train@{name}"
-    saved = checkpoints.load(path)[1]
-    return f"best after epoch {saved['epoch']}, validation loss {saved['validation_loss']:.5f}"
+    loss = record.get("validation_loss", math.nan)
+    return f"after epoch {record.get('epoch', 'unknown')}, validation loss {loss:.5f}"
 
 
-def main() -> None:
-    parser = cli.parser("tools.describe", __doc__)
-    cli.add_model(parser)
-    name = parser.parse_args().model
-    design = read_design(name)
-    model = DiffusionModel.build(design.block())
-    parameters = sum(p.numel() for p in model.module.parameters())
+@command(__doc__)
+@click.argument("model", type=Name())
+@pictures.weights_option
+def main(model: str, weights: Path | None) -> None:
+    record: Mapping[str, Any] | None
+    if weights:
+        loaded = pictures.load(model, weights)
+        design, record = samplers.design(loaded), loaded.description
+    else:
+        design, path = read_design(model), paths.weights(model)
+        loaded = DiffusionModel.build(design.block())
+        record = checkpoints.load(path)[1] if path.exists() else None
+    parameters = sum(p.numel() for p in loaded.module.parameters())
     operations = multiply_adds(design.block())
-    height, width = receptive_field(model)
+    height, width = receptive_field(loaded)
     complete = ", the complete image" if (height, width) == (SIDE, SIDE) else ""
-    print(title(name, design.degradation))
+    print(title(model, design.degradation))
     print(f"  parameters       {parameters:,}")
     print(f"  multiply-adds    {operations / 1e6:,.1f} million for an image and step")
     print(f"  receptive field  {height} x {width} pixels{complete}")
-    for number, line in enumerate(schedule(model.process)):
+    for number, line in enumerate(schedule(loaded.process)):
         print(f"  {'' if number else 'schedule':<16} {line}")
-    print(f"  trained          {training(name)}")
-
-
-if __name__ == "__main__":
-    run(main)
+    print(f"  trained          {training(model, record)}")

@@ -1,4 +1,4 @@
-"""The picture that a tool writes: its path is checked before any work, and it is written whole."""
+"""The picture that a command writes: its path is checked before any work, and it is whole."""
 
 from __future__ import annotations
 
