@@ -17,8 +17,9 @@ from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, parse, read, validate
 from hotcold.sampling.bases import SamplerParams
 from hotcold.sampling.draw import samplers_of
-from hotcold.sampling.params import Sampler
+from hotcold.sampling.params import Sampler, recorded
 
+LABELS = ("guidance", "guidance_interval")  # settings that a model with labels keeps
 Entry = dict[str, Any]  # an entry of results/step_study/<model>.json
 
 
@@ -38,7 +39,8 @@ def choose(
     if "guidance" in fixed:
         if not model.classes:
             raise UserError(f"--guidance must be absent: {name} has no labels")
-        own = own.model_copy(update={"guidance": fixed["guidance"]})
+        plain = {"guidance_interval": None} if fixed["guidance"] in (0, 1) else {}
+        own = own.model_copy(update={"guidance": fixed["guidance"], **plain})
         fixed = {key: value for key, value in fixed.items() if key != "guidance"}
     if steps is None:
         return own, []
@@ -58,16 +60,15 @@ def choose(
     study = read_json(path) if path.exists() else []
     # Without a study, eta is 1, as of the ancestral sampler, or that of the model's own sampler.
     found = _nearest(study, steps, fixed) if study else {"eta": 1.0} | own.model_dump()
-    values = {key: found[key] for key in _settings(kind) if key in found}
-    if model.classes:
-        values["guidance"] = own.scale
-    chosen = {"kind": kind.model_fields["kind"].default} | values | dict(fixed) | {"steps": steps}
-    sampler = validate(chosen, kind)
-    line = f"sampling in {_words(kind, sampler.model_dump())}"
+    of_labels = {key: getattr(own, key) for key in LABELS if model.classes}
+    known = {key: value for key, value in found.items() if key in kind.model_fields}
+    of_kind = {"kind": kind.model_fields["kind"].default, "steps": steps}
+    sampler = recorded(known | of_labels | dict(fixed) | of_kind)
+    line = f"sampling in {_words(sampler)}"
     if not study:
         return sampler, [f"{line} ({name} has no step study)"]
-    score = f"FID {found['fid']:.1f} in {_words(kind, found)}"
-    return sampler, [f"{line} (step study: {score})", *_warning(kind, found, min(study, key=_fid))]
+    score = f"FID {found['fid']:.1f} in {_words(recorded(found))}"
+    return sampler, [f"{line} (step study: {score})", *_warning(found, min(study, key=_fid))]
 
 
 def design(model: DiffusionModel) -> DesignParams:
@@ -115,22 +116,13 @@ def _nearest(study: list[Entry], steps: int, fixed: Mapping[str, Any]) -> Entry:
     return min(entries, key=_fid)
 
 
-def _settings(kind: type[SamplerParams]) -> list[str]:
-    """The settings of a sampler that the step study varies, apart from its steps."""
-    return [key for key in kind.model_fields if key not in ("kind", "steps", "guidance")]
+def _words(sampler: SamplerParams) -> str:
+    """Steps and settings, such as "50 steps with η = 1, clipped"."""
+    return sampler.how.removeprefix(", in ")
 
 
-def _words(kind: type[SamplerParams], entry: Mapping[str, Any]) -> str:
-    """Steps and settings, such as "50 steps with eta 1.0 and clip"."""
-    found = {key: entry[key] for key in _settings(kind) if entry.get(key) not in (None, False)}
-    if "eta" in kind.model_fields and "churn" not in found:
-        found = {"eta": entry["eta"], **found}
-    words = [key if value is True else f"{key} {value}" for key, value in found.items()]
-    return f"{entry['steps']} steps with {' and '.join(words)}"
-
-
-def _warning(kind: type[SamplerParams], found: Entry, best: Entry) -> list[str]:
+def _warning(found: Entry, best: Entry) -> list[str]:
     """A line if the intervals of two FIDs do not overlap, else none."""
     if found["fid"] - found["fid_below"] <= best["fid"] + best["fid_above"]:
         return []
-    return [f"warning: the step study has an FID of {best['fid']:.1f} in {_words(kind, best)}"]
+    return [f"warning: the step study has an FID of {best['fid']:.1f} in {_words(recorded(best))}"]

@@ -37,7 +37,7 @@ def recorded(record: Mapping[str, Any]) -> SamplerParams:
     """The sampler of an entry of results, which may have further keys."""
     block = kinds.params("samplers", record["kind"])
     fields = {key: value for key, value in record.items() if key in block.model_fields}
-    return block.model_validate_json(json.dumps(fields))
+    return block.model_validate_json(json.dumps(fields, default=pydantic.BaseModel.model_dump))
 
 
 def samplers_for(process: str, predicts: str) -> list[str]:

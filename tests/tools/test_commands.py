@@ -34,7 +34,8 @@ from stages import train
 Command = Callable[..., str]
 NOISE = TINY["models"]["model4"] | {"degradation": {"kind": "impulse", "rho": [0.0, 0.5], "T": 5}}
 STUDY = [  # of model2, as stages.step_study writes it, but with few of its scores
-    {"steps": steps, "eta": eta, "clip": clip, "fid": fid, "fid_below": 1.0, "fid_above": 1.0}
+    {"kind": "ddim", "steps": steps, "eta": eta, "clip": clip, "fid": fid}
+    | {"fid_below": 1.0, "fid_above": 1.0}
     for steps, eta, clip, fid in (
         *((2, 0.0, False, 30.0), (2, 0.0, True, 11.0), (2, 1.0, False, 10.0), (2, 1.0, True, 12.5)),
         *((6, 0.0, False, 20.0), (6, 0.0, True, 9.0), (6, 1.0, False, 14.0), (6, 1.0, True, 19.0)),
@@ -107,14 +108,14 @@ def test_generate_draws_the_requested_number_of_images_and_equal_ones_for_equal_
 @pytest.mark.parametrize(
     ("options", "same_as", "said", "warns"),
     [
-        ("--steps 2", "--eta 1 --no-clip", "2 steps with eta 1.0 (step study: FID 10.0", False),
-        ("--steps 3", "--eta 1 --no-clip", "3 steps with eta 1.0 (step study: FID 10.0", False),
-        ("--steps 5", "--eta 0 --clip", "with eta 0.0 and clip (step study: FID 9.0 in 6", False),
-        ("--steps 2 --eta 0", "--clip", "with eta 0.0 and clip (step study: FID 11.0", False),
-        ("--steps 2 --eta 0.7", "--no-clip", "2 steps with eta 0.7 (step study: FID 10.0", False),
-        ("--steps 2 --clip", "--eta 0", "with eta 0.0 and clip (step study: FID 11.0", False),
-        ("--steps 2 --eta 0 --no-clip", "", "2 steps with eta 0.0 (step study: FID 30.0", True),
-        ("--steps 6 --eta 1", "--no-clip", "FID 14.0 in 6 steps with eta 1.0)", True),
+        ("--steps 2", "--eta 1 --no-clip", "2 steps with η = 1 (step study: FID 10.0", False),
+        ("--steps 3", "--eta 1 --no-clip", "3 steps with η = 1 (step study: FID 10.0", False),
+        ("--steps 5", "--eta 0 --clip", "with η = 0, clipped (step study: FID 9.0 in 6", False),
+        ("--steps 2 --eta 0", "--clip", "with η = 0, clipped (step study: FID 11.0", False),
+        ("--steps 2 --eta 0.7", "--no-clip", "2 steps with η = 0.7 (step study: FID 10.0", False),
+        ("--steps 2 --clip", "--eta 0", "with η = 0, clipped (step study: FID 11.0", False),
+        ("--steps 2 --eta 0 --no-clip", "", "2 steps with η = 0 (step study: FID 30.0", True),
+        ("--steps 6 --eta 1", "--no-clip", "FID 14.0 in 6 steps with η = 1)", True),
     ],
 )
 def test_generate_chooses_what_the_step_study_found_best(
@@ -130,7 +131,7 @@ def test_generate_chooses_what_the_step_study_found_best(
 
     printed, picture = run()
     assert said in printed
-    better = "warning: the step study has an FID of 9.0 in 6 steps with eta 0.0 and clip\n"
+    better = "warning: the step study has an FID of 9.0 in 6 steps with η = 0, clipped\n"
     assert (better in printed) == warns
     assert (run(*same_as.split())[1] == picture).all()
 
@@ -140,7 +141,7 @@ def test_generate_without_a_step_study_samples_as_the_ancestral_sampler_does(
 ) -> None:
     (trained / paths.STEP_STUDY / "model2.json").unlink(missing_ok=True)
     printed = command(generate, "model2", "--steps", "2", "--images", "1")
-    assert "sampling in 2 steps with eta 1.0 (model2 has no step study)\n" in printed
+    assert "sampling in 2 steps with η = 1 (model2 has no step study)\n" in printed
 
 
 @pytest.mark.parametrize(
@@ -166,16 +167,16 @@ def test_generate_draws_the_digit_that_is_asked_for(
 def test_churn_of_the_step_study_is_used_only_where_the_steps_allow_it(
     command: Command, trained: Path
 ) -> None:
-    setting = {"eta": 0.0, "clip": False, "fid_below": 1.0, "fid_above": 1.0}
+    setting = {"kind": "categorical", "eta": 0.0, "fid_below": 1.0, "fid_above": 1.0}
     study = [
         {"steps": 6, "fid": 9.0, **setting},
         {"steps": 6, "churn": 5.0, "fid": 4.0, **setting},
     ]
     write_json(trained / paths.STEP_STUDY / "masked.json", study)
     for options, said in (
-        ("--steps 5", "sampling in 5 steps with churn 5.0 (step study: FID 4.0 in 6"),
-        ("--steps 4", "sampling in 4 steps with eta 0.0 (step study: FID 9.0 in 6"),
-        ("--steps 5 --eta 0", "sampling in 5 steps with eta 0.0 (step study: FID 9.0 in 6"),
+        ("--steps 5", "sampling in 5 steps with churn = 5 (step study: FID 4.0 in 6"),
+        ("--steps 4", "sampling in 4 steps with η = 0 (step study: FID 9.0 in 6"),
+        ("--steps 5 --eta 0", "sampling in 5 steps with η = 0 (step study: FID 9.0 in 6"),
     ):
         assert said in command(generate, "masked", *options.split(), "--images", "1")
 
@@ -188,7 +189,7 @@ def test_eta_of_the_user_replaces_churn(tmp_path: Path, monkeypatch: pytest.Monk
     model = DiffusionModel(lambda x, t: x, forward, "categorical")
     chosen, lines = samplers.choose("m", model, 20, {})
     assert chosen == Categorical(steps=20, churn=10.0)
-    assert lines == ["sampling in 20 steps with churn 10.0 (m has no step study)"]
+    assert lines == ["sampling in 20 steps with churn = 10 (m has no step study)"]
     assert samplers.choose("m", model, 50, {})[0] == Categorical(steps=50, churn=10.0)
     assert samplers.choose("m", model, 50, {"eta": 0.5})[0] == Categorical(steps=50, eta=0.5)
     with pytest.raises(UserError, match="--clip must be absent: the sampler of m has no such"):
