@@ -8,7 +8,7 @@ from hotcold.numerics.tables import write_json
 from hotcold.params import Params
 from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
-from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published
 from hotcold.reporting.reading.results import (
     by_kind,
@@ -76,6 +76,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         in {(claim.kind, claim.verdict) for claim in decided},
         "rankings": list(findings.findings(models, real)) if budget.conclusive else [],
         "noise_axis": NOISE_AXIS.rows(settings),
+        "drawn_again": DRAWS.rows(settings),
         "trained_again": [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed],
         "beyond": list(findings.beyond(models, real, compute, published["models"])),
         "compute": compute,

@@ -2,12 +2,14 @@
 
 hotcold vary model5 model6 --seeds 1,2
 hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
+hotcold vary model5 model9 --draws 1,2,3
 hotcold vary model5 --ablate training.epochs=5 training.images=9600
 
---seeds and --noise write a row for each training to a table in report/measured, which the report
-shows. --ablate removes one part of a recipe at a time and prints a table of the best checkpoints.
-The budget is that of params.yaml, and results of earlier runs come from DVC's cache. An earlier
-experiment of the same name, such as model5-seed-1, is replaced.
+--seeds and --noise write a row for each training, and --draws for each set of images of the same
+weights from other noise, to a table in report/measured, which the report shows. --ablate removes
+one part of a recipe at a time and prints a table of the best checkpoints. The budget is that of
+params.yaml, and results of earlier runs come from DVC's cache. An earlier experiment of the same
+name, such as model5-seed-1, is replaced.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from hotcold.commands import command
 from hotcold.params import Params
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.formatting import interval, number
-from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS, Table
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS, Table
 from hotcold.reporting.reading.results import main_scores
 from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import paths
@@ -79,7 +81,8 @@ def measure(table: Table, model: str, key: str, value: str) -> None:
     name = f"{model}-{table.varied}-{value}"
     best = train(name, [f"{key}={value}"], model)
     row = {"model": model, table.varied: value, "epoch": best["epoch"], "commit": commit}
-    row |= {"settings": settings} | {k: f"{v:.6g}" for k, v in main_scores(best).items()}
+    scores = {k: f"{v:.6g}" for k, v in main_scores(best).items()}
+    row |= {"settings": settings} | dict.fromkeys(table.further, "") | scores
     table.add(row)
     print(f"{name}: FID {row['fid']}, in {table.path}", flush=True)
 
@@ -107,12 +110,21 @@ def ablation(results: Mapping[str, dict[str, Any]]) -> str:
 @click.argument("names", nargs=-1, required=True, metavar="MODEL... [KEY=VALUE]...")
 @click.option("--seeds", metavar="N,...", help="such as 1,2")
 @click.option("--noise", metavar="SIZE,...", help="of dissipation")
+@click.option("--draws", metavar="N,...", help="seeds of the noise of images, such as 1,2,3")
 @click.option("--ablate", is_flag=True, help="with the settings KEY=VALUE of all trainings")
-def main(names: tuple[str, ...], seeds: str | None, noise: str | None, ablate: bool) -> None:
+def main(
+    names: tuple[str, ...], seeds: str | None, noise: str | None, draws: str | None, ablate: bool
+) -> None:
     models = [known_model(name) for name in names if "=" not in name]
     settings = [name for name in names if "=" in name]
-    if [seeds is not None, noise is not None, ablate].count(True) != 1:
-        raise UserError("one of --seeds, --noise and --ablate must be given")
+    tables = {
+        seeds: (SEEDS, "seed"),
+        noise: (NOISE_AXIS, "models.{}.degradation.noise"),
+        draws: (DRAWS, "sampling.seed"),
+    }
+    given = [values for values in (seeds, noise, draws) if values is not None]
+    if len(given) + ablate != 1:
+        raise UserError("one of --seeds, --noise, --draws and --ablate must be given")
     if settings and not ablate:
         raise UserError(f"{settings[0]} must be absent without --ablate")
     if ablate:
@@ -123,13 +135,13 @@ def main(names: tuple[str, ...], seeds: str | None, noise: str | None, ablate: b
                 results[part] = train(name, [*settings, *without(model, part)], model)
             print(ablation(results))
         return
-    table, key = (SEEDS, "seed") if seeds else (NOISE_AXIS, "models.{}.degradation.noise")
-    values = parse(f"[{seeds or noise}]", f"'{seeds or noise}'")
+    table, key = tables[given[0]]
+    values = parse(f"[{given[0]}]", f"'{given[0]}'")
     variants = [(model, key.format(model), value) for value in values for model in models]
     for variant in variants:
         check(*variant)
     own = load()["seed"]
-    if seeds and own in values:
-        raise UserError(f"--seeds has {own}, which is the seed of {paths.PARAMS}")
+    if not noise and own in values:
+        raise UserError(f"--{table.varied}s has {own}, which is the seed of {paths.PARAMS}")
     for model, path, value in variants:
         measure(table, model, path, f"{value:g}" if isinstance(value, float) else str(value))

@@ -23,7 +23,7 @@ class SamplingParams(Section):
 
     epoch: its checkpoint is scored as well as `best` and `last`; if there is none, the nearest.
     guidances: that images of each class are drawn with, for a network with classes. seed: of the
-    noise of all these images; absent from params.yaml, it is that of the workflow.
+    noise of all these images; by default that of the workflow.
     """
 
     images: Annotated[int, pydantic.Field(ge=4)]

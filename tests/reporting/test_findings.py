@@ -261,8 +261,11 @@ def test_a_known_mask_is_compared_at_the_same_sampler_and_only_with_its_like() -
         replace(
             model(name, fid, kind=kind),
             likelihood={"bits": bits, "standard_error": 0.01},
-            step_study=[entry | scored(fid, 1.0), entry | {"churn": 5.0} | scored(fid + 1, 1.0)]
-            + [entry | {"steps": steps} | scored(0.5, 1.0)],
+            step_study=[
+                entry | scored(fid, 1.0),
+                entry | {"churn": 5.0} | scored(fid + 1, 1.0),
+                entry | {"steps": steps} | scored(0.5, 1.0),
+            ],
         )
         for name, kind, fid, bits, steps in (
             ("a", "levels", 9.0, 0.53, 10),

@@ -13,26 +13,29 @@ from dvc.utils.hydra import apply_overrides
 from examples import MODELS
 
 from hotcold.params import ModelParams, Params
-from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS, score_columns
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS, UNTRAINED, score_columns
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
 from tools import vary
 from tools.copy_project import set_key
 from tools.copy_project import write_params as write_params_file
 
+EXAMPLES = {"heat": MODELS["dissipation"], "labels": MODELS["labels"]}
 Runs = list[tuple[str, Sequence[str], str]]
 
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """The experiments that the command asked for. Their FID is 10 plus the number of the run."""
-    write_params(tmp_path, models=TINY["models"] | {"heat": MODELS["dissipation"]})
+    write_params(tmp_path, models=TINY["models"] | EXAMPLES)
     monkeypatch.chdir(tmp_path)
     asked: Runs = []
 
     def train(*options: str) -> dict:
         asked.append(options)
-        scores = dict.fromkeys(score_columns(), 10.0 + len(asked))
+        of_labels = ("label_accuracy",) * (options[2] == "labels")
+        keys = (*score_columns(), *UNTRAINED, *of_labels)
+        scores = dict.fromkeys(keys, 10.0 + len(asked))
         return {"epoch": 2, "main": "main", "sets": {"main": scores}}
 
     monkeypatch.setattr(vary, "train", train)
@@ -68,6 +71,18 @@ def test_every_seed_is_an_experiment_and_a_row(runs: Runs) -> None:
     found = [(row["model"], row["seed"], row["fid"]) for row in rows]
     assert found == [("model2", "2", 14.0), ("model2", "10", 13.0), ("model4", "2", 11.0)]
     assert SEEDS.path.read_text().startswith("model,seed,epoch,commit,settings,fid,")
+
+
+def test_every_draw_has_its_scores_in_other_feature_spaces(runs: Runs) -> None:
+    run("labels model2 --draws 1")
+    assert runs[0] == ("labels-draw-1", ["sampling.seed=1"], "labels")
+    rows = {row["model"]: row for row in DRAWS.rows(load())}
+    assert rows["labels"]["pixel_fd_above"] == 11.0
+    assert rows["labels"]["label_accuracy"] == 11.0
+    assert rows["model2"]["label_accuracy"] == ""  # nothing was asked for
+    with pytest.raises(UserError, match="--draws has 42, which is the seed of"):
+        run("model2 --draws 1,42")
+    assert len(runs) == 2
 
 
 def test_ablation_trains_without_each_part_at_the_budget_and_shows_the_scores(

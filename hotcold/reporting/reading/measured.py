@@ -19,7 +19,7 @@ from hotcold.reporting.reading import schemas
 from hotcold.reporting.reading.sources import MEASURED, read_table
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
-from hotcold.scores import shown
+from hotcold.scores import find, shown
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
 
@@ -40,16 +40,18 @@ def read_settings() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Table:
-    """varied: the setting that differs between the rows of a model, `seed` or a key of its
-    degradation. schema: of a row."""
+    """varied: the setting that differs between the rows of a model, `seed`, `draw` or a key of its
+    degradation. schema: of a row. further: columns beside those of all tables."""
 
     path: Path
     varied: str
     schema: type[schemas.Measured]
+    further: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return ("model", self.varied, "epoch", "commit", "settings", *score_columns())
+        own = ("model", self.varied, "epoch", "commit", "settings")
+        return *own, *score_columns(), *self.further
 
     def read(self) -> list[Row]:
         """Every row; none if there is no table. Raises UserError if the table is damaged, or has
@@ -77,7 +79,8 @@ class Table:
         """The rows with the settings of params.yaml, by increasing values of the varied one; scores
         as numbers."""
         rows = [
-            {**row} | {key: float(row[key]) for key in score_columns()}
+            {**row}
+            | {key: float(row[key]) for key in (*score_columns(), *self.further) if row[key]}
             for row in self.read()
             if row["model"] in params["models"]
             and row["settings"] == self.settings(params, row["model"])
@@ -89,6 +92,7 @@ class Table:
         block = params["models"][model]
         degradation = {k: v for k, v in block["degradation"].items() if k != self.varied}
         kept = {key: params.get(key) for key in SETTINGS if key != self.varied}
+        kept["sampling"] = {k: v for k, v in params["sampling"].items() if k != "seed" or v}
         kept["model"] = block | {"degradation": degradation}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:10]
 
@@ -101,4 +105,6 @@ class Table:
 
 # Of tools.vary.
 NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", schemas.MeasuredNoise)
+UNTRAINED = tuple(column for key in ("pixel_fd", "random_fd") for column in find(key).columns)
+DRAWS = Table(MEASURED / "draws.csv", "draw", schemas.MeasuredDraw, (*UNTRAINED, "label_accuracy"))
 SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed)

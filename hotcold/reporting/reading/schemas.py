@@ -49,6 +49,11 @@ class MeasuredSeed(Measured):
     seed: WholeNumber
 
 
+class MeasuredDraw(Measured):
+    draw: WholeNumber
+    label_accuracy: str  # empty for a model without labels
+
+
 class PublishedLosses(Row):
     epoch: Annotated[float, Field(ge=1)]
     train_loss: float

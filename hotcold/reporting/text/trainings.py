@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy.special import chdtri, stdtrit
 
-from hotcold.reporting.reading.formatting import fixed, names
+from hotcold.reporting.reading.formatting import fixed, interval, names
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.scores import Score, shown
@@ -78,6 +78,22 @@ def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> l
         )
         deviations = [f"{between} [{low}, {high}]", fixed(each.images, each.score.key)]
         rows.append([each.model, each.score.heading, ", ".join(each.listed), *deviations])
+    return rows
+
+
+def draw_rows(models: Sequence[ModelResults], drawn_again: Sequence[Row]) -> list[list[str]]:
+    """The scores of every set of images that was drawn from the same weights: the model, the
+    evaluations of the network for an image, the seed of the noise, and scores."""
+    keys = ("fid", "is", "pixel_fd", "random_fd")
+    rows = []
+    for model in models:
+        again = [row for row in drawn_again if row["model"] == model.name]
+        evaluations = str(model.sampler.evaluations(model.design.degradation.T))
+        for draw in [{**model.scores, "draw": "–"}, *again] if again else []:
+            asked = draw.get("label_accuracy")
+            accuracy = f"{100 * asked:.1f} %" if asked else "–"
+            scores = [interval(draw, key) for key in keys]
+            rows.append([model.name, evaluations, draw["draw"], *scores, accuracy])
     return rows
 
 
