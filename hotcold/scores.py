@@ -111,6 +111,7 @@ SCORES = (
     Score("density", "density", 1, 3, "std", shown=("summary", "quality")),
     Score("coverage", "coverage", 1, 3, "std", shown=("summary", "quality")),
     Score("class_distance", "class distance", -1, 3, shown=("summary", "appearance")),
+    Score("fid_balanced", "FID, balanced", -1, shown=("summary", "appearance")),
     Score("zeros", "zeros", decimals=3, shown=("summary", "appearance")),
     Score("components", "components", shown=("summary", "appearance")),
     Score("nearest_training_distance", "nearest training", shown=("summary", "appearance")),

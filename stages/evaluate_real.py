@@ -69,7 +69,9 @@ def main() -> None:
         print(f"evaluate_real: Inception features of {inception_reference + count} images")
         inception_features = {"inception": inception(test[:inception_reference])}
 
-    scores = Scorer(classifier, real | inception_features, params, inception)(validation[:count])
+    scorer = Scorer(classifier, real | inception_features, params, inception)
+    outputs = classifier.classify(validation[:count])
+    scores = scorer(validation[:count], outputs) | scorer.balanced(outputs)
     distance, _ = nearest_images(validation[:count], images[split.train])
     scores["nearest_training_distance"] = distance.mean().item()
     scores |= floor(selection["features"], real["features"], count, params.seed)

@@ -39,11 +39,12 @@ class Frechet:
         values, vectors = torch.linalg.eigh(self.cov)
         return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
-    def __call__(self, generated: Tensor) -> float:
-        """FID of generated features, (N, D). Biased upwards at small N."""
-        mean, cov = _statistics(generated)
+    def __call__(self, generated: Tensor, weights: Tensor | None = None) -> float:
+        """FID of generated features, (N, D), with weights of the images, (N,), or equal ones.
+        Biased upwards at small N."""
+        mean, cov = _statistics(generated, weights)
         count, dimensions = generated.shape
-        if count < dimensions:
+        if count < dimensions and weights is None:
             rows = (generated.double() - mean) / (count - 1) ** 0.5
             matrix = rows @ self.cov @ rows.T
         else:
@@ -113,7 +114,8 @@ class Frechet:
         return linear_regression(parts, means).intercept
 
 
-def _statistics(features: Tensor) -> tuple[Tensor, Tensor]:
+def _statistics(features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean, (D,), and unbiased covariance, (D, D), in float64."""
     features = features.double()
-    return features.mean(0), torch.cov(features.T)
+    mean = features.mean(0) if weights is None else weights @ features / weights.sum()
+    return mean, torch.cov(features.T, aweights=weights)

@@ -99,6 +99,13 @@ def total_variation(classes: Tensor, frequencies: Tensor) -> float:
     return (shares - frequencies).abs().sum().item() / 2
 
 
+def weights_of_digits(classes: Tensor, frequencies: Tensor) -> Tensor:
+    """The weight of each image, (N,), with which predicted classes, (N,), have real frequencies,
+    (10,), as far as there are images of them."""
+    shares = torch.bincount(classes, minlength=len(frequencies)).double() / len(classes)
+    return (frequencies.double() / shares.clamp(min=1 / len(classes)))[classes]
+
+
 def nearest_images(images: Tensor, others: Tensor, block: int = 4000) -> tuple[Tensor, Tensor]:
     """For each uint8 image the Euclidean distance, over pixels in [0, 1], to its nearest image
     among the others, and the index of that image; both (N,)."""

@@ -11,7 +11,12 @@ from torch import Tensor
 
 from hotcold.classifier.network import Classifier, Outputs
 from hotcold.metrics.frechet import Frechet
-from hotcold.metrics.generation import inception_score, manifold_scores, total_variation
+from hotcold.metrics.generation import (
+    inception_score,
+    manifold_scores,
+    total_variation,
+    weights_of_digits,
+)
 from hotcold.metrics.inception import Features, find_inception
 from hotcold.metrics.kernel import Kernel
 from hotcold.metrics.params import EvaluationParams
@@ -119,6 +124,12 @@ class Scorer:
         params, real = self.params, self.real["features"]
         k = min(params.neighbours, len(features) - 1, len(real) - 1)
         return manifold_scores(real, features, k, params.subsets, self.stream("manifolds"))
+
+    def balanced(self, outputs: Outputs) -> Scores:
+        """`fid_balanced`: FID with the images weighted so that the predicted digits have their real
+        frequencies."""
+        weights = weights_of_digits(outputs.logits.argmax(1).cpu(), self.real["frequencies"])
+        return {"fid_balanced": self.frechet(outputs.features, weights)}
 
     def __call__(self, images: Tensor, outputs: Outputs | None = None) -> Scores:
         """All scores by name; outputs: those of the classifier, if they are known.

@@ -226,6 +226,22 @@ def test_total_variation_of_equal_and_of_opposite_shares() -> None:
     ) == pytest.approx(0.9)
 
 
+def test_balanced_frequencies_leave_the_distance_within_digits(rng: torch.Generator) -> None:
+    """Two digits are equally frequent; three quarters of the generated images are of the first."""
+    real = torch.randn(400, 3, generator=rng)
+    real[200:] += 4
+    classes = torch.tensor([0] * 300 + [1] * 100)
+    generated = real[[*range(200), *range(100), *range(200, 300)]]
+    frequencies = torch.tensor([0.5, 0.5] + [0.0] * 8)
+    weights = generation.weights_of_digits(classes, frequencies)
+    assert (weights[:300].sum().item(), weights[300:].sum().item()) == pytest.approx((200, 200))
+    frechet = Frechet.to(real)
+    assert frechet(generated) > 3
+    assert frechet(generated, weights) < 0.3
+    repeated = generated.repeat_interleave(torch.tensor([2] * 300 + [6] * 100), 0)
+    assert frechet(generated, weights) == pytest.approx(frechet(repeated), abs=0.05)
+
+
 def test_nearest_finds_a_copy_across_blocks(rng: torch.Generator) -> None:
     others = torch.randint(0, 256, (90, 1, 28, 28), generator=rng, dtype=torch.uint8)
     wanted = torch.tensor([3, 41, 89])

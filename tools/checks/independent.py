@@ -7,7 +7,7 @@ arguments. Features are (N, D), logits (N, C), both float64.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import scipy.linalg
@@ -15,11 +15,15 @@ import scipy.ndimage
 import scipy.spatial.distance
 import scipy.special
 import scipy.stats
+import torch
+
+from hotcold.numerics.rng import generator
 
 Z = scipy.stats.norm.ppf(0.975)
 PARTS = 5  # sizes of the sample in the extrapolation to infinite N
 SMALLEST = 0.6  # of the variance of second order, the least that a variance can be
 INK = 64
+COMPONENTS = 64
 
 
 def inception(logits: np.ndarray, splits: int, orders: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -38,11 +42,11 @@ def inception(logits: np.ndarray, splits: int, orders: Sequence[np.ndarray]) -> 
     return float(np.mean(means)), float(Z * variance**0.5)
 
 
-def frechet(real: np.ndarray, generated: np.ndarray) -> float:
+def frechet(real: np.ndarray, generated: np.ndarray, weights: np.ndarray | None = None) -> float:
     """FID, by the eigenvalues of the product of the covariances."""
-    a, b = np.cov(real.T), np.cov(generated.T)
+    a, b = np.cov(real.T), np.cov(generated.T, aweights=weights)
     roots = np.sqrt(scipy.linalg.eigvals(a @ b).astype(complex)).real
-    shift = real.mean(0) - generated.mean(0)
+    shift = real.mean(0) - np.average(generated, 0, weights)
     return float(shift @ shift + np.trace(a) + np.trace(b) - 2 * roots.sum())
 
 
@@ -135,10 +139,40 @@ def pixels(images: np.ndarray) -> tuple[float, float]:
     return float((images == 0).mean()), float(np.mean(counts))
 
 
+def untrained(real: np.ndarray) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """By space, the features of images, (N, H, W) uint8 -> (N, 64), that no labels have shaped: by
+    the singular vectors of the pixels of real images, and by a random network."""
+    x = real.reshape(len(real), -1) / 255
+    directions = np.linalg.svd(x - x.mean(0), full_matrices=False)[2][:COMPONENTS]
+    g = generator("cpu", 0, "random network")
+    weights = [torch.randn(*shape, 5, 5, generator=g).numpy() for shape in ((32, 1), (64, 32))]
+
+    def random(images: np.ndarray) -> np.ndarray:
+        maps = images[:, None] / 255 - 0.5
+        for weight in weights:
+            windows = np.lib.stride_tricks.sliding_window_view(maps, (5, 5), (2, 3))[:, :, ::2, ::2]
+            maps = np.einsum("nchwij,ocij->nohw", windows, weight, optimize=True)
+            maps = np.maximum(maps * (2 / weight[0].size) ** 0.5, 0)
+        return maps.mean((2, 3))
+
+    return {"pixel": lambda images: images.reshape(len(images), -1) / 255 @ directions.T} | {
+        "random": random
+    }
+
+
 def class_distance(logits: np.ndarray, frequencies: np.ndarray) -> float:
     """Half the L1 distance of the predicted shares from real frequencies, (10,)."""
     shares = np.histogram(logits.argmax(1), np.arange(11))[0] / len(logits)
     return float(np.abs(shares - frequencies).sum() / 2)
+
+
+def balanced(
+    real: np.ndarray, features: np.ndarray, logits: np.ndarray, frequencies: np.ndarray
+) -> float:
+    """FID with the images weighted so that the predicted digits have real frequencies."""
+    digits = logits.argmax(1)
+    counts = np.bincount(digits, minlength=10)
+    return frechet(real, features, frequencies[digits] * len(digits) / counts[digits])
 
 
 def nearest_distance(images: np.ndarray, others: np.ndarray) -> float:

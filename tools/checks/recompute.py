@@ -46,7 +46,8 @@ class Recomputation:
     def __init__(self, params: Params) -> None:
         self.settings, self.classifier = params.evaluation, Classifier.load()
         test = mnist.images("test")[: params.evaluation.reference]
-        self.reference = self.outputs(test)[0]
+        self.reference, self.test = self.outputs(test)[0], test[:, 0].numpy()
+        self.untrained = independent.untrained(self.test).values()
         labels = mnist.labels("test").numpy()
         self.frequencies = np.bincount(labels, minlength=10) / len(labels)
         images = mnist.images("train")
@@ -77,6 +78,15 @@ class Recomputation:
         orders = self.orders("infinite", chosen.subsets, n)
         yield independent.frechet_infinite(real, features, orders)
         yield from with_ends(*independent.kernel(real, features))
+        levels = images[:, 0].numpy()
+        g = generator("cpu", chosen.seed, "scores", "untrained")
+        for space in self.untrained:
+            draws = [torch.randint(n, (n,), generator=g).numpy() for _ in range(chosen.bootstrap)]
+            reference, generated = space(self.test), space(levels)
+            unit = 100 / reference.var(0, ddof=1).sum()
+            half = independent.frechet_half_width(reference, generated, draws)
+            value = independent.frechet(reference, generated)
+            yield from with_ends(unit * value, unit * half)
         g = generator("cpu", chosen.seed, "scores", "manifolds")
         subsets = []
         for _ in range(chosen.subsets):
@@ -85,9 +95,9 @@ class Recomputation:
         k = min(chosen.neighbours, n - 1, len(real) - 1)
         for mean, deviation in independent.manifolds(real, features, k, subsets).values():
             yield from (mean, deviation)
-        levels = images[:, 0].numpy()
         yield from independent.pixels(levels)
         yield independent.class_distance(logits, self.frequencies)
+        yield independent.balanced(real, features, logits, self.frequencies)
         yield independent.nearest_distance(levels, self.training)
 
     def rows(self, names: Iterable[str]) -> Iterator[tuple[str, list[float]]]:
