@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from hotcold.classifier.network import Classifier
+from hotcold.metrics import untrained
 from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, Scores
 from tools.checks import independent
-from tools.checks.recompute import Recomputation, agrees, printed, with_ends
+from tools.checks.recompute import Recomputation, agrees, printed, random_weights, with_ends
 
 PARAMS = EvaluationParams(
     seed=3, splits=4, permutations=5, reference=150, neighbours=3, subsets=4, bootstrap=6
@@ -38,14 +39,16 @@ def scorer() -> Scorer:
     classifier = Classifier()
     outputs = classifier.classify(images(150, 1))
     frequencies = outputs.logits.argmax(1).bincount(minlength=10).double() / 150
-    return Scorer(classifier, {"features": outputs.features, "frequencies": frequencies}, PARAMS)
+    real = {"features": outputs.features, "frequencies": frequencies}
+    return Scorer(classifier, real | untrained.reference(images(150, 1)), PARAMS)
 
 
 @pytest.fixture(scope="module")
 def scores(scorer: Scorer) -> Scores:
     drawn = images(90, 2)
     distance, _ = nearest_images(drawn, images(150, 1))
-    return scorer(drawn) | {"nearest_training_distance": distance.mean().item()}
+    balanced = scorer.balanced(scorer.classify(drawn))
+    return scorer(drawn) | balanced | {"nearest_training_distance": distance.mean().item()}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,8 @@ def recomputed(scorer: Scorer) -> list[float]:
     again.settings, again.classifier = PARAMS, scorer.classifier
     again.reference = scorer.real["features"].double().numpy()
     again.frequencies = scorer.real["frequencies"].numpy()
-    again.training = images(150, 1)[:, 0].numpy()
+    again.training = again.test = images(150, 1)[:, 0].numpy()
+    again.untrained = independent.untrained(again.test, random_weights()).values()
     return list(again.row(images(90, 2)))
 
 
@@ -65,14 +69,16 @@ def row(scores: Scores) -> list[float]:
     for key in ("is", "fid"):
         values += with_ends(scores[key], scores[f"{key}_above"])
     values += [scores["fid_infinite"], *with_ends(scores["kid"], scores["kid_above"])]
+    for key in ("pixel_fd", "random_fd"):
+        values += with_ends(scores[key], scores[f"{key}_above"])
     for key in ("precision", "recall", "density", "coverage"):
         values += [scores[key], scores[f"{key}_std"]]
-    others = ("zeros", "components", "class_distance", "nearest_training_distance")
+    others = ("zeros", "components", "class_distance", "fid_balanced", "nearest_training_distance")
     return values + [scores[key] for key in others]
 
 
 def test_every_number_of_a_row_is_the_same(scores: Scores, recomputed: list[float]) -> None:
-    assert len(recomputed) == 22
+    assert len(recomputed) == 29
     assert recomputed == pytest.approx(row(scores), rel=1e-5, abs=1e-9)
     assert len({round(value, 9) for value in recomputed}) > 15  # not all of them are 0 or 1
 

@@ -7,6 +7,7 @@ import torch
 
 from hotcold.metrics import untrained
 from tools.checks import independent
+from tools.checks.recompute import random_weights
 
 
 def bars(count: int, rng: torch.Generator, width: int = 6) -> torch.Tensor:
@@ -21,7 +22,7 @@ def bars(count: int, rng: torch.Generator, width: int = 6) -> torch.Tensor:
 def test_distances_agree_with_independent_code(count: int, rng: torch.Generator) -> None:
     real, images = bars(200, rng), bars(count, rng, width=4)
     found = untrained.distances(untrained.reference(real), images, 3, rng)
-    for space, features in independent.untrained(real[:, 0].numpy()).items():
+    for space, features in independent.untrained(real[:, 0].numpy(), random_weights()).items():
         reference, generated = features(real[:, 0].numpy()), features(images[:, 0].numpy())
         value = independent.frechet(reference, generated) / reference.var(0, ddof=1).sum()
         assert found[f"{space}_fd"][0] == pytest.approx(100 * value, rel=1e-3)

@@ -15,9 +15,6 @@ import scipy.ndimage
 import scipy.spatial.distance
 import scipy.special
 import scipy.stats
-import torch
-
-from hotcold.numerics.rng import generator
 
 Z = scipy.stats.norm.ppf(0.975)
 PARTS = 5  # sizes of the sample in the extrapolation to infinite N
@@ -139,13 +136,14 @@ def pixels(images: np.ndarray) -> tuple[float, float]:
     return float((images == 0).mean()), float(np.mean(counts))
 
 
-def untrained(real: np.ndarray) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+def untrained(
+    real: np.ndarray, weights: Sequence[np.ndarray]
+) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """By space, the features of images, (N, H, W) uint8 -> (N, 64), that no labels have shaped: by
-    the singular vectors of the pixels of real images, and by a random network."""
+    the singular vectors of the pixels of real images, and by a network with these random weights,
+    (outputs, inputs, 5, 5) each."""
     x = real.reshape(len(real), -1) / 255
     directions = np.linalg.svd(x - x.mean(0), full_matrices=False)[2][:COMPONENTS]
-    g = generator("cpu", 0, "random network")
-    weights = [torch.randn(*shape, 5, 5, generator=g).numpy() for shape in ((32, 1), (64, 32))]
 
     def random(images: np.ndarray) -> np.ndarray:
         maps = images[:, None] / 255 - 0.5

@@ -47,7 +47,7 @@ class Recomputation:
         self.settings, self.classifier = params.evaluation, Classifier.load()
         test = mnist.images("test")[: params.evaluation.reference]
         self.reference, self.test = self.outputs(test)[0], test[:, 0].numpy()
-        self.untrained = independent.untrained(self.test).values()
+        self.untrained = independent.untrained(self.test, random_weights()).values()
         labels = mnist.labels("test").numpy()
         self.frequencies = np.bincount(labels, minlength=10) / len(labels)
         images = mnist.images("train")
@@ -110,6 +110,12 @@ class Recomputation:
             sets, description = samples_file.load(paths.samples(name, epoch))
             scores = self.row(sets[description["main"]])
             yield name, [epoch, float(best["validation_loss"]), *scores]
+
+
+def random_weights() -> list[np.ndarray]:
+    """Those of the random network, as `hotcold.metrics.untrained` draws them."""
+    g = generator("cpu", 0, "random network")
+    return [torch.randn(*shape, 5, 5, generator=g).numpy() for shape in ((32, 1), (64, 32))]
 
 
 def with_ends(score: float, half: float) -> tuple[float, float, float]:
