@@ -58,7 +58,12 @@ DRAWS = {"kind": "categorical", "steps": 3}
 NOISE_ALONE = PROCESSES["impulse"] | {"rho": (0.0, 0.5)}
 LABELLED = UNET | {"classes": 10}
 MODELS: dict[str, Block] = {  # that go through every stage
-    "ancestral": model(PROCESSES["linear"], CNN, "eps", {"kind": "ancestral"}),
+    "ancestral": model(
+        PROCESSES["linear"],
+        CNN,
+        "eps",
+        {"kind": "ancestral", "autoguidance": {"checkpoint": 1, "weight": 2.0}},
+    ),
     "clipped": model(PROCESSES["cosine"], CNN, "x_0", DDIM | {"clip": True}),
     "labels": model(PROCESSES["cosine"], LABELLED, "v", DDIM | {"guidance": 2.0}),
     "flow": model(PROCESSES["flow"], CNN, "velocity", {"kind": "ode", "steps": 3}),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hotcold.models import kinds
 from hotcold.models.model import DiffusionModel
+from hotcold.models.process import Process
 from hotcold.numerics import devices, distributed
 from hotcold.numerics.pixels import SIDE, to_levels
 from hotcold.numerics.rng import CHUNK, ChunkedNoise, NoiseAhead, Stream
@@ -19,7 +20,7 @@ from hotcold.runtime.errors import UserError
 from hotcold.sampling.bases import SamplerParams
 from hotcold.sampling.film import Film
 from hotcold.sampling.params import samplers_for
-from hotcold.sampling.predictors import Sets, Watch, guided
+from hotcold.sampling.predictors import Predict, Sets, Watch, guided, weaker
 
 Compute = Callable[[], Sets]  # what computes a batch
 
@@ -80,6 +81,7 @@ def draw(
     chunks, size = originals.split(CHUNK), options.chunks(len(originals))
     firsts = range(0, len(chunks), size)
     kind = NoiseAhead if originals.device.type == "cuda" else ChunkedNoise
+    earlier = weaker(model, sampler)
     drawn: dict[int, Sets] = {}
     with torch.inference_mode(), devices.autocast(originals.device, options.dtype):
         for first in firsts[distributed.rank() :: distributed.size()]:
@@ -88,7 +90,11 @@ def draw(
             noise = kind([len(chunk) for chunk in batch], generators)
             watch = _watch(model.process.T, options, first == 0)
             asked = None if labels is None else labels[first * CHUNK :][: sum(noise.sizes)]
-            compute = partial(draw_batch, model, torch.cat(batch), sampler, noise, watch, asked)
+            known = None if asked is None else asked.to(originals.device)
+            predict = guided(model, sampler, known, earlier)
+            compute = partial(
+                draw_batch, predict, model.process, torch.cat(batch), sampler, noise, watch
+            )
             drawn[first] = options.cached(first, compute)
     drawn = distributed.all_gather(drawn)
     return {key: torch.cat([drawn[first][key] for first in firsts]) for key in drawn[0]}
@@ -112,17 +118,14 @@ def _watch(T: int, options: DrawOptions, films: bool) -> Watch:
 
 
 def draw_batch(
-    model: DiffusionModel,
+    predict: Predict,
+    process: Process,
     originals: Tensor,
     sampler: SamplerParams,
     noise: ChunkedNoise,
     watch: Watch,
-    labels: Tensor | None = None,
 ) -> Sets:
     """The sets of one batch, uint8 on the CPU; see `draw`. The threads of `noise` end with it."""
-    process = model.process
-    known = None if labels is None else labels.to(originals.device)
-    predict = guided(model, sampler, known)
     run = kinds.behaviour("samplers", sampler.kind, "run")
     with noise:
         start = process.start(originals, noise, sampler.from_noise)

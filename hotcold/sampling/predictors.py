@@ -35,8 +35,21 @@ def clipped(predict: Predict, process: Any) -> Predict:
     return predict_clipped
 
 
-def guided(model: DiffusionModel, sampler: SamplerParams, labels: Tensor | None = None) -> Predict:
-    """The prediction of a model with the guidance of a sampler, see `GuidedParams`.
+def weaker(model: DiffusionModel, sampler: SamplerParams) -> DiffusionModel | None:
+    """The earlier checkpoint by which a sampler guides a model, if it does. Raises UserError if it
+    is missing."""
+    auto = sampler.autoguidance if isinstance(sampler, GuidedParams) else None
+    return model.checkpoint(auto.checkpoint) if auto else None
+
+
+def guided(
+    model: DiffusionModel,
+    sampler: SamplerParams,
+    labels: Tensor | None = None,
+    earlier: DiffusionModel | None = None,
+) -> Predict:
+    """The prediction of a model with the guidance of a sampler, see `GuidedParams`. earlier: that
+    of `weaker`.
 
     With the predictions p without labels and p_c with labels, (N,), classifier-free guidance g is
     p + g (p_c - p): 0 does without labels, 1 is p_c, and more makes images more typical of their
@@ -46,8 +59,7 @@ def guided(model: DiffusionModel, sampler: SamplerParams, labels: Tensor | None 
     """
     if not isinstance(sampler, GuidedParams):
         return model.predict
-    auto = sampler.autoguidance
-    weaker = model.checkpoint(auto.checkpoint) if auto else model
+    excess = sampler.autoguidance.weight - 1 if sampler.autoguidance else 0.0
     known = () if labels is None or sampler.guidance == 0 else (labels,)
 
     def predict(x_t: Tensor, t: int) -> Tensor:
@@ -55,8 +67,8 @@ def guided(model: DiffusionModel, sampler: SamplerParams, labels: Tensor | None 
         if sampler.guides(t, model.process.T):
             if known and sampler.guidance != 1:
                 estimate = model.predict(x_t, t).lerp(plain, sampler.guidance)
-            if auto:
-                estimate = estimate + (auto.weight - 1) * (plain - weaker.predict(x_t, t, *known))
+            if earlier:
+                estimate = estimate + excess * (plain - earlier.predict(x_t, t, *known))
         return estimate
 
     return predict

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hotcold import DDIM, ODE
 from hotcold.sampling.bases import Autoguidance, subset_of_steps
-from hotcold.sampling.predictors import guided
+from hotcold.sampling.predictors import guided, weaker
 
 
 @pytest.mark.parametrize("steps", [0, 1001])
@@ -57,7 +57,9 @@ def estimate(t: int, labels: Tensor | None = LABEL, **settings: Any) -> tuple[Te
     """What the guided prediction at t adds to x_t + t for each image, and how often the network is
     evaluated."""
     model: Any = Model()
-    found = guided(model, DDIM(steps=10, **settings), labels)(X_T, t) - X_T - t
+    sampler = DDIM(steps=10, **settings)
+    predict = guided(model, sampler, labels, weaker(model, sampler))
+    found = predict(X_T, t) - X_T - t
     return found[:, 0, 0, 0], model.calls
 
 
