@@ -6,7 +6,7 @@ from typing import Any
 
 from hotcold.numerics.tables import write_json
 from hotcold.params import Params
-from hotcold.reporting.page import rendering
+from hotcold.reporting.page import live, rendering
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published
@@ -30,11 +30,13 @@ def main() -> None:
     cli.no_arguments("report", __doc__)
     params = validate(load(), Params)
     scores, context = gather(params)
+    running = live.figures(context["models"])
+    context["live"] = {kind: running.get(kind, {}).get("model") for kind in live.KINDS}
     environment = templates.environment(paths.TEMPLATES)
     text = templates.markdown(environment, context, BIBLIOGRAPHY)
     page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
     frame = environment.get_template("page.html.j2")
-    html = rendering.render(page_text, paths.REPORT, frame, scores, summary.plots())
+    html = rendering.render(page_text, paths.REPORT, frame, scores, summary.plots(), running)
     write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())
