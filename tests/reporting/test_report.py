@@ -7,13 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
-from conftest import ROOT, TINY, prepare, run_models, run_stage
+from conftest import ROOT, SCREEN, TINY, prepare, run_models, run_stage
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
@@ -50,7 +49,6 @@ MODELS = TINY["models"] | {
     "mean": block(SALT, "x_0", ema=0.9),
     "blurred": block({"kind": "blur", "std": 2.0, "T": 3}, "x_0"),
 }
-SCREEN = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}  # a phone
 OVERRIDES = {"models": MODELS, "sampling.images": 12, "step_study.clips": [False, True]}
 
 
@@ -379,28 +377,6 @@ def test_the_page_has_mathematics_captions_and_scopes(html: str) -> None:
 
 
 # --- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium that resolves no host name, with the width of a phone."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no browser: install the Debian packages chromium and chromium-driver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    off = ("gpu", "background-networking", "component-update")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    for argument in ("headless=new", "no-sandbox", *(f"disable-{each}" for each in off)):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(driver)
-    with webdriver.Chrome(options=options, service=service) as driven:
-        driven.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SCREEN)
-        yield driven
 
 
 def prefer(browser: Any, name: str, value: str) -> None:

@@ -121,7 +121,8 @@ def layers(network: nn.Module) -> Iterator[dict[str, Any]]:
 
 
 def packed(network: nn.Module) -> Iterator[bytes]:
-    """The weights in the order of `layers`: matrices and kernels as `rounded`, others in float16."""
+    """The weights in the order of `layers`: matrices and kernels as `rounded`, the others
+    in float16."""
     for _, module in traced(network):
         for weight in module.parameters() if module else ():
             parts = rounded(weight.data) if weight.ndim > 1 else (weight.data.half(),)

@@ -1,6 +1,6 @@
 // The convolution of the live figures, in AssemblyScript 0.28.20. kernel.base64 is what this makes of it:
-// npx --package assemblyscript@0.28.20 asc kernel.ts -o kernel.wasm -O3 --noAssert --runtime stub \
-//   --enable simd --importMemory && base64 -w0 kernel.wasm > kernel.base64
+// npx --yes --package assemblyscript@0.28.20 asc kernel.ts -o kernel.wasm -O3 --noAssert \
+//   --runtime stub --enable simd --importMemory && base64 -w0 kernel.wasm > kernel.base64
 
 /**
  * A convolution with a square kernel; four pixels by eight output channels stay in registers.

@@ -4,16 +4,17 @@ const SIDE = 28;
 const content = (id) => document.getElementById(id).textContent;
 const decoded = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 const runs = () => typeof WebAssembly === "object" && WebAssembly.validate(decoded(content("live-kernel")));
-/** A picture of 28 x 28 pixels in [-0.5, 0.5], with words below it. */
-function picture(words) {
-  const canvas = make("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": words });
+/** A picture of 28 x 28 pixels in [-0.5, 0.5], with words below it; index: of the symbol x after them. */
+function picture(words, index) {
+  const symbol = index ? [" ", make("i", {}, "x"), make("sub", {}, index)] : [];
+  const canvas = make("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": index ? `${words} x ${index}` : words });
   const context = canvas.getContext("2d");
   const show = (values) => {
     const image = context.createImageData(SIDE, SIDE);
     for (let i = 0; i < SIDE * SIDE; i++) image.data.set([...Array(3).fill(255 * (values[i] + 0.5)), 255], 4 * i); // clamped
     context.putImageData(image, 0, 0);
   };
-  return { canvas, show, clear: () => context.clearRect(0, 0, SIDE, SIDE), element: make("div", {}, canvas, make("span", { "aria-hidden": "true" }, words)) };
+  return { canvas, show, clear: () => context.clearRect(0, 0, SIDE, SIDE), element: make("div", {}, canvas, make("span", { "aria-hidden": "true" }, words, ...symbol)) };
 }
 /** A slider with its name and its value in words. */
 function ranged(name, attributes, words = (value) => value) {
@@ -133,7 +134,7 @@ const FIGURES = {
     const eta = chosen("η", [[0, "0, deterministic"], [1, "1, ancestral"]], 1);
     return {
       controls: [digit, guidance, steps, eta].map(({ element }) => element),
-      pictures: { x: "state xₜ", x_0: "estimate of x₀" },
+      pictures: { x: ["state", "t"], x_0: ["estimate of", "0"] },
       settings: () => ({ label: +digit.input.value, guidance: +guidance.input.value, steps: +steps.input.value, eta: +eta.input.value }),
       end: (_, { guidance: scale, label, steps: count }) => `${scale ? `A ${label}` : "A digit"} in ${count} steps.`,
     };
@@ -148,9 +149,12 @@ const FIGURES = {
     const most = Math.round(200 * new Float64Array(decoded(model.schedule).buffer).at(-1));
     const share = ranged("Pixels replaced", { min: 5, max: most, step: 5, value: Math.min(70, most) }, (value) => `${value} %`);
     return {
-      before: paper.element,
+      sheet: paper.element,
       controls: [example.element, clear, share.element],
-      pictures: { degraded: "degraded", one_step: "one step", naive: "naive: xₜ", naive_x_0: "naive: estimate of x₀", improved: "improved: xₜ", improved_x_0: "improved: estimate of x₀" },
+      pictures: {
+        degraded: ["degraded"], naive: ["naive:", "t"], improved: ["improved:", "t"],
+        one_step: ["one step"], naive_x_0: ["naive: estimate of", "0"], improved_x_0: ["improved: estimate of", "0"],
+      },
       settings: () => ({ image: centred(paper.values), share: share.input.value / 100 }),
       end: (state, { image }) => `PSNR against your digit: one step ${psnr(state.one_step, image)} dB, naive sampler ${psnr(state.naive, image)} dB, improved sampler ${psnr(state.improved, image)} dB.`,
     };
@@ -164,7 +168,7 @@ function live(box, kind) {
   const status = make("p", { class: "hint", role: "status" });
   const say = (words) => { status.textContent = words; };
   const figure = FIGURES[kind](model, say);
-  const pictures = Object.entries(figure.pictures).map(([key, words]) => [key, picture(words)]);
+  const pictures = Object.entries(figure.pictures).map(([key, words]) => [key, picture(...words)]);
   const seed = make("input", { type: "number", min: 0, max: 999999, value: 1 });
   const start = make("button", { type: "button", class: "plain" }, "Run");
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -210,7 +214,7 @@ function live(box, kind) {
   });
   box.replaceChildren(
     make("div", { class: "controls" }, ...figure.controls, make("label", {}, "Seed ", seed), start),
-    make("div", { class: "pictures" }, ...(figure.before ? [figure.before] : []), ...pictures.map(([, { element }]) => element)),
+    make("div", { class: "bench" }, ...(figure.sheet ? [figure.sheet] : []), make("div", { class: "pictures" }, ...pictures.map(([, { element }]) => element))),
     make("div", { class: "controls" }, step.element), status);
   start.focus();
 }
