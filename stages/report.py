@@ -6,7 +6,7 @@ from typing import Any
 
 from hotcold.numerics.tables import write_json
 from hotcold.params import Params
-from hotcold.reporting.page import live, rendering
+from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published
@@ -27,6 +27,8 @@ from hotcold.runtime.params import load, validate
 
 
 def main() -> None:
+    from hotcold.reporting.page import live  # with PyTorch, which takes seconds
+
     cli.no_arguments("report", __doc__)
     params = validate(load(), Params)
     scores, context = gather(params)
