@@ -51,7 +51,7 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "script-src 'unsafe-inline' 'wasm-unsafe-eval'; worker-src blob:"
 )
-TOLERANCE = 1e-4
+TOLERANCE, ONCE = 5e-5, 1e-5  # of pixels: on a path, and after one evaluation
 SHAPE = (1, 1, 28, 28)
 
 
@@ -180,7 +180,7 @@ def compare_ddim(
     ddim.run(sampler, predict, model.process, Start(x_T, x_T), noise, watch)
     signal, std = model.process.scales(model.process.T)
     x_0 = (x_T - std * predict(x_T, model.process.T)) / signal
-    assert_equal(states[1]["x_0"], x_0, 5e-6)  # one evaluation
+    assert_equal(states[1]["x_0"], x_0, ONCE)
     assert [state["t"] for state in states] == [t for t, _ in path]
     for state, (_, x) in zip(states, path, strict=True):
         assert_equal(state["x"], x)
@@ -198,11 +198,7 @@ def test_the_cold_samplers_in_the_page_go_the_paths_of_pytorch(
 
 @torch.inference_mode()
 def compare_cold(
-    model: DiffusionModel,
-    states: list[dict[str, Any]],
-    image: Tensor,
-    start: dict[str, Any],
-    tolerance: float = TOLERANCE,
+    model: DiffusionModel, states: list[dict[str, Any]], image: Tensor, start: dict[str, Any]
 ) -> None:
     process, predict = model.process, predictor(model)
     assert isinstance(process, Impulse)
@@ -216,10 +212,10 @@ def compare_cold(
     cold.naive(predict, process, begin, noise, lambda key, _, x: path[key].append(x))
     cold.improved(predict, process, begin, lambda key, _, x: path[key].append(x))
     assert_equal(states[0]["degraded"], begin.x_T)
-    assert_equal(states[0]["one_step"], predict(begin.x_T, process.T), 5e-6)  # one evaluation
+    assert_equal(states[0]["one_step"], predict(begin.x_T, process.T), ONCE)
     for key, expected in path.items():
         for state, x in zip(states, expected, strict=True):
-            assert_equal(state[key], x, tolerance)
+            assert_equal(state[key], x)
 
 
 def finished(browser: Any, box: Any) -> str:
@@ -243,14 +239,14 @@ def test_digits_are_asked_for_with_the_keyboard(opened: Any) -> None:
     box, _ = opened.find_elements("css selector", ".live")
     assert not box.find_elements("css selector", "canvas")  # nothing runs before it is asked for
     box.find_element("css selector", "button").send_keys(Keys.ENTER)
-    assert "A 3 in 25 steps. model0" in finished(opened, box)
+    assert "Digit 3 in 25 steps. model0" in finished(opened, box)
     digit = box.find_element("css selector", "select")
     digit.send_keys("8")
     _, steps, slider = box.find_elements("css selector", "[type=range]")
     steps.send_keys(Keys.HOME)
     run = next(b for b in box.find_elements("css selector", "button") if b.text == "Run")
     run.send_keys(Keys.SPACE)
-    WebDriverWait(opened, 60).until(lambda _: "A 8 in 2 steps" in finished(opened, box))
+    WebDriverWait(opened, 60).until(lambda _: "Digit 8 in 2 steps" in finished(opened, box))
     assert slider.get_attribute("aria-valuetext") == "t = 0"
     slider.send_keys(Keys.HOME)
     assert slider.get_attribute("aria-valuetext") == "t = 50"
@@ -339,12 +335,16 @@ def test_the_trained_models_draw_and_restore_digits_in_the_page(
 
     compare_ddim(trained("generate"), run_in_page(browser, "generate", **starts[3]), starts[3])
     image = images[4:5].contiguous()
-    start = {"image": image.flatten().tolist(), "seed": 0}
-    few = start | {"share": 0.2}  # each step of the naive sampler amplifies rounding, too
-    compare_cold(trained("restore"), run_in_page(browser, "restore", **few), image, few, 1e-3)
-    collapsed, restored = (
-        float((torch.tensor(state[key]) - image.flatten()).square().mean())
-        for state in run_in_page(browser, "restore", **start, share=0.7)[-1:]
-        for key in ("naive", "improved")
-    )
-    assert restored < collapsed / 4
+    start = {"image": image.flatten().tolist(), "share": 0.7, "seed": 0}
+    states = run_in_page(browser, "restore", **start)
+    t = torch.tensor([state["t"] for state in states[:-1]])
+    error = {}
+    for key in ("naive", "improved"):  # the naive sampler amplifies rounding on its path, too
+        x = torch.tensor([state[key] for state in states]).view(-1, *SHAPE[1:])
+        with torch.inference_mode():
+            estimates = trained("restore").output(x[:-1], t)
+        assert_equal(
+            [pixel for state in states[1:] for pixel in state[f"{key}_x_0"]], estimates, ONCE
+        )
+        error[key] = float((x[-1] - image[0]).square().mean())
+    assert error["improved"] < error["naive"] / 4

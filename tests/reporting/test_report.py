@@ -334,6 +334,7 @@ def test_a_run_without_published_models_has_no_reproduction(folder: Path, tmp_pa
     assert "No published model of this run restores images." in text
     assert "model2" not in text[text.index("## Reproduction") : text.index("## References")]
     assert not list((copy / "report").rglob("*model2*"))  # figures of the earlier run
+    assert "live-worker" not in (copy / "report/report.html").read_text(encoding="utf-8")
 
 
 def test_the_same_results_give_the_same_bytes(folder: Path) -> None:
@@ -352,6 +353,9 @@ def test_the_page_contains_everything_that_it_shows(folder: Path, html: str) -> 
     assert len(images) == len(media)
     assert all('src="data:image/' in image and 'loading="lazy"' in image for image in images)
     assert not re.findall(r'href="(?!data:|#|https://arxiv\.org/)', html)
+    assert re.findall(r'id="live-(\w+)"|data-kind="(\w+)"', html) == [
+        *(("", "restore"), ("restore", ""), ("kernel", ""), ("worker", ""))
+    ]  # with the model "mean"; none has labels
     for key in ("scores", "tables"):
         embedded = json.loads(re.search(rf'id="data-{key}">(.*?)</script>', html, flags=re.S)[1])
         if key == "scores":

@@ -107,6 +107,7 @@ function sheet(say) {
     clear();
     for (const stroke of STROKES[digit]) stroke.forEach((point, i) => i && line(stroke[i - 1], point));
   };
+  element.append(hint("Draw with a mouse or a finger, or with the arrow keys: Space lowers and lifts the pen, Delete clears."));
   return { values, element, clear, example };
 }
 /** Pixels moved so that the centre of mass of the ink is in the middle, as in MNIST. */
@@ -136,7 +137,7 @@ const FIGURES = {
       controls: [digit, guidance, steps, eta].map(({ element }) => element),
       pictures: { x: ["state", "t"], x_0: ["estimate of", "0"] },
       settings: () => ({ label: +digit.input.value, guidance: +guidance.input.value, steps: +steps.input.value, eta: +eta.input.value }),
-      end: (_, { guidance: scale, label, steps: count }) => `${scale ? `A ${label}` : "A digit"} in ${count} steps.`,
+      end: (_, { guidance: scale, label, steps: count }) => `${scale ? `Digit ${label}` : "Any digit"} in ${count} steps.`,
     };
   },
   restore(model, say) {
