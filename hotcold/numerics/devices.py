@@ -62,8 +62,8 @@ def fast_bfloat16(cpu: Mapping[str, Any]) -> bool:
 
     They are by the units of AMX, and by AVX-512 on AMD (Zen 4 and later). Intel CPUs have the same
     instructions of AVX-512, but where a virtual machine hides AMX, products in float32 are twice as
-    fast (`hotcold bench speed` shows both). Others emulate bfloat16. It is a rule, so that a machine
-    always has the same answer. cpu: what `torch.cpu.get_capabilities` gives.
+    fast (`hotcold bench speed` shows both). Others emulate bfloat16. It is a rule, so that one
+    machine always has the same answer. cpu: what `torch.cpu.get_capabilities` gives.
     """
     amd = "AMD" in cpu.get("cpu_name", "")
     return bool(cpu.get("amx_bf16") or (cpu.get("avx512_bf16") and amd))
