@@ -50,9 +50,7 @@ def test_conflict_of_git_is_named_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "dvc.lock"
     path.write_text(f"<<<<<<< HEAD\n{LOCK}=======\n{LOCK}>>>>>>> other\n")
     before = path.read_bytes()
-    with pytest.raises(
-        UserError, match=r"dvc\.lock has a conflict of git: git checkout --ours"
-    ):
+    with pytest.raises(UserError, match=r"dvc\.lock has a conflict of git: git checkout --ours"):
         mend(tmp_path)
     assert path.read_bytes() == before
 
