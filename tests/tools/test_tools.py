@@ -83,7 +83,7 @@ def test_a_setting_of_an_experiment_changes_one_line_of_params(tmp_path: Path) -
     apply_overrides(path, ["models.model5.sampler.eta=0.25"])
     pairs = zip(text.splitlines(), path.read_text().splitlines(), strict=True)
     (changed,) = [new for old, new in pairs if old != new]
-    assert changed.strip() == "sampler: {kind: ddim, steps: 50, eta: 0.25}"
+    assert changed.strip() == "eta: 0.25"
 
 
 def test_pre_commit_runs_the_pinned_ruff() -> None:
