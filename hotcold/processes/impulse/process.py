@@ -62,24 +62,24 @@ class Impulse(ColdProcess):
         u = noise.uniform(originals)
         return Start(torch.where(u < 0.5, self.high, self.low).to(originals), u)
 
-    def noise_behind(self, x_T: Tensor, noise: Tensor) -> Tensor:
+    def noise_behind(self, x_T: Tensor, x_0_hat: Tensor, noise: Tensor) -> Tensor:
         """u of equation 16 given x_T alone, drawn from its posterior by `noise`, uniform in [0, 1).
 
-        A white pixel is salt with probability rho_T / f, where f is the share of white pixels in
-        the image, and otherwise belongs to the digit; so for black pixels and pepper. It is the
-        posterior of each pixel if white and black pixels of x_0 are anywhere equally likely.
+        A black pixel of x_T is black in x_0 with a probability p, which x_0_hat gives for an image
+        of black and white, and its posterior mean there. It is then pepper with probability
+        rho_T / (1 - rho_T), and pepper for sure otherwise; so for white pixels and salt.
         """
         density = float(self.density[self.T])
+        white = ((x_0_hat - self.low) / (self.high - self.low)).clamp(0, 1)
 
-        def u(chosen: Tensor) -> Tensor:
-            share = chosen.to(x_T.dtype).mean((1, 2, 3), keepdim=True).clamp(min=density)
-            is_noise = density / share
+        def u(same: Tensor) -> Tensor:
+            is_noise = 1 - same * (1 - 2 * density) / (1 - density)
             digit = (noise - is_noise) / (1 - is_noise).clamp(min=1e-6) * (1 - 2 * density)
-            return torch.where(noise < is_noise, noise * share, density + digit)
+            return torch.where(noise < is_noise, noise * density / is_noise, density + digit)
 
         salt, pepper = x_T >= self.high, x_T <= self.low
         untouched = density + noise * (1 - 2 * density)
-        return torch.where(salt, u(salt), torch.where(pepper, 1 - u(pepper), untouched))
+        return torch.where(salt, u(white), torch.where(pepper, 1 - u(1 - white), untouched))
 
     def is_clean(self, x_T: Tensor) -> bool:
         """Whether fewer pixels than in noise are white while their four neighbours are not: their
