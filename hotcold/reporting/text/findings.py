@@ -270,7 +270,7 @@ def best_churn(model: ModelResults) -> Iterator[str]:
 def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
     """Every categorical model whose network sees the mask, compared with every one of the same
     steps, levels and network that does not: bits per pixel, and FID against validation images at
-    the setting of the step studies, of those that both have, with the lowest FID."""
+    the setting of the step studies, of those that both have, with the lowest mean FID."""
     drawing = [m for m in models if m.predicts == "categorical"]
     for seeing, blind in itertools.product(drawing, drawing):
         if sees(seeing.design) == NONE or sees(blind.design) != NONE or unlike(seeing, blind):
@@ -289,7 +289,7 @@ def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
         pairs = [(settings.get(settings_of(entry)), entry) for entry in seeing.step_study]
         both = [(a, b) for a, b in pairs if a]
         if both:
-            there, here = min(both, key=lambda pair: min(each["fid"] for each in pair))
+            there, here = min(both, key=lambda pair: sum(each["fid"] for each in pair))
             values = f"{interval(here, 'fid')} instead of {interval(there, 'fid')}"
             sentence += (
                 f"; with the same sampler ({settings_of(here)}), its FID against validation images "
