@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +36,7 @@ def recorded(record: Mapping[str, Any]) -> SamplerParams:
     """The sampler of an entry of results, which may have further keys."""
     block = kinds.params("samplers", record["kind"])
     fields = {key: value for key, value in record.items() if key in block.model_fields}
-    return block.model_validate_json(json.dumps(fields, default=pydantic.BaseModel.model_dump))
+    return block.model_validate(fields, strict=False)  # JSON has lists instead of tuples
 
 
 def samplers_for(process: str, predicts: str) -> list[str]:
