@@ -12,6 +12,7 @@ from hotcold.reporting.figures.style import (
     REAL,
     WIDTH,
     Gallery,
+    add_legend,
     draw_intervals,
     image_rows,
     set_scale,
@@ -62,5 +63,5 @@ def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real
     set_scale(fid, "log")
     fid.set(xlabel="guidance", ylabel=find("fid").axis_label)
     agreement.set(xlabel="guidance", ylabel="images of the digit asked for, %")
-    fid.legend()
+    add_legend(figure, [fid], 2)
     return figure
