@@ -143,6 +143,19 @@ def test_samplers_are_compared_by_digits_fid_and_likeness_to_the_originals() -> 
         assert verb in findings.samplers_compared(restoring)
 
 
+def test_steps_are_compared_with_one_step_in_pairs() -> None:
+    restoring = model("model3", 80.0, kind="impulse")
+    for key, psnr in (("improved", 0.5), ("inferred", -0.25)):
+        found = {"psnr_gain": psnr, "fid_gain": 0.01}
+        ends = {f"{name}_{side}": 0.1 for name in found for side in ("below", "above")}
+        restoring.best["sets"].setdefault(key, {}).update(found | ends)
+    assert findings.gains(restoring) == (
+        "To one step of model3, the steps of the improved sampler add +0.50 [+0.40, +0.60] dB of "
+        "PSNR and +0.01 [−0.09, +0.11] of FID with the true noise and −0.25 [−0.35, −0.15] dB of "
+        "PSNR and +0.01 [−0.09, +0.11] of FID with inferred noise."
+    )
+
+
 def test_images_from_noise_alone_are_not_compared_with_originals() -> None:
     generating = model("m", 80.0, kind="salt")
     generating.predictions[:] = [row | {"digit": "8"} for row in generating.predictions]

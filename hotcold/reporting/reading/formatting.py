@@ -56,10 +56,14 @@ def differs(a: Scores, b: Scores, key: str) -> bool:
 def change(a: Scores, b: Scores, key: str) -> str:
     """The difference b minus a with its interval: −1.42 [−1.97, −0.87]."""
     value, half = difference(a, b, key)
-    low, high = (
-        f"{end:+.{decimals(key)}f}".replace("-", "−") for end in (value - half, value + half)
-    )
-    return f"{value:+.{decimals(key)}f}".replace("-", "−") + f" [{low}, {high}]"
+    return gain({key: value, f"{key}_below": half, f"{key}_above": half}, key)
+
+
+def gain(scores: Scores, key: str) -> str:
+    """A difference with its interval, both with signs."""
+    ends = (scores[key], *bounds(scores, key))
+    value, low, high = (f"{end:+.{decimals(key)}f}".replace("-", "−") for end in ends)
+    return f"{value} [{low}, {high}]"
 
 
 def names(items: Sequence[str]) -> str:

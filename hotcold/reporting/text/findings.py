@@ -14,6 +14,7 @@ from hotcold.reporting.reading.formatting import (
     change,
     differs,
     fixed,
+    gain,
     interval,
     names,
     number,
@@ -223,6 +224,19 @@ def sampled_or_direct(model: ModelResults) -> str:
         f"{fixed(sampled['ssim'], 'ssim')}, RMSE {fixed(direct['rmse'], 'rmse')} to "
         f"{fixed(sampled['rmse'], 'rmse')}; {verdict}"
     )
+
+
+def gains(model: ModelResults) -> str:
+    """What the steps of the improved sampler add to one step, with the true noise of the input and
+    with inferred noise."""
+    sets = model.best["sets"]
+    words = [
+        f"{gain(sets[key], 'psnr_gain')} dB of PSNR and {gain(sets[key], 'fid_gain')} of FID with "
+        f"{noise} noise"
+        for key, noise in (("improved", "the true"), ("inferred", "inferred"))
+        if key in sets
+    ]
+    return f"To one step of {model.name}, the steps of the improved sampler add {names(words)}."
 
 
 def fewest_evaluations(model: ModelResults) -> str:
