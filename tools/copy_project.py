@@ -102,6 +102,8 @@ def quick_budget() -> dict[str, Any]:
         for part, key in LIMITED:
             if (block[part].get(key) or 0) > QUICK_LIMIT:
                 budget[f"models.{name}.{part}.{key}"] = QUICK_LIMIT
+        if block["sampler"].get("autoguidance"):
+            budget[f"models.{name}.sampler.autoguidance.checkpoint"] = 1
     return budget
 
 

@@ -15,6 +15,7 @@ from hotcold.params import Params
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
 from tools.copy_project import QUICK_LIMIT, quick_budget, set_key
+from tools.copy_project import changed as copied
 
 VALID = load(ROOT / "params.yaml")
 
@@ -52,10 +53,7 @@ def test_models_of_tables_1_and_3() -> None:
 
 
 def test_quick_budget_is_valid() -> None:
-    values = copy.deepcopy(VALID)
-    for key, value in quick_budget().items():
-        set_key(values, key, value)
-    params = check(values)
+    params = check(copied(quick_budget()))
     assert max(model.degradation.T for model in params.models.values()) == QUICK_LIMIT == 10
     sampler = params.models["model8"].sampler
     assert (sampler.steps, sampler.churn) == (10, 10.0)
