@@ -84,8 +84,9 @@ class Evaluation:
             scores[key] = self.score(sets, key, entry["epoch"], description.get("labels"))
             bar.advance()
         if "original" in sets:
-            for key in scores.keys() - {*NOT_RESULTS, "one_step"} if "one_step" in sets else ():
-                scores[key] |= self.gains(sets[key], sets["one_step"], sets["original"])
+            for key in sets:
+                if "one_step" in sets and key not in (*NOT_RESULTS, "one_step"):
+                    scores[key] |= self.gains(sets[key], sets["one_step"], sets["original"])
             filtered = median_filter(sets["degraded"])
             scores["median_filter"] = restoration_scores(filtered, sets["original"])
         return entry | {"sets": {key: found for key, found in scores.items() if found}}

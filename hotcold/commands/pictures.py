@@ -24,7 +24,7 @@ LABEL = 20  # height of the line of labels, in enlarged pixels
 
 def weights_option(main: Callable[..., None]) -> Callable[..., None]:
     """The option that names a file of weights, or the folder of a model."""
-    words = "file, or folder of a model, with any MODEL (results/models/MODEL)"
+    words = "a file of weights, or the folder of a model (results/models/MODEL)"
     return click.option("--weights", "--checkpoint", type=File(), metavar="PATH", help=words)(main)
 
 

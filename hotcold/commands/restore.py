@@ -5,7 +5,7 @@ hotcold restore model3 noisy.png --output restored.png
 The picture has 28 x 28 pixels, light on dark as in MNIST; with --add-noise it may have any size and
 is resized. The result shows, from left to right: the degraded picture, its restoration in one step,
 by the naive sampler (Algorithm 4 of the published report), and by the improved sampler (Algorithm 2
-of Bansal et al.).
+of Bansal et al.), whose noise is that of --add-noise, or else inferred from the picture.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Two feature spaces that no labels have shaped, as a check on the features of the classifier.
 
 A score in features of a classifier rewards legible digits (Kynkäänniemi et al. 2023). The
-principal components of pixels see each stroke where it is, and a random network (Naeem et al. 2020,
-section 4) sees texture. Images are (N, 1, 28, 28) uint8.
+principal components of pixels see each stroke where it is, and a random network (Naeem et al. 2020)
+sees texture. Images are (N, 1, 28, 28) uint8.
 """
 
 from __future__ import annotations

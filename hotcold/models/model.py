@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ class DiffusionModel:
                 f"or wrong ({bounded(error)})"
             ) from None
         checkpoints.load_weights(model.module, weights, path).to(device)
-        return replace(model, folder=path.parent)
+        model.folder = path.parent
+        return model
 
     def checkpoint(self, epoch: int) -> DiffusionModel:
         """The same model after an earlier epoch, from its folder. Raises UserError if the folder

@@ -34,12 +34,14 @@ def run(
         q(x_s | x_t, x_0) = r [x_s = salt] + (1 - r) [x_s = x_0],   r = rho_s / rho_t;
 
     for x_0 = salt both terms agree, whether the pixel is noisy or not. The same holds for pepper.
-    The sum over x_0, weighted by p(x_0 | x_t), as in D3PM (Austin et al. 2021, equation 4), is
+    Its mean over x_0, with the weights p(x_0 | x_t), is
 
-        p(x_s | x_t) = r [x_s = x_t] + (1 - r) p(x_0 = x_s | x_t):
+        p(x_s | x_t) = r [x_s = x_t] + (1 - r) p(x_0 = x_s | x_t).
 
-    a pixel that may be noisy stays with probability r and is otherwise drawn from the prediction.
-    This holds for any s < t. At s = 0, where rho counts as 0, every such pixel is drawn.
+    D3PM (Austin et al. 2021, section 3.3) gives the weights p(x_0 | x_t) to q(x_s, x_t | x_0)
+    instead, which is the same with a known mask. So a pixel that may be noisy stays with
+    probability r and is otherwise drawn from the prediction. This holds for any s < t. At s = 0,
+    where rho counts as 0, every such pixel is drawn.
 
     sampler.rate: the probability that a pixel is instead degraded again from its draw of x_0, with
     new noise; it corrects a wrong grey pixel, which no step of the posterior would change. At 1 it

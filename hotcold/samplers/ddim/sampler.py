@@ -28,7 +28,7 @@ def run(
     eta = 0 is deterministic; eta = 1 is ancestral sampling with the posterior's variance.
     Of order 2, it takes a linear extrapolation of x_0_hat in the logarithm of the signal-to-noise
     ratio to the middle of the step, except in the first step and in the last. With eta = 0 this is
-    DPM-Solver++(2M), with eta = 1 its stochastic form (Lu et al. 2022, Algorithm 2, appendix).
+    DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2), with eta = 1 its stochastic form.
     """
     if sampler.clip:
         predict = clipped(predict, process)
