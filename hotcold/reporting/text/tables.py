@@ -21,8 +21,8 @@ METHODS = {  # set of images -> how it is made
     "median_filter": "3×3 median filter",
     "one_step": "one step",
     "naive": "naive sampler",
-    "improved": "improved sampler, with the true noise",
-    "inferred": "improved sampler, with noise inferred from the input",
+    "improved": "improved, true noise",
+    "inferred": "improved, inferred noise",
 }
 
 
