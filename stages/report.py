@@ -27,14 +27,18 @@ from hotcold.runtime.params import load, validate
 
 
 def main() -> None:
+    from hotcold.reporting.page import live  # with PyTorch, which takes seconds
+
     cli.no_arguments("report", __doc__)
     params = validate(load(), Params)
     scores, context = gather(params)
+    running = live.figures(context["models"])
+    context["live"] = {kind: running.get(kind, {}).get("model") for kind in live.KINDS}
     environment = templates.environment(paths.TEMPLATES)
     text = templates.markdown(environment, context, BIBLIOGRAPHY)
     page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
     frame = environment.get_template("page.html.j2")
-    html = rendering.render(page_text, paths.REPORT, frame, scores, summary.plots())
+    html = rendering.render(page_text, paths.REPORT, frame, scores, summary.plots(), running)
     write_json(paths.SUMMARY, scores)
     files.write(paths.REPORT / "report.md", text.encode())
     files.write(paths.REPORT / "report.html", html.encode())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -207,3 +209,28 @@ def run_models(folder: Path, **overrides: Any) -> None:
     for name in overrides.get("models", TINY["models"]):
         for stage in (train, sample, evaluate, step_study, likelihood):
             run_stage(folder, stage, name, **overrides)
+
+
+SCREEN = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}  # a phone
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium that resolves no host name, with the width of a phone."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no browser: install the Debian packages chromium and chromium-driver")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    off = ("gpu", "background-networking", "component-update")
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
+    for argument in ("headless=new", "no-sandbox", *(f"disable-{each}" for each in off)):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(driver)
+    with webdriver.Chrome(options=options, service=service) as driven:
+        driven.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SCREEN)
+        yield driven

@@ -184,7 +184,7 @@ def test_what_git_holds_of_a_run_is_small() -> None:
     assert sum(path.stat().st_size for path in held) < 4_000_000
     assert {path.suffix for path in held} <= {
         *(".csv", ".json", ".lock", ".md", ".png", ".yaml"),  # results
-        *(".bib", ".css", ".j2", ".js", ".mplstyle"),  # inputs
+        *(".base64", ".bib", ".css", ".j2", ".js", ".mplstyle", ".ts"),  # inputs
     }
 
 

@@ -22,6 +22,7 @@ def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> 
         templates.environment(ROOT / paths.TEMPLATES).get_template("page.html.j2"),
         {"model</script>": 1},
         {"loss</script>": "a,b"},
+        {},
     )
     assert "&lt;script&gt;alert" in html
     assert "<script>alert" not in html
@@ -39,7 +40,7 @@ def test_a_missing_figure_or_table_is_an_error() -> None:
 
 def rendered(text: str) -> str:
     """The body of a page."""
-    return rendering.render(text, Path(), jinja2.Template("{{ body }}"), {}, {"loss": ""})
+    return rendering.render(text, Path(), jinja2.Template("{{ body }}"), {}, {"loss": ""}, {})
 
 
 def test_an_equation_has_its_number_and_an_id() -> None:

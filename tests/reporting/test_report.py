@@ -7,13 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
-from conftest import ROOT, TINY, prepare, run_models, run_stage
+from conftest import ROOT, SCREEN, TINY, prepare, run_models, run_stage
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
@@ -50,7 +49,6 @@ MODELS = TINY["models"] | {
     "mean": block(SALT, "x_0", ema=0.9),
     "blurred": block({"kind": "blur", "std": 2.0, "T": 3}, "x_0"),
 }
-SCREEN = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}  # a phone
 CLIPS = {"ddim": [{"steps": [2, 3], "eta": [0.0, 0.5], "clip": [False, True]}]}
 OVERRIDES = {"models": MODELS, "sampling.images": 12, "step_study": TINY["step_study"] | CLIPS}
 
@@ -337,6 +335,7 @@ def test_a_run_without_published_models_has_no_reproduction(folder: Path, tmp_pa
     assert "No published model of this run restores images." in text
     assert "model2" not in text[text.index("## Reproduction") : text.index("## References")]
     assert not list((copy / "report").rglob("*model2*"))  # figures of the earlier run
+    assert "live-worker" not in (copy / "report/report.html").read_text(encoding="utf-8")
 
 
 def test_the_same_results_give_the_same_bytes(folder: Path) -> None:
@@ -355,6 +354,9 @@ def test_the_page_contains_everything_that_it_shows(folder: Path, html: str) -> 
     assert len(images) == len(media)
     assert all('src="data:image/' in image and 'loading="lazy"' in image for image in images)
     assert not re.findall(r'href="(?!data:|#|https://arxiv\.org/)', html)
+    assert re.findall(r'id="live-(\w+)"|data-kind="(\w+)"', html) == [
+        *(("", "restore"), ("restore", ""), ("kernel", ""), ("worker", ""))
+    ]  # with the model "mean"; none has labels
     for key in ("scores", "tables"):
         embedded = json.loads(re.search(rf'id="data-{key}">(.*?)</script>', html, flags=re.S)[1])
         if key == "scores":
@@ -380,28 +382,6 @@ def test_the_page_has_mathematics_captions_and_scopes(html: str) -> None:
 
 
 # --- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium that resolves no host name, with the width of a phone."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no browser: install the Debian packages chromium and chromium-driver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    off = ("gpu", "background-networking", "component-update")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    for argument in ("headless=new", "no-sandbox", *(f"disable-{each}" for each in off)):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(driver)
-    with webdriver.Chrome(options=options, service=service) as driven:
-        driven.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SCREEN)
-        yield driven
 
 
 def prefer(browser: Any, name: str, value: str) -> None:

@@ -41,6 +41,7 @@ CONTAINERS = {  # a fence of colons -> the start of an element, of which {} is t
     "film": '<div class="film" data-steps="{}">',
     "compare": '<div class="compare">',
     "explorer": '<div class="explorer">',
+    "live": '<div class="live" data-kind="{}">',
     "tabs": '<div class="tabs">',
     "tab": '<section class="tab" data-name="{}">',
     "reference": '<div class="reference" id="{}">',
@@ -53,9 +54,11 @@ def render(
     template: jinja2.Template,
     scores: Mapping[str, Any],
     tables: Mapping[str, str],
+    live: Mapping[str, Any],
 ) -> str:
     """Markdown -> HTML. folder: where relative links to images start. scores: of scores.json.
-    tables: name -> CSV, which the page can save and draw.
+    tables: name -> CSV, which the page can save and draw. live: live figures and their models,
+    see `live.figures`.
 
     HTML in the Markdown is escaped. Raises UserError if an image or a table is missing.
     """
@@ -77,7 +80,8 @@ def render(
     title = next(token.content for token in tokens if token.type == "inline")
     html = markdown.renderer.render(tokens, markdown.options, {})
     body = Markup(FORMULA.sub(r'<span class="unbroken">\g<0></span>', html))  # noqa: S704 (escaped)
-    return template.render(title=title, contents=contents, body=body, scores=scores, tables=tables)
+    data = {"scores": scores, "tables": tables, "live": live}
+    return template.render(title=title, contents=contents, body=body, **data)
 
 
 def parser() -> MarkdownIt:
