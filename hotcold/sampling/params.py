@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pydantic
 
 from hotcold.models import kinds
-from hotcold.runtime.params import Count, Section, Seed
+from hotcold.runtime.params import Count, Section, Seed, parse
 from hotcold.sampling.bases import Guidances, SamplerParams
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def recorded(record: Mapping[str, Any]) -> SamplerParams:
     """The sampler of an entry of results, which may have further keys."""
     block = kinds.params("samplers", record["kind"])
     fields = {key: value for key, value in record.items() if key in block.model_fields}
-    return block.model_validate_json(json.dumps(fields, default=pydantic.BaseModel.model_dump))
+    text = json.dumps(fields, default=pydantic.BaseModel.model_dump)
+    return block.model_validate(parse(text))  # with tuples
 
 
 def samplers_for(process: str, predicts: str) -> list[str]:
