@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -174,8 +175,9 @@ def compare_ddim(
     path: list[tuple[int, Tensor]] = []
     noise: Any = PageNoise(start["seed"])
     x_T = noise.normal(torch.zeros(SHAPE))
-    predict = guided(predictor(model), torch.tensor([start["label"]]), start["guidance"])
-    sampler = DDIM(steps=start["steps"], eta=start["eta"])
+    sampler = DDIM(steps=start["steps"], eta=float(start["eta"]), guidance=start["guidance"])
+    precise: Any = SimpleNamespace(predict=predictor(model), process=model.process)
+    predict = guided(precise, sampler, torch.tensor([start["label"]]))
     watch = lambda _, t, x: path.append((t, x))  # noqa: E731
     ddim.run(sampler, predict, model.process, Start(x_T, x_T), noise, watch)
     signal, std = model.process.scales(model.process.T)
