@@ -74,7 +74,7 @@ def main() -> None:
     seed = read("seed", Seed)
     designs = read_designs()
     models = [read_model(name, design) for name, design in designs.items()]
-    published = read_published()
+    published = read_published({m.name: (m.kind, m.restores) for m in models})
     real, frequencies = read_real(), read_frequencies()
     confusion = read_classifier()["confusion"]
     noise = NOISE_AXIS.rows(read_settings())

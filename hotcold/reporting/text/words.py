@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hotcold.reporting.reading.formatting import fixed, interval, names
+from hotcold.reporting.reading.formatting import counted, fixed, interval, names
 from hotcold.reporting.reading.published import Published, published_losses
 from hotcold.reporting.reading.results import ModelResults
-from hotcold.reporting.text.claims import FAILS, HOLDS, OPEN, Claim
+from hotcold.reporting.text.claims import FAILS, HOLDS, IN_PART, OPEN, UNLIKE, Claim
 from hotcold.reporting.text.settings import Recipe, settings_table
 from hotcold.scores import find
 
@@ -34,7 +34,7 @@ def described(model: ModelResults) -> str:
     """What a model does, and with which sampler: a sentence."""
     does = model.sampler.does(model.design.degradation)
     if model.design.classes:
-        does += f", each digit in turn, with guidance {getattr(model.sampler, 'guidance', 1):g}"
+        does += ", each digit in turn"
     return f"**{model.name}** {does}."
 
 
@@ -92,21 +92,18 @@ def score_list(models: Sequence[ModelResults], key: str) -> str:
 
 
 def verdicts_counted(claims: Sequence[Claim]) -> str:
-    """`10 hold, 3 do not hold and 6 remain open`."""
+    """`Of 19 published claims, 10 hold, 3 do not hold and 6 remain open`."""
     verbs = {
         HOLDS: ("holds", "hold"),
+        IN_PART: ("holds in part", "hold in part"),
         FAILS: ("does not hold", "do not hold"),
+        UNLIKE: ("is not comparable", "are not comparable"),
         OPEN: ("remains open", "remain open"),
     }
     counts = Counter(claim.verdict for claim in claims)
     found = [verdict for verdict in verbs if counts[verdict]]
-    return names([f"{counts[each]} {verbs[each][counts[each] != 1]}" for each in found])
-
-
-def ordered(models: Iterable[ModelResults], key: str) -> str:
-    """The names of models, the best one first."""
-    higher = find(key).higher_is_better
-    return ", ".join(m.name for m in sorted(models, key=lambda m: m.scores[key], reverse=higher))
+    shares = names([f"{counts[each]} {verbs[each][counts[each] != 1]}" for each in found])
+    return f"Of {counted(len(claims), 'published claim')}, {shares}"
 
 
 def same_settings(
