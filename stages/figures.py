@@ -91,7 +91,7 @@ def main() -> None:
         degradations.draw(gallery, models, published, seed)
         scores.draw(gallery, models, real, published)
         step_study.draw(gallery, models)
-        guidance.draw(gallery, models, real)
+        guidance.draw(gallery, models)
         noise_axis.draw(gallery, noise, models, real)
         compute.draw(gallery, models, real["fid"])
         images.draw_real(gallery)

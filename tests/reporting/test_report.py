@@ -351,7 +351,7 @@ def test_the_page_contains_everything_that_it_shows(folder: Path, html: str) -> 
     images = re.findall(r"<img [^>]+>", html)
     media = list((folder / "report/media").iterdir())
     assert len(images) == len(media)
-    assert all('src="data:image/' in image and 'loading="lazy"' in image for image in images)
+    assert all('src="data:image/' in image and 'decoding="async"' in image for image in images)
     assert not re.findall(r'href="(?!data:|#|https://arxiv\.org/)', html)
     assert re.findall(r'id="live-(\w+)"|data-kind="(\w+)"', html) == [
         *(("", "restore"), ("restore", ""), ("kernel", ""), ("worker", ""))
@@ -402,7 +402,6 @@ def test_the_page_opens_from_disk_without_errors(opened: Any) -> None:
     assert opened.get_log("browser") == []
     load = """
         const done = arguments[0], images = [...document.images];
-        for (const image of images) image.loading = "eager";
         Promise.all(images.map((image) => image.decode())).then(() => done(images.length), done);
     """
     assert opened.execute_async_script(load) > 30
@@ -415,7 +414,7 @@ def wide_screen(browser: Any) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
-def test_no_text_is_smaller_than_eleven_pixels(opened: Any) -> None:
+def test_a_laptop_shows_text_figures_and_tables_in_full(opened: Any) -> None:
     wide_screen(opened)
     smallest = """
         const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -434,6 +433,16 @@ def test_no_text_is_smaller_than_eleven_pixels(opened: Any) -> None:
             image.clientWidth && image.clientWidth < image.getAttribute("width") - 1).length;
     """
     assert opened.execute_script(shrunk) == 0
+    cut = """
+        return [...document.querySelectorAll(".wide")].filter((table) =>
+            table.scrollWidth > table.clientWidth + 1).map((table) => table.id);
+    """
+    assert opened.execute_script(cut) == []
+
+
+def test_figures_of_checkpoints_show_their_points_on_a_phone(folder: Path) -> None:
+    for name, panels in (("fid_all", 1), ("kid", 1), ("fid_published", 2)):
+        assert svg_size(folder / f"report/media/{name}.svg")[0] <= panels * (390 - 2 * 16)
 
 
 def test_the_contents_mark_the_section_that_is_read(opened: Any) -> None:
@@ -576,7 +585,7 @@ def test_a_click_on_a_column_head_sorts_the_table(opened: Any) -> None:
         const table = [...document.querySelectorAll("table")]
             .find(t => t.tHead.textContent.includes("KID"));
         const column = [...table.tHead.rows[0].cells]
-            .find(c => c.textContent.startsWith("validation loss"));
+            .find(c => c.textContent.startsWith("IS"));
     """
     click = "column.querySelector('button').click();"
     read = """
@@ -612,7 +621,6 @@ def test_the_page_follows_the_light_or_dark_scheme(opened: Any) -> None:
 def test_a_figure_is_dark_on_a_dark_page(browser: Any, folder: Path) -> None:
     pixels = """
         const done = arguments[0], image = document.querySelector("#figure-2 > p > img");
-        image.loading = "eager";
         image.decode().then(() => {
             const canvas = new OffscreenCanvas(60, 40), context = canvas.getContext("2d");
             context.drawImage(image, 0, 0, 60, 40);
