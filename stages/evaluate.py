@@ -50,7 +50,7 @@ class Evaluation:
             scores["fid"] = self.scorer.frechet(self.scorer.classify(images).features)
         if key not in NOT_RESULTS:
             outputs = self.scorer.classify(images)
-            scores |= self.scorer(images, outputs) | self.scorer.balanced(outputs)
+            scores |= self.scorer(images, outputs)
             if "original" not in sets:
                 chosen_by = self.selection.frechet_scores(outputs.features)
                 scores |= {f"validation_{name}": value for name, value in chosen_by.items()}

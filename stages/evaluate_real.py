@@ -70,8 +70,7 @@ def main() -> None:
         inception_features = {"inception": inception(test[:inception_reference])}
 
     scorer = Scorer(classifier, real | inception_features, params, inception)
-    outputs = classifier.classify(validation[:count])
-    scores = scorer(validation[:count], outputs) | scorer.balanced(outputs)
+    scores = scorer(validation[:count])
     distance, _ = nearest_images(validation[:count], images[split.train])
     scores["nearest_training_distance"] = distance.mean().item()
     scores |= floor(selection["features"], real["features"], count, params.seed)

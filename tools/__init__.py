@@ -5,7 +5,7 @@ from hotcold.runtime import startup
 
 MODULES = (
     *("copy_project", "leftovers", "mend_dvc", "offline_plots", "run_jobs", "search", "table"),
-    "vary",
+    *("sweep", "vary"),
 )
 COMMANDS = {name.replace("_", "-"): f"tools.{name}" for name in MODULES}
 COMMANDS |= {"bench": "tools.benchmarks", "check": "tools.checks"}

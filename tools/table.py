@@ -41,6 +41,7 @@ NOTE = f"loss: validation loss; {', '.join(list(METRICS)[1:])}: of the best chec
 OVER_SEEDS = ("validation_loss", "is", "fid", "kid", "psnr", "ssim")
 WIDTH = 100  # characters of the table, if settings of MIN_CELL characters allow it
 MIN_CELL = 10
+DIVERGED = 10  # times the lowest validation loss of a model
 Metrics = dict[str, float]
 Points = dict[Any, list[float]]  # value of a setting -> the metric, once for each seed
 
@@ -97,7 +98,18 @@ def table(rows: list[Experiment]) -> list[str]:
     lines += [line for row in rows for line in cells(row, settings, models)]
     columns = [column for column in zip(*lines, strict=True) if any(column[1:])]
     keys = [f"{head}: {key}" for key, head in short.items()]
-    return [*drawn(columns, len(settings)), "", *keys, NOTE]
+    return [*drawn(columns, len(settings)), "", *keys, NOTE, *diverged(rows)]
+
+
+def diverged(rows: list[Experiment]) -> Iterator[str]:
+    """A line for each validation loss that is far above the lowest one of its model."""
+    names = {name for row in rows for name in row.metrics if name.endswith(".validation_loss")}
+    for name in sorted(names):
+        lowest = min(row.metrics[name] for row in rows if name in row.metrics)
+        for row in rows:
+            loss = row.metrics.get(name, lowest)
+            if loss > DIVERGED * lowest:
+                yield f"warning: {name} of {row.name} is {loss:.4g}, the lowest one {lowest:.4g}"
 
 
 def drawn(columns: Sequence[Sequence[str]], settings: int) -> list[str]:

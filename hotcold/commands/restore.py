@@ -62,18 +62,17 @@ def main(
     u = noise.uniform(x_T)
     if add_noise:
         x_T = process.degrade(x_T, u, process.T)
-    else:
-        u = process.noise_behind(x_T, u)
-        if process.is_clean(x_T):
-            print(
-                f"warning: {picture} has no {process.kind} noise, and {model} expects it: "
-                "--add-noise adds it"
-            )
-    start = Start(x_T, u)
+    elif process.is_clean(x_T):
+        print(
+            f"warning: {picture} has no {process.kind} noise, and {model} expects it: "
+            "--add-noise adds it"
+        )
     with torch.inference_mode(), devices.autocast(device, dtype):
+        one_step = predict(x_T, process.T)
+        start = Start(x_T, u if add_noise else process.noise_behind(x_T, one_step, u))
         panels = [
             x_T,
-            predict(x_T, process.T),
+            one_step,
             naive(predict, process, start, noise),
             improved(predict, process, start),
         ]

@@ -43,7 +43,8 @@ class Scorer:
 
     real: `features` (N, 128) of the classifier and class `frequencies` (10,) of real images, and
     their Inception features (N, 2048) as `inception`, and what `untrained.reference` gives, if
-    those are scored too.
+    those are scored too. Validation images, by which settings are chosen, are without the latter,
+    and images have fewer scores against them.
     inception: computes the Inception features of an image.
     """
 
@@ -125,12 +126,6 @@ class Scorer:
         k = min(params.neighbours, len(features) - 1, len(real) - 1)
         return manifold_scores(real, features, k, params.subsets, self.stream("manifolds"))
 
-    def balanced(self, outputs: Outputs) -> Scores:
-        """`fid_balanced`: FID with the images weighted so that the predicted digits have their real
-        frequencies."""
-        weights = weights_of_digits(outputs.logits.argmax(1).cpu(), self.real["frequencies"])
-        return {"fid_balanced": self.frechet(outputs.features, weights)}
-
     def __call__(self, images: Tensor, outputs: Outputs | None = None) -> Scores:
         """All scores by name; outputs: those of the classifier, if they are known.
 
@@ -160,6 +155,9 @@ class Scorer:
                 scores |= with_interval(name, *found)
         if self.inception:
             scores["inception_fid"] = Frechet.to(self.real["inception"])(self.inception(images))
+        if "components" in self.real:
+            weights = weights_of_digits(digits.cpu(), self.real["frequencies"])
+            scores["fid_balanced"] = self.frechet(outputs.features, weights)
         return scores
 
 

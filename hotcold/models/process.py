@@ -104,9 +104,9 @@ class Process(ABC):
         """What the network sees of x_t, (N, channels, H, W)."""
         return x_t
 
-    def noise_behind(self, x_T: Tensor, noise: Tensor) -> Tensor:
-        """Noise that degrades an image to the picture x_T, if the process can tell; else `noise`,
-        which is any."""
+    def noise_behind(self, x_T: Tensor, x_0_hat: Tensor, noise: Tensor) -> Tensor:
+        """Noise that degrades an image to the picture x_T, if the process can tell by x_0_hat, the
+        estimate of the image; else `noise`, which is any."""
         return noise
 
     def is_clean(self, x_T: Tensor) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pydantic
 
 from hotcold.models import kinds
-from hotcold.runtime.params import Count, Section, Seed, parse
+from hotcold.runtime.params import Count, Section, Seed
 from hotcold.sampling.bases import Guidances, SamplerParams
 
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ def recorded(record: Mapping[str, Any]) -> SamplerParams:
     """The sampler of an entry of results, which may have further keys."""
     block = kinds.params("samplers", record["kind"])
     fields = {key: value for key, value in record.items() if key in block.model_fields}
-    text = json.dumps(fields, default=pydantic.BaseModel.model_dump)
-    return block.model_validate(parse(text))  # with tuples
+    return block.model_validate(fields, strict=False)  # JSON has lists instead of tuples
 
 
 def samplers_for(process: str, predicts: str) -> list[str]:

@@ -67,29 +67,30 @@ def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) ->
     x_0 = torch.rand(2, 1, 28, 28, generator=rng) * 0.9 - 0.45  # neither black nor white
     u, other = (torch.rand(x_0.shape, generator=rng) for _ in range(2))
     x_T = PUBLISHED.degrade(x_0, u, PUBLISHED.T)
-    noise = PUBLISHED.noise_behind(x_T, other)
-    assert torch.equal(PUBLISHED.degrade(x_0, noise, PUBLISHED.T), x_T)
+    noise = PUBLISHED.noise_behind(x_T, x_0, other)
+    assert torch.equal(PUBLISHED.degrade(x_T, noise, PUBLISHED.T), x_T)
     assert ((noise >= 0) & (noise < 1)).all()
 
 
-def test_inferred_noise_has_the_posterior_of_black_pixels_that_belong_to_the_image(
+def test_inferred_noise_has_the_posterior_of_pixels_that_belong_to_the_image(
     rng: torch.Generator,
 ) -> None:
-    """Of an image that is black in 60 %, white in 10 % and grey elsewhere: a black pixel of x_T is
-    pepper with probability rho / (rho + (1 - 2 rho) 0.6)."""
-    share = torch.rand(1, 1, 400, 400, generator=rng)
-    x_0 = torch.where(share < 0.6, -0.5, torch.where(share < 0.7, 0.5, 0.0))
+    """With x_0 known: of the black pixels of x_T, those of a grey pixel are pepper for sure, those
+    of a black one with probability rho / (1 - rho)."""
+    x_0 = torch.tensor([-0.5, 0.0, 0.5]).repeat_interleave(60_000).view(1, 1, 300, 600)
     u, other = (torch.rand(x_0.shape, generator=rng) for _ in range(2))
     x_T, density = PUBLISHED.degrade(x_0, u, PUBLISHED.T), 0.25
-    found = PUBLISHED.noise_behind(x_T, other)
-    assert torch.equal(PUBLISHED.degrade(x_T, found, PUBLISHED.T), x_T)
-    for colour, of_image in ((-0.5, 0.6), (0.5, 0.1), (0.0, 0.3)):
-        here = x_T == colour
-        true, drawn = (torch.quantile(noise[here], QUARTILES) for noise in (u, found))
-        torch.testing.assert_close(true, drawn, rtol=0, atol=0.01)
-        noisy = (found[here] <= density) | (found[here] > 1 - density)
-        expected = density / (density + 0.5 * of_image) if colour else 0.0
-        assert noisy.double().mean().item() == pytest.approx(expected, abs=0.01)
+    found = PUBLISHED.noise_behind(x_T, x_0 * 0.95, other)
+    assert torch.equal(PUBLISHED.degrade(x_0, found, PUBLISHED.T), x_T)
+    for colour in (-0.5, 0.0, 0.5):
+        for image in (-0.5, 0.0, 0.5):
+            if (here := (x_T == colour) & (x_0 == image)).any():
+                true, drawn = (torch.quantile(noise[here], QUARTILES) for noise in (u, found))
+                torch.testing.assert_close(true, drawn, rtol=0, atol=0.02)
+                noisy = (found[here] <= density) | (found[here] > 1 - density)
+                expected = density / (1 - density) if colour == image else 1.0
+                expected = 0.0 if colour == image == 0 else expected
+                assert noisy.double().mean().item() == pytest.approx(expected, abs=0.01)
 
 
 def test_grey_levels_are_recovered_and_the_ends_are_pepper_and_salt() -> None:

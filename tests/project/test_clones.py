@@ -23,7 +23,7 @@ from projects import Project
 from hotcold.downloads.mnist import SHA256
 from hotcold.runtime.params import load
 from tools import leftovers, offline_plots
-from tools.copy_project import copy_project
+from tools.copy_project import copy_project, write_params
 
 MNIST = {name: f"content of {name}".encode() for name in SHA256}
 PAGE = (ROOT / "docs/dvc.md").read_text()
@@ -97,6 +97,30 @@ def damage(path: Path) -> None:
     path.chmod(0o644)
     path.write_bytes(b"X" + path.read_bytes()[1:])
     path.chmod(0o444)
+
+
+@pytest.mark.slow
+def test_merge_of_two_trainings_takes_the_results_of_both_from_the_cache(
+    complete: Project,
+) -> None:
+    complete.run("git checkout -q -b other")
+    for branch, model, rate in (("other", "model4", "0.0003"), ("main", "model2", "0.0004")):
+        complete.run(f"git checkout -q {branch} && dvc checkout -q")
+        params = load(complete.folder / "params.yaml")
+        params["models"][model]["training"]["learning_rate"] = float(rate)
+        write_params(complete.folder / "params.yaml", params)
+        assert f"train@{model}" in complete.repro()
+        complete.run("git add -A && git commit -q -m rate")
+    assert "Merge conflict in dvc.lock" in complete.run("git merge other", succeeds=False)
+    advice = "git checkout --ours dvc.lock && dvc repro takes results of the other branch"
+    assert advice in complete.run("hotcold mend-dvc", succeeds=False)
+    complete.run("git checkout --ours dvc.lock report")
+    assert complete.repro() <= {"check_params", "figures", "report"}
+    complete.run('git add -A && git commit -q -m "Merge"')
+    lock = load(complete.folder / "dvc.lock")["stages"]
+    for branch, name in (("other", "train@model4"), ("HEAD~1", "train@model2")):
+        of_branch = yaml.safe_load(complete.run(f"git show {branch}:dvc.lock"))["stages"][name]
+        assert [out["md5"] for out in lock[name]["outs"]] == [o["md5"] for o in of_branch["outs"]]
 
 
 # Models come and go.

@@ -278,7 +278,7 @@ def test_outputs_are_where_they_belong(workspace: Project) -> None:
     }
     metrics = workspace.json("report/scores.json")
     assert set(metrics) == {"classifier", "real", "model2", "model4"}
-    sets = {"degraded", "median_filter", "one_step", "naive", "improved"}
+    sets = {"degraded", "median_filter", "one_step", "naive", "improved", "inferred"}
     assert set(metrics["model4"]["restoration"]) == sets
     assert all(scores["psnr"] > 0 for scores in metrics["model4"]["restoration"].values())
     shown = workspace.run("dvc metrics show")

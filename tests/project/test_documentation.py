@@ -20,7 +20,7 @@ from markdown_it.token import Token
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_designs
 from hotcold.reporting.reading.formatting import number
-from hotcold.reporting.reading.measured import NOISE_AXIS, SEEDS
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
 
@@ -90,15 +90,17 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def scores() -> Iterator[float]:
     """The scores that the pages write about: of each model, of further trainings, and of the study
-    in 10 and 100 steps."""
-    keys = ("fid", "is", "recall", "fid_infinite", "components")
+    of samplers."""
+    keys = ("fid", "is", "recall", "fid_infinite", "components", "pixel_fd", "random_fd")
+    keys += ("fid_balanced", "class_distance")
     for found in SCORES.values():
         yield from (found[key] for key in keys if key in found)
         yield from (each["fid"] for each in found.get("restoration", {}).values() if "fid" in each)
         if "likelihood" in found:
             yield found["likelihood"]["bits"]
-    yield from (float(row["fid"]) for row in [*rows(NOISE_AXIS.path), *rows(SEEDS.path)])
-    studied = [r for r in rows(paths.PLOTS / "steps.csv") if r["steps"] in ("10", "100")]
+    measured = [row for table in (NOISE_AXIS, SEEDS, DRAWS) for row in rows(table.path)]
+    yield from (float(row["fid"]) for row in measured)
+    studied = [*rows(paths.PLOTS / "steps.csv"), *rows(paths.PLOTS / "guidance.csv")]
     yield from (float(row["fid"]) for row in studied)
 
 

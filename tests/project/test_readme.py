@@ -126,14 +126,8 @@ def shell(tmp_path: Path) -> Shell:
 
 
 SLURM = {  # two nodes, both on this machine
-    "sbatch": 'SLURM_JOB_NODELIST=nodes exec bash "$@"',
-    "scontrol": "echo 127.0.0.1; sleep 0.2; echo 127.0.0.1",  # SIGPIPE ends it if one line is read
-    "srun": """
-export SLURM_NNODES=2
-SLURM_NODEID=1 "$@" & other=$!
-SLURM_NODEID=0 "$@"
-wait $other
-""",
+    "sbatch": 'SLURM_NNODES=2 SLURM_JOB_ID=$$ SLURMD_NODENAME=127.0.0.1 exec bash "$@"',
+    "srun": 'shift 3; SLURM_NODEID=0 exec "$@"',  # without its options
 }
 
 

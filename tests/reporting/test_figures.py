@@ -172,7 +172,8 @@ def test_each_setting_of_a_step_study_has_its_own_marker() -> None:
     entry = {"kind": "categorical", "steps": 20, "evaluations": 20, "fid": 3.0}
     study = [entry | each for each in rates]
     _, axis = plt.subplots()
-    step_study.draw_settings(axis, study, "fid", "black")
+    model: Any = SimpleNamespace(step_study=study)
+    step_study.draw_settings(axis, study, "fid", step_study.styles([model]))
     markers = {container.get_label(): container[0].get_marker() for container in axis.containers}
     assert len(set(markers.values())) == len(markers) == 7
     assert {"η = 0", "churn = 20"} <= set(markers)

@@ -147,25 +147,22 @@ def test_samplers_are_compared_by_digits_fid_and_likeness_to_the_originals() -> 
         assert verb in findings.samplers_compared(restoring)
 
 
+def test_steps_are_compared_with_one_step_in_pairs() -> None:
+    restoring = model("model3", 80.0, kind="impulse")
+    for key, psnr in (("improved", 0.5), ("inferred", -0.25)):
+        found = {"psnr_gain": psnr, "fid_gain": 0.01}
+        ends = {f"{name}_{side}": 0.1 for name in found for side in ("below", "above")}
+        restoring.best["sets"].setdefault(key, {}).update(found | ends)
+    assert findings.gains(restoring) == (
+        "To one step of model3, the steps of the improved sampler add +0.50 [+0.40, +0.60] dB of "
+        "PSNR and +0.01 [−0.09, +0.11] of FID with the true noise and −0.25 [−0.35, −0.15] dB of "
+        "PSNR and +0.01 [−0.09, +0.11] of FID with inferred noise."
+    )
+
+
 def test_images_from_noise_alone_are_not_compared_with_originals() -> None:
     generating = model("m", 80.0, kind="salt")
     assert "PSNR" not in findings.samplers_compared(generating)
-
-
-def test_sampling_is_compared_with_one_step() -> None:
-    restoring = model("blur", 20.0, kind="impulse")
-    restoring.best["sets"]["one_step"] = {"ssim": 0.75}
-    sampled = restoring.best["sets"]["improved"] | {"ssim": 0.7}
-    for key, gain in (("psnr", 0.6), ("fid", 0.01)):
-        sampled |= {f"{key}_gain": gain, f"{key}_gain_below": 0.1, f"{key}_gain_above": 0.1}
-    restoring.best["sets"]["improved"] = sampled
-    assert findings.steps_or_one(restoring) == (
-        "Compared with one step from the same images, the improved sampler of blur, in 150 steps, "
-        "raises PSNR in dB (+0.60 [+0.50, +0.70]) and is not shown to change FID (+0.01 [−0.09, "
-        "+0.11]); SSIM is 0.700 instead of 0.750."
-    )
-    sampled["fid_gain"] = -0.2
-    assert "and lowers FID (−0.20 [−0.30, −0.10])" in findings.steps_or_one(restoring)
 
 
 def test_regularisation_is_compared_by_both_samplers() -> None:

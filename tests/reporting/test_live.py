@@ -175,9 +175,9 @@ def compare_ddim(
     path: list[tuple[int, Tensor]] = []
     noise: Any = PageNoise(start["seed"])
     x_T = noise.normal(torch.zeros(SHAPE))
-    sampler = DDIM(steps=start["steps"], eta=float(start["eta"]), guidance=start["guidance"])
-    precise: Any = SimpleNamespace(predict=predictor(model), process=model.process)
-    predict = guided(precise, sampler, torch.tensor([start["label"]]))
+    sampler = DDIM(steps=start["steps"], eta=start["eta"], guidance=start["guidance"])
+    double: Any = SimpleNamespace(predict=predictor(model), process=model.process)
+    predict = guided(double, sampler, torch.tensor([start["label"]]))
     watch = lambda _, t, x: path.append((t, x))  # noqa: E731
     ddim.run(sampler, predict, model.process, Start(x_T, x_T), noise, watch)
     signal, std = model.process.scales(model.process.T)

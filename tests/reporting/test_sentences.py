@@ -51,6 +51,7 @@ def results(name: str, block: dict[str, Any], epochs: int, seed: int, ties: bool
     keys = [*sampler.sets]
     if sampler.restores:
         keys += ["one_step", "degraded", "median_filter"]
+        keys += ["inferred"] if design.degradation.kind == "impulse" else []
     columns = ("train_loss", "validation_loss", "learning_rate")
     history = [
         {"epoch": epoch + 1.0} | {key: float(rng.uniform(0.01, 1)) for key in columns}

@@ -19,19 +19,28 @@ def test_device_can_be_chosen_and_a_wrong_one_is_refused(monkeypatch: pytest.Mon
         devices.device()
 
 
+CPUS = [  # name, instructions, precision
+    ("Intel(R) Xeon(R) Platinum 8481C", "avx2 avx512_bf16 amx_tile amx_bf16", torch.bfloat16),
+    ("INTEL(R) XEON(R) PLATINUM 8581C", "avx2 avx512_bf16", torch.float32),  # AMX is hidden
+    ("Intel(R) Xeon(R) Platinum 8370C", "avx2 avx512_f", torch.float32),  # Ice Lake
+    ("AMD EPYC 9B14", "avx2 avx512_bf16", torch.bfloat16),  # Zen 4
+    ("AMD EPYC 9845", "avx2 avx512_bf16 avx512_vp2intersect", torch.bfloat16),  # Zen 5
+    ("AMD EPYC 7B13", "avx2", torch.float32),  # Zen 3
+    ("Neoverse-V1", "bf16 i8mm sve", torch.float32),  # Graviton 3
+    ("Apple M3", "bf16", torch.float32),
+]
+
+
 def test_precision_is_the_requested_one_and_auto_depends_on_the_processor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cpu = torch.device("cpu")
     assert devices.dtype("float32", cpu) == torch.float32
     assert devices.dtype("bfloat16", cpu) == torch.bfloat16
-    for units, expected in (
-        ({"amx_bf16": True}, torch.bfloat16),
-        ({"avx512_bf16": True}, torch.bfloat16),
-        ({"avx2": True, "avx512_bf16": False}, torch.float32),
-    ):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda units=units: units)
-        assert devices.dtype("auto", cpu) == expected
+    for name, flags, expected in CPUS:
+        cpu_of = {"cpu_name": name, "architecture": "", **dict.fromkeys(flags.split(), True)}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda cpu_of=cpu_of: cpu_of)
+        assert devices.dtype("auto", cpu) == expected, name
 
 
 def test_images_at_once_depend_on_the_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from hotcold import DDIM, ODE
 from hotcold.sampling.bases import Autoguidance, subset_of_steps
+from hotcold.sampling.params import recorded
 from hotcold.sampling.predictors import guided, weaker
 
 
@@ -113,6 +115,18 @@ def test_guidance_acts_inside_its_interval_alone() -> None:
 )
 def test_evaluations_are_those_of_the_network(sampler: Any, evaluations: int) -> None:
     assert sampler.evaluations(10) == evaluations
+
+
+def test_sampler_is_read_from_an_entry_of_results() -> None:
+    sampler = DDIM(
+        steps=5,
+        order=2,
+        guidance=2.0,
+        guidance_interval=(0.2, 0.6),
+        autoguidance=Autoguidance(checkpoint=5, weight=3.0),
+    )
+    entry = json.loads(json.dumps(sampler.model_dump() | {"fid": 3.0, "evaluations": 7}))
+    assert recorded(entry) == sampler
 
 
 def test_sampler_of_an_early_checkpoint_is_without_autoguidance() -> None:

@@ -67,6 +67,7 @@ def test_every_form_of_the_samples_has_the_scores_of_the_report(
     of_report = {k: v for k, v in best.items() if not k.startswith("validation_")}
     assert found["images"] == pytest.approx(of_report, rel=1e-6, abs=1e-6)
     real = json.loads(paths.REAL_SCORES.read_text())
+    real = {k: v for k, v in real.items() if "floor" not in k}  # of several sets of real images
     assert found["real"] == pytest.approx(real, rel=1e-6, abs=1e-6)
 
 

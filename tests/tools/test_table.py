@@ -179,6 +179,15 @@ def test_table_of_a_sweep_of_two_settings_is_at_most_100_characters_wide() -> No
     assert max(map(len, table.table(wide))) <= 100
 
 
+def test_diverged_training_is_named() -> None:
+    rows = [experiment(rate, 1, 10.0) for rate in (0.1, 0.2)]
+    for row, loss in zip(rows, (0.02, 686.0), strict=True):
+        row.metrics["model1.validation_loss"] = loss
+    (line,) = table.diverged(rows)
+    assert line == "warning: model1.validation_loss of e0.2-1 is 686, the lowest one 0.02"
+    assert table.table(rows)[-1] == line
+
+
 def test_different_settings_stay_different_in_the_table() -> None:
     column = ["hidden", "[16, 32, 32, 16]", "[16, 32, 16]", "[16, 32, 32, 8]"]
     assert table.shortened(column, 10) == [column[0], "[16, 32, 32, 1…", *column[2:]]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from hotcold.runtime.errors import UserError
@@ -73,6 +74,16 @@ def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_every_reader(
 def test_override_is_read_as_dvc_reads_it(argument: str) -> None:
     assert override(argument) == ("inception.use", "off")
     assert override("models.model1.training.learning_rate=1e-4")[1] == 0.0001
+
+
+def test_a_setting_of_an_experiment_changes_one_line_of_params(tmp_path: Path) -> None:
+    """params.yaml has the format in which `dvc exp run -S` writes it."""
+    path, text = tmp_path / "params.yaml", (ROOT / "params.yaml").read_text()
+    path.write_text(text)
+    apply_overrides(path, ["models.model5.sampler.eta=0.25"])
+    pairs = zip(text.splitlines(), path.read_text().splitlines(), strict=True)
+    (changed,) = [new for old, new in pairs if old != new]
+    assert changed.strip() == "eta: 0.25"
 
 
 def test_pre_commit_runs_the_pinned_ruff() -> None:

@@ -17,6 +17,8 @@ from hotcold.models.process import ColdProcess, Start, per_image
 from hotcold.numerics.pixels import HIGH, LOW
 from hotcold.numerics.rng import ChunkedNoise
 
+NEAR = 0.05  # of the range of pixels: an estimate that counts as black or white
+
 
 def cosine_density(rho_start: float, rho_end: float, T: int) -> Tensor:
     """Impulse noise density rho_t, equation 17, for t = 0..T: rho_start .. rho_end."""
@@ -62,24 +64,25 @@ class Impulse(ColdProcess):
         u = noise.uniform(originals)
         return Start(torch.where(u < 0.5, self.high, self.low).to(originals), u)
 
-    def noise_behind(self, x_T: Tensor, noise: Tensor) -> Tensor:
-        """u of equation 16 given x_T alone, drawn from its posterior by `noise`, uniform in [0, 1).
+    def noise_behind(self, x_T: Tensor, x_0_hat: Tensor, noise: Tensor) -> Tensor:
+        """u of equation 16, drawn from its posterior given x_T and that x_0 is x_0_hat by `noise`,
+        uniform in [0, 1).
 
-        A white pixel is salt with probability rho_T / f, where f is the share of white pixels in
-        the image, and otherwise belongs to the digit; so for black pixels and pepper. It is the
-        posterior of each pixel if white and black pixels of x_0 are anywhere equally likely.
+        A black pixel of x_T that is black in x_0_hat, up to NEAR, is pepper with probability
+        rho_T / (1 - rho_T), and every other black pixel is; so for white pixels and salt.
         """
         density = float(self.density[self.T])
+        share = density / (1 - density)
 
-        def u(chosen: Tensor) -> Tensor:
-            share = chosen.to(x_T.dtype).mean((1, 2, 3), keepdim=True).clamp(min=density)
-            is_noise = density / share
-            digit = (noise - is_noise) / (1 - is_noise).clamp(min=1e-6) * (1 - 2 * density)
-            return torch.where(noise < is_noise, noise * share, density + digit)
+        def u(same: Tensor) -> Tensor:
+            image = (noise - share) / max(1 - share, 1e-6) * (1 - 2 * density)
+            either = torch.where(noise < share, noise * (1 - density), density + image)
+            return torch.where(same, either, noise * density)
 
         salt, pepper = x_T >= self.high, x_T <= self.low
+        white, black = x_0_hat >= self.high - NEAR, x_0_hat <= self.low + NEAR
         untouched = density + noise * (1 - 2 * density)
-        return torch.where(salt, u(salt), torch.where(pepper, 1 - u(pepper), untouched))
+        return torch.where(salt, u(white), torch.where(pepper, 1 - u(black), untouched))
 
     def is_clean(self, x_T: Tensor) -> bool:
         """Whether fewer pixels than in noise are white while their four neighbours are not: their

@@ -62,5 +62,5 @@ def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str]) -> F
     set_scale(fid, "log")
     fid.set(xlabel="guidance", ylabel=find("fid").axis_label)
     agreement.set(xlabel="guidance", ylabel="images of the digit asked for, %")
-    add_legend(figure, [fid], columns=3)
+    add_legend(figure, [fid], 2)
     return figure

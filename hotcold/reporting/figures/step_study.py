@@ -29,7 +29,7 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
     """The models with a step study, if there are any."""
     studied = [model for model in models if model.step_study and not model.design.classes]
     if studied:
-        gallery.add("steps", draw_study(studied, gallery.colours))
+        gallery.add("steps", draw_study(studied))
     columns = ("steps", "evaluations", "fid", "fid_below", "fid_above", "is")
     rows = (
         (m.name, recorded(e).variant, *(e[key] for key in columns))
@@ -39,14 +39,14 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
     gallery.add_table("steps", ("model", "setting", *columns), rows)
 
 
-def draw_study(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
+def draw_study(models: Sequence[ModelResults]) -> Figure:
     """FID over the evaluations of the network, a panel for each model, a line for each setting of
     its sampler but the number of steps, and a legend beside it."""
-    size = (WIDTH, 2.4 * len(models) + 0.3)
+    looks, size = styles(models), (WIDTH, 2.4 * len(models) + 0.3)
     figure, axes = plt.subplots(len(models), figsize=size, squeeze=False, sharex=True)
     for axis, model in zip(axes[:, 0], models, strict=True):
         draw_own_sampler(axis, model.scores)
-        draw_settings(axis, model.step_study, "fid", colours[model.name])
+        draw_settings(axis, model.step_study, "fid", looks)
         axis.set(title=model.name, ylabel=find("fid").axis_label, xscale="log")
         axis.set_xticks(TICKS, map(str, TICKS))
         axis.tick_params(labelbottom=True)
@@ -65,25 +65,34 @@ def draw_own_sampler(axis: Axes, scores: Scores) -> None:
     axis.axhline(value, color=REAL, ls=":", label="its own sampler")
 
 
-def draw_settings(axis: Axes, study: Sequence[Scores], key: str, colour: str) -> None:
+def styles(models: Iterable[ModelResults]) -> dict[str, dict[str, str]]:
+    """For each setting but the number of steps, its colour and marker in all panels."""
+    variants = dict.fromkeys(recorded(entry).variant for m in models for entry in m.step_study)
+    colours = (each["color"] for each in cycle(plt.rcParams["axes.prop_cycle"]))
+    return {
+        variant: {"color": colour, "marker": marker}
+        for variant, colour, marker in zip(variants, colours, cycle(MARKERS), strict=False)
+    }
+
+
+def draw_settings(
+    axis: Axes, study: Sequence[Scores], key: str, looks: Mapping[str, Mapping[str, str]]
+) -> None:
     """A score over the evaluations of the network, one line for each setting but the number of
-    steps, a dashed one where x_0_hat is clipped; lines are set apart a little."""
+    steps, a dashed one where x_0_hat is clipped; lines are set apart a little. looks: of `styles`.
+    """
     lines = grouped(study, lambda entry: recorded(entry).variant)
-    for i, ((variant, chosen), marker) in enumerate(
-        zip(lines.items(), cycle(MARKERS), strict=False)
-    ):
+    for i, (variant, entries) in enumerate(lines.items()):
         apart = APART ** (i - (len(lines) - 1) / 2)
-        chosen = sorted(chosen, key=lambda entry: entry["evaluations"])
+        chosen = sorted(entries, key=lambda entry: entry["evaluations"])
         draw_intervals(
             axis,
             [entry["evaluations"] * apart for entry in chosen],
             chosen,
             key,
-            color=colour,
-            marker=marker,
             ls="--" if chosen[0].get("clip") else "-",
             ms=5,
-            mfc="white" if i % 2 else None,
             lw=1,
             label=variant,
+            **looks[variant],
         )

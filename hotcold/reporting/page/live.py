@@ -48,7 +48,7 @@ def figures(models: Iterable[ModelResults]) -> dict[str, dict[str, Any]]:
     chosen = {key: min(found, key=size) for key, found in candidates.items() if found}
     return {
         key: described(DiffusionModel.load(paths.weights(m.name)))
-        | {"model": m.name, "guidance": getattr(m.sampler, "guidance", 1)}
+        | {"model": m.name, "guidance": getattr(m.sampler, "guidance", 1.0)}
         for key, m in chosen.items()
     }
 

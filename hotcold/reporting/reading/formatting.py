@@ -65,6 +65,11 @@ def signed(value: float, low: float, high: float, key: str) -> str:
     return f"{value_} [{low_}, {high_}]"
 
 
+def gain(scores: Scores, key: str) -> str:
+    """A score that is a difference, with its interval."""
+    return signed(scores[key], *bounds(scores, key), key)
+
+
 def counted(count: int, noun: str) -> str:
     """`1 epoch`, `2 epochs`."""
     return f"{count} {noun}{'s' * (count != 1)}"

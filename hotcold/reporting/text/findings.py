@@ -14,10 +14,10 @@ from hotcold.reporting.reading.formatting import (
     counted,
     differs,
     fixed,
+    gain,
     interval,
     names,
     number,
-    signed,
 )
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
@@ -216,22 +216,17 @@ def regularised(models: Sequence[ModelResults], again: Sequence[Row]) -> Iterato
         yield f"The FID of {plain.name} with the naive sampler is {names(epochs)}."
 
 
-def steps_or_one(model: ModelResults) -> str:
-    """What the steps of the improved sampler add to restoration in one step."""
-    direct, sampled = model.best["sets"]["one_step"], model.best["sets"]["improved"]
-    parts = []
-    for key, label in (("psnr", "PSNR in dB"), ("fid", "FID")):
-        value, below, above = (sampled[f"{key}_gain{side}"] for side in ("", "_below", "_above"))
-        gain = signed(value, value - below, value + above, f"{key}_gain")
-        verb = (
-            "raises" if value > below else "lowers" if value < -above else "is not shown to change"
-        )
-        parts.append(f"{verb} {label} ({gain})")
-    return (
-        f"Compared with one step from the same images, the improved sampler of {model.name}, in "
-        f"{counted(model.design.degradation.T, 'step')}, {names(parts)}; SSIM is "
-        f"{fixed(sampled['ssim'], 'ssim')} instead of {fixed(direct['ssim'], 'ssim')}."
-    )
+def gains(model: ModelResults) -> str:
+    """What the steps of the improved sampler add to one step, with the true noise of the input and
+    with inferred noise."""
+    sets = model.best["sets"]
+    words = [
+        f"{gain(sets[key], 'psnr_gain')} dB of PSNR and {gain(sets[key], 'fid_gain')} of FID"
+        + f" with {noise} noise" * ("inferred" in sets)
+        for key, noise in (("improved", "the true"), ("inferred", "inferred"))
+        if key in sets
+    ]
+    return f"To one step of {model.name}, the steps of the improved sampler add {names(words)}."
 
 
 def fewest_evaluations(model: ModelResults) -> str:
@@ -291,7 +286,7 @@ def best_churn(model: ModelResults) -> Iterator[str]:
 def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
     """Every categorical model whose network sees the mask, compared with every one of the same
     steps, levels and network that does not: bits per pixel, and FID against validation images at
-    the setting of the step studies, of those that both have, with the lowest FID."""
+    the setting of the step studies, of those that both have, with the lowest mean FID."""
     drawing = [m for m in models if m.predicts == "categorical"]
     for seeing, blind in itertools.product(drawing, drawing):
         of = [getattr(each.design.degradation, "known_mask", False) for each in (seeing, blind)]
@@ -312,7 +307,7 @@ def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
         pairs = [(settings.get(settings_of(entry)), entry) for entry in seeing.step_study]
         both = [(a, b) for a, b in pairs if a]
         if both:
-            there, here = min(both, key=lambda pair: min(each["fid"] for each in pair))
+            there, here = min(both, key=lambda pair: sum(each["fid"] for each in pair))
             values = f"{interval(here, 'fid')} instead of {interval(there, 'fid')}"
             sentence += (
                 f"; with the same sampler ({settings_of(here)}), its FID against validation images "

@@ -21,8 +21,8 @@ def run(
     """Restorations `naive`, `improved` and `one_step` of the same `degraded` images.
 
     The improved sampler gets the noise of x_T, an oracle: it knows which black pixels are pepper
-    and which belong to the image. `inferred` is without it: the noise is drawn given x_T alone, for
-    a process that can (`noise_behind`).
+    and which belong to the image. `inferred` is without it: the noise is drawn given x_T alone, by
+    the estimate of one step, for a process that can (`noise_behind`).
     """
     sets = {
         "naive": naive(predict, process, start, noise, watch),
@@ -31,7 +31,7 @@ def run(
         "degraded": start.x_T,
     }
     if process.renews_noise:
-        u = process.noise_behind(start.x_T, noise.uniform(start.x_T))
+        u = process.noise_behind(start.x_T, sets["one_step"], noise.uniform(start.x_T))
         sets["inferred"] = improved(predict, process, start._replace(noise=u))
     return sets
 
