@@ -196,6 +196,17 @@ def test_a_collapse_that_another_sampler_cures_is_one_in_part(
     assert verdict("regularisation", [first], model="model3") == expected
 
 
+def test_a_collapse_with_inferred_noise_is_no_fault_of_the_naive_sampler_alone() -> None:
+    drawn = with_digits("model3", COLLAPSED, kind="impulse")
+    rows = [row | {"set": key} for key in ("improved", "inferred") for row in drawn.predictions]
+    even = with_digits("model3", EVEN, kind="impulse", key="improved")
+    drawn.predictions[:] = [r for r in drawn.predictions if r["set"] == "naive"]
+    drawn.predictions.extend(r for r in even.predictions if r["set"] == "improved")
+    drawn.predictions.extend(r for r in rows if r["set"] == "inferred")
+    drawn.best["sets"]["inferred"] = drawn.best["sets"]["improved"]
+    assert verdict("regularisation", [drawn], model="model3") == FAILS
+
+
 def test_a_model_that_starts_from_images_does_not_generate() -> None:
     assert verdict("generates", [model("model4", 9.0, kind="impulse")], model="model4") == FAILS
     assert verdict("generates", [model("model4", 9.0, kind="salt")], model="model4") == HOLDS

@@ -238,8 +238,8 @@ def test_fewest_evaluations_are_those_that_are_not_shown_to_be_worse() -> None:
     study = {(10, 0.0, False): 90.0, (10, 0.0, True): 22.3, (25, 0.5, False): 22.2}
     study |= {(25, 1.0, True): 21.0, (50, 1.0, False): 19.0}
     assert findings.fewest_evaluations(studied(study)) == (
-        "m: 25 steps, η = 1, clipped match its own sampler, with an FID of 21.00 in 25 evaluations "
-        "against 20.00 in 1000: +1.00 [−1.24, +3.24]."
+        "m: 25 steps, η = 1, clipped are not shown to be worse than its own sampler, with an FID "
+        "of 21.00 in 25 evaluations against 20.00 in 1000: +1.00 [−1.24, +3.24]."
     )
     for none in ({(10, 0.0, False): 22.3}, {(1000, 0.0, False): 19.0}):
         assert findings.fewest_evaluations(studied(none)) == ""

@@ -585,7 +585,7 @@ def test_a_click_on_a_column_head_sorts_the_table(opened: Any) -> None:
         const table = [...document.querySelectorAll("table")]
             .find(t => t.tHead.textContent.includes("KID"));
         const column = [...table.tHead.rows[0].cells]
-            .find(c => c.textContent.startsWith("IS"));
+            .find(c => c.textContent.startsWith("FD of pixels"));
     """
     click = "column.querySelector('button').click();"
     read = """

@@ -73,7 +73,7 @@ def results(name: str, block: dict[str, Any], epochs: int, seed: int, ties: bool
             "digit": str(digit),
             "distance": f"{rng.uniform(3, 6)}",
         }
-        for key in sampler.sets
+        for key in keys
         for digit in rng.integers(0, int(rng.integers(1, 11)), 40)
     ]
     T = design.degradation.T

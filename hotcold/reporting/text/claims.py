@@ -228,13 +228,16 @@ def dominant(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 
 def regularisation(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    """Whether one digit dominates the images of a model without regularisation by both samplers; in
+    """Whether one digit dominates the images of a model without regularisation by every sampler; in
     part, if by the naive one alone."""
     model, most = evidence.models[entry["model"]], float(evidence.frequencies.max())
-    found = {key: most_frequent(model, key) for key in ("naive", "improved")}
-    here = "; ".join(f"{key} sampler: {words}" for key, (words, _) in found.items())
-    verdicts = [beside(DOMINANT * most, interval) for _, interval in found.values()]
-    return "one sampler", here, IN_PART if verdicts == [HOLDS, FAILS] else all_of(verdicts)
+    keys = [key for key in ("naive", "improved", "inferred") if key in model.best["sets"]]
+    found = [most_frequent(model, key) for key in keys]
+    shown = [f"{key} sampler: {words}" for key, (words, _) in zip(keys, found, strict=True)]
+    verdicts = [beside(DOMINANT * most, interval) for _, interval in found]
+    alone = verdicts[0] == HOLDS and set(verdicts[1:]) == {FAILS}
+    here = "; ".join(shown).replace("inferred sampler", "the same, with inferred noise")
+    return "one sampler", here, IN_PART if alone else all_of(verdicts)
 
 
 def generates(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:

@@ -249,9 +249,10 @@ def fewest_evaluations(model: ModelResults) -> str:
         return ""
     entry = min(enough, key=lambda each: (each["evaluations"], each["fid"]))
     return (
-        f"{model.name}: {settings_of(entry)} match its own sampler, with an FID of "
-        f"{fixed(entry['fid'], 'fid')} in {entry['evaluations']} evaluations against "
-        f"{fixed(own['fid'], 'fid')} in {most}: {change(own, entry, 'fid')}."
+        f"{model.name}: {settings_of(entry)} are not shown to be worse than its own sampler, with "
+        f"an FID of {fixed(entry['fid'], 'fid')} in "
+        f"{counted(int(entry['evaluations']), 'evaluation')} against {fixed(own['fid'], 'fid')} in "
+        f"{most}: {change(own, entry, 'fid')}."
     )
 
 
