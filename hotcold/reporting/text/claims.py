@@ -201,7 +201,7 @@ def digits(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
         shown.append(f"{digit}: {share:.2f} [{low / real[digit]:.2f}, {high / real[digit]:.2f}]")
     ratios = counts / counts.sum() / real
     most = int(ratios.argmax())
-    shown.append(f"most too frequent: {most}, {ratios[most]:.2f}")
+    shown.append(f"highest: {most}, {ratios[most]:.2f}")
     return "by eye", f"share over real frequency: {'; '.join(shown)}", all_of(verdicts)
 
 
