@@ -272,7 +272,7 @@ def test_a_small_budget_gives_neither_verdict_nor_conclusion(text: str) -> None:
     body = text[: text.index("## Glossary")]
     assert not re.search(r"\*\*(holds|does not hold|remains open)\*\*", body)
     assert "model that generates" not in body
-    assert "- To one step of blurred, the steps of the improved sampler add " in text
+    assert "To one step of blurred, the steps of the improved sampler add " in text
 
 
 def test_a_large_budget_gives_verdicts_and_conclusions(

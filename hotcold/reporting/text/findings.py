@@ -218,14 +218,16 @@ def regularised(models: Sequence[ModelResults], again: Sequence[Row]) -> Iterato
 
 def gains(model: ModelResults) -> str:
     """What the steps of the improved sampler add to one step, with the true noise of the input and
-    with inferred noise."""
+    with inferred noise; empty for samples that lack the one step."""
     sets = model.best["sets"]
     words = [
         f"{gain(sets[key], 'psnr_gain')} dB of PSNR and {gain(sets[key], 'fid_gain')} of FID"
         + f" with {noise} noise" * ("inferred" in sets)
         for key, noise in (("improved", "the true"), ("inferred", "inferred"))
-        if key in sets
+        if "psnr_gain" in sets.get(key, {})
     ]
+    if not words:
+        return ""
     return f"To one step of {model.name}, the steps of the improved sampler add {names(words)}."
 
 
