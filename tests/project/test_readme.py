@@ -231,7 +231,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Shell) -> None:
     # The command line.
     assert "receptive field" in run("hotcold describe model1")
     left[0] = left[0].replace("model2 --steps 50", "model1 --steps 2")
-    assert "sampling in 2 steps with eta " in run("hotcold generate model1 --steps 2")
+    assert "sampling in 2 steps with η " in run("hotcold generate model1 --steps 2")
     (samples,) = (shell.folder / "results/samples/model1").glob("epoch_002.npz")
     shutil.copy(samples, shell.folder / "samples.npz")
     assert "| fid_infinite |" in run("hotcold score")
