@@ -74,7 +74,7 @@ def main() -> None:
     seed = read("seed", Seed)
     designs = read_designs()
     models = [read_model(name, design) for name, design in designs.items()]
-    published = read_published()
+    published = read_published({m.name: (m.kind, m.restores) for m in models})
     real, frequencies = read_real(), read_frequencies()
     confusion = read_classifier()["confusion"]
     noise = NOISE_AXIS.rows(read_settings())
@@ -91,7 +91,7 @@ def main() -> None:
         degradations.draw(gallery, models, published, seed)
         scores.draw(gallery, models, real, published)
         step_study.draw(gallery, models)
-        guidance.draw(gallery, models, real)
+        guidance.draw(gallery, models)
         noise_axis.draw(gallery, noise, models, real)
         compute.draw(gallery, models, real["fid"])
         images.draw_real(gallery)

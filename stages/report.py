@@ -50,15 +50,20 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     settings = load()
     models = [read_model(name, block) for name, block in params.models.items()]
     real, frequencies, classifier = read_real(), read_frequencies(), read_classifier()
-    published, entries = read_published(), read_claims()
+    published, entries = (
+        read_published({m.name: (m.kind, m.restores) for m in models}),
+        read_claims(),
+    )
     known, further = known_and_further(models, published["models"])
     groups = by_kind(known)
     restoring = [model for model in known if model.restores and not model.generates]
     compute = summary.training_compute(models)
     epochs = {name: params.epochs(name) for name in params.models}
     budget = Budget(epochs, params.training.images, params.sampling.images, published)
-    evidence = claims.Evidence({m.name: m for m in models}, frequencies, classifier, published)
-    decided = claims.decide(entries, evidence) if budget.conclusive else []
+    again = [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed]
+    by_name = {model.name: model for model in known}
+    evidence = claims.Evidence(by_name, frequencies, classifier, published, again)
+    decided = claims.decide(entries["claims"], evidence) if budget.conclusive else []
     return summary.scores(models, real, classifier["accuracy"]), {
         "params": params,
         "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
@@ -76,13 +81,14 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "published": published,
         "budget": budget,
         "claims": decided,
-        "cured_by_sampler": ("regularisation", claims.FAILS)
+        "claims_left_out": entries.get("left_out", ()),
+        "cured_by_sampler": ("regularisation", claims.IN_PART)
         in {(claim.kind, claim.verdict) for claim in decided},
-        "rankings": list(findings.findings(models, real)) if budget.conclusive else [],
+        "rankings": list(findings.findings(models, real, again)) if budget.conclusive else [],
         "noise_axis": NOISE_AXIS.rows(settings),
         "drawn_again": DRAWS.rows(settings),
-        "trained_again": [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed],
-        "beyond": list(findings.beyond(models, real, compute, published["models"])),
+        "trained_again": again,
+        "beyond": list(findings.beyond(models, compute, published["models"])),
         "compute": compute,
         "inception_note": files.read_text(paths.INCEPTION_NOTE).strip(),
         "figures": {path.name for path in paths.FIGURES.glob("*")},

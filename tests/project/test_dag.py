@@ -294,7 +294,7 @@ def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
     linked = set(re.findall(r"\]\(figures/(.+?)\)", text))
     assert linked == {p.name for p in (workspace.folder / "report/figures").glob("*.png")}
     assert "Small budget: no conclusions" in text
-    assert "(not requested: inception.use is 'off')" in text
+    assert "none: Not requested: inception.use is 'off'." in text
     assert "restores" in text
 
 

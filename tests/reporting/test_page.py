@@ -84,7 +84,8 @@ def test_fences_within_fences_become_elements_within_elements() -> None:
 
 
 def test_lines_do_not_break_before_a_unit_an_arrow_or_a_value() -> None:
-    text = "95 % [94, 96] % of them at $t = 0$: FID ↓ with η = 1"
+    text = "95 % [94, 96] % of them at $t = 0$: FID ↓ with η = 1 ± 2"
     assert (
-        templates.UNBROKEN.sub("_", text) == "95_% [94, 96]_% of them at $t = 0$: FID_↓ with η_=_1"
+        templates.UNBROKEN.sub("_", text)
+        == "95_% [94,_96]_% of them at $t = 0$: FID_↓ with η_=_1_±_2"
     )

@@ -13,8 +13,11 @@ from hotcold.reporting.reading.results import samplers
 from hotcold.reporting.text import alt_texts, axis, findings, settings, tables, trainings, words
 from hotcold.reporting.text.labels import Labels, anchor
 
-# A space at which the page must not break a line: as in 95 %, FID ↓ and η = 1.
-UNBROKEN = re.compile(r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)")
+# A space at which the page must not break a line: as in 95 %, FID ↓, η = 1, 9 ± 1 and [1, 2].
+UNBROKEN = re.compile(
+    r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)"
+    r"|(?<=\d) (?=±)|(?<=±) (?=\d)|(?<=\d,) (?=[−+\d.]+\])"
+)
 FILTERS = {
     "number": formatting.number,
     "count": formatting.count,
