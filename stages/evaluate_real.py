@@ -19,7 +19,8 @@ from hotcold.metrics.inception import find_inception
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, headline
 from hotcold.numerics import checkpoints, devices, tables
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, TestImages, read
 
@@ -31,8 +32,8 @@ def reference(classifier: Classifier, images: Tensor, labels: Tensor) -> dict[st
     return {"features": features, "frequencies": frequencies / frequencies.sum()}
 
 
+@stage("evaluate_real", __doc__)
 def main() -> None:
-    cli.no_arguments("evaluate_real", __doc__)
     data = read("data", DataParams)
     params = read("evaluation", EvaluationParams)
     inception_reference = read("inception.reference", TestImages)

@@ -34,7 +34,8 @@ from hotcold.reporting.reading.results import (
     read_real,
 )
 from hotcold.reporting.reading.sources import MEDIA
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Seed, read
 
@@ -68,8 +69,8 @@ def in_second_process(gallery: Gallery, draw: Callable[[], None]) -> Iterator[No
     gallery.files |= drawn
 
 
+@stage("figures", __doc__)
 def main() -> None:
-    cli.no_arguments("figures", __doc__)
     params = read("figures", FiguresParams)
     seed = read("seed", Seed)
     designs = read_designs()

@@ -21,13 +21,14 @@ from hotcold.reporting.reading.results import (
 from hotcold.reporting.text import claims, findings, summary, templates
 from hotcold.reporting.text.budget import Budget
 from hotcold.reporting.text.labels import BIBLIOGRAPHY
-from hotcold.runtime import cli, files, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import files, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import load, validate
 
 
+@stage("report", __doc__)
 def main() -> None:
-    cli.no_arguments("report", __doc__)
     params = validate(load(), Params)
     scores, context = gather(params)
     environment = templates.environment(paths.TEMPLATES)

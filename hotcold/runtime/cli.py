@@ -40,13 +40,9 @@ def add_model(options: argparse.ArgumentParser) -> None:
     )
 
 
-def no_arguments(stage: str, doc: str | None) -> None:
-    """Parse the command line of a stage without arguments."""
-    parser(f"stages.{stage}", doc, EPILOG.format(stage=stage)).parse_args()
-
-
-def model_argument(stage: str, doc: str | None) -> str:
-    """Parse the command line of a stage that runs once for each model; the model's name."""
-    options = parser(f"stages.{stage}", doc, EPILOG.format(stage=f"{stage}@MODEL"))
-    add_model(options)
-    return options.parse_args().model
+def arguments(stage: str, doc: str | None, of_model: bool) -> list[str]:
+    """Parse the command line of a stage: the model, if it runs once for each, or nothing."""
+    options = parser(f"stages.{stage}", doc, EPILOG.format(stage=stage + "@MODEL" * of_model))
+    if of_model:
+        add_model(options)
+    return list(vars(options.parse_args()).values())

@@ -11,15 +11,12 @@ project's own variants compute in float32 and in the precision of the option.
 from __future__ import annotations
 
 import copy
-import platform
-import re
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import truediv
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -154,13 +151,6 @@ class Bench:
         return variants
 
 
-def processor() -> str:
-    """The name of the CPU, as far as the system tells it."""
-    listed = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", listed.read_text()) if listed.exists() else None
-    return found[1] if found else platform.processor() or platform.machine()
-
-
 def main() -> None:
     parser = cli.parser("tools.benchmarks.speed", __doc__)
     parser.add_argument(
@@ -174,7 +164,7 @@ def main() -> None:
     dtype = devices.dtype(arguments.precision, device)
     precisions = list(dict.fromkeys((str(dtype).removeprefix("torch."), "float32")))
     benches = {name: Bench(name, device, arguments.steps) for name in arguments.models}
-    print(f"{processor()}; {devices.describe(device, dtype)}; torch {torch.__version__}\n")
+    print(f"{devices.cpu()}; {devices.describe(device, dtype)}; torch {torch.__version__}\n")
     print("| part | variant | result | speed-up |\n" + "|---" * 4 + "|", flush=True)
     for name, bench in benches.items():
         for part, build in (("training", bench.training), ("sampling", bench.sampling)):
