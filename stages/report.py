@@ -84,7 +84,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "figures": {path.name for path in paths.FIGURES.glob("*")},
         "films": summary.films(models),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},
-        "trained_on": provenance.trained_on(models),
+        "environments": provenance.environments(),
         "commit": provenance.commit(),
         "packages": provenance.packages(),
     }

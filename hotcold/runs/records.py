@@ -24,6 +24,7 @@ from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, member, read, validate
 from hotcold.runtime.sources import PACKAGES, ROOT
 
+UNKNOWN = "not recorded"  # in records that were made later than their results
 VERSIONS = ("numpy", "scipy", "torchmetrics")  # beside PyTorch's
 
 

@@ -32,7 +32,6 @@ def samplers() -> dict[str, str]:
 class ModelResults:
     """The results of one model.
 
-    run: the device, precision and versions of its training.
     history: one row for each epoch.
     checkpoints: those that are scored, by epoch.
     predictions: one row for each scored image.
@@ -43,7 +42,6 @@ class ModelResults:
 
     name: str
     design: DesignParams
-    run: dict[str, Any]
     history: list[dict[str, float]]
     checkpoints: list[Checkpoint]
     predictions: list[dict[str, str]]
@@ -116,7 +114,6 @@ def read_model(name: str, design: DesignParams) -> ModelResults:
     return ModelResults(
         name=name,
         design=design,
-        run=tables.read_json(paths.MODELS / name / "run.json"),
         history=[{key: float(value) for key, value in row.items()} for row in history],
         checkpoints=tables.read_json(folder / "scores.json"),
         predictions=tables.read_csv(folder / "predictions.csv"),
