@@ -22,7 +22,7 @@ class SamplingParams(Section):
     guidances: that images of each class are drawn with, for a network with classes.
     """
 
-    images: Annotated[int, pydantic.Field(ge=4)]
+    images: Annotated[int, pydantic.Field(ge=10)]
     progress_images: Count
     epoch: Count
     guidances: Guidances

@@ -51,7 +51,7 @@ MODELS = TINY["models"] | {
     "blurred": block({"kind": "blur", "std": 2.0, "T": 3}, "x_0"),
 }
 SCREEN = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}  # a phone
-OVERRIDES = {"models": MODELS, "sampling.images": 12, "step_study.clips": [False, True]}
+OVERRIDES = {"models": MODELS, "step_study.clips": [False, True]}
 
 
 @pytest.fixture(scope="module")
