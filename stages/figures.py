@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 from hotcold.models.params import read_designs
 from hotcold.reporting.figures import (
     classes,
@@ -22,6 +20,7 @@ from hotcold.reporting.figures import (
     noise_axis,
     scores,
     step_study,
+    style,
 )
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import Gallery
@@ -80,7 +79,7 @@ def main() -> None:
     confusion = read_classifier()["confusion"]
     noise = NOISE_AXIS.rows(read_settings())
 
-    plt.style.use(paths.STYLE)
+    style.use(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
     gallery.add_table("models", ("model", "colour"), gallery.colours.items())
 

@@ -18,6 +18,7 @@ from hotcold.reporting.reading.results import (
     read_model,
     read_real,
 )
+from hotcold.reporting.reading.sources import plain
 from hotcold.reporting.text import claims, findings, summary, templates
 from hotcold.reporting.text.budget import Budget
 from hotcold.reporting.text.labels import BIBLIOGRAPHY
@@ -80,7 +81,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "trained_again": [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed],
         "beyond": list(findings.beyond(models, real, compute, published["models"])),
         "compute": compute,
-        "inception_note": files.read_text(paths.INCEPTION_NOTE).strip(),
+        "inception_note": plain(files.read_text(paths.INCEPTION_NOTE)),
         "figures": {path.name for path in paths.FIGURES.glob("*")},
         "films": summary.films(models),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},

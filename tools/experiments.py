@@ -26,7 +26,7 @@ from dvc.stage import Stage
 from pygit2 import GitError
 
 from hotcold.runtime import paths
-from hotcold.runtime.errors import UserError
+from hotcold.runtime.errors import UserError, printable
 from hotcold.runtime.params import load as load_params
 
 CHECK = "check_params"  # its output never changes, so it makes no other stage outdated
@@ -66,12 +66,17 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one mapping with dotted keys; lists as text."""
     result: dict[str, Any] = {}
     for key, value in values.items():
-        path = f"{prefix}{key}"
+        path = shown(f"{prefix}{key}")
         if isinstance(value, dict):
             result |= flat(value, f"{path}.")
         else:
-            result[path] = str(value) if isinstance(value, list) else value
+            result[path] = shown(value) if isinstance(value, (str, list)) else value
     return result
+
+
+def shown(text: object) -> str:
+    """A text from the repository of somebody, in a cell of a table on a terminal."""
+    return printable(text).replace("|", "\N{BROKEN BAR}")
 
 
 class Index:
@@ -147,7 +152,7 @@ def _experiment(
     repo: Repo, state: ExpState, name: str, status: str = "", is_baseline: bool = False
 ) -> Experiment:
     if not state.data:
-        return Experiment(name, is_baseline, "failed")
+        return Experiment(shown(name), is_baseline, "failed")
     params = state.data.params[str(paths.PARAMS)].get("data", {})
     metrics: dict[str, float] = {}
     outdated: set[str] = set()
@@ -160,7 +165,7 @@ def _experiment(
                 outdated |= set(values)
             else:
                 metrics |= values
-    return Experiment(name, is_baseline, status, flat(params), metrics, frozenset(outdated))
+    return Experiment(shown(name), is_baseline, status, flat(params), metrics, frozenset(outdated))
 
 
 def run_dvc(*arguments: str) -> bool:

@@ -45,7 +45,8 @@ def load(arguments: argparse.Namespace, device: torch.device) -> DiffusionModel:
 
 def source(arguments: argparse.Namespace, model: DiffusionModel) -> str:
     """Which weights made the picture, in words."""
-    return f"{arguments.model}, epoch {model.description.get('epoch', 'unknown')}"
+    known = {"model": arguments.checkpoint, "epoch": "unknown"} | model.description
+    return "{model}, epoch {epoch}".format_map(known)
 
 
 def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:

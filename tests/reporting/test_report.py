@@ -89,6 +89,16 @@ def report_with(folder: Path, **overrides: Any) -> str:
     return text
 
 
+def test_the_best_checkpoint_is_that_of_the_smallest_loss(project: Path) -> None:
+    path = paths.SCORES / "model2/scores.json"
+    entries = json.loads(path.read_text())
+    entries[0]["roles"], entries[-1]["roles"] = ["best"], ["last"]
+    entries[0]["epoch"] = 2 if entries[-1]["epoch"] == 1 else 1
+    path.write_text(json.dumps(entries))
+    with pytest.raises(UserError, match=f"in {path}, {entries[0]['epoch']}, is not that of the"):
+        read_model("model2", read_design("model2"))
+
+
 # --- what a person edits
 
 
@@ -429,6 +439,20 @@ def test_the_page_opens_from_disk_without_errors(opened: Any) -> None:
     """
     assert opened.execute_async_script(load) > 30
     assert opened.get_log("browser") == []
+
+
+def test_the_page_runs_no_script_but_its_own(opened: Any) -> None:
+    add = """
+        const script = document.createElement("script");
+        script.textContent = "document.title = 'another'";
+        document.body.append(script);
+        const event = '<p onclick="document.title = 1" id="other">';
+        document.body.insertAdjacentHTML("beforeend", event);
+        document.getElementById("other").click();
+        return document.title;
+    """
+    assert "another" != opened.execute_script(add) != "1"
+    assert "Content Security Policy" in str(opened.get_log("browser"))
 
 
 def wide_screen(browser: Any) -> None:

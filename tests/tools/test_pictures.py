@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 
 from hotcold.numerics.pixels import to_levels
 from hotcold.runtime.errors import UserError
-from tools.pictures import read
+from tools.pictures import read, source
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
 
@@ -74,3 +76,10 @@ def test_what_has_no_right_meaning_is_refused(tmp_path: Path) -> None:
     (tmp_path / "half.png").write_bytes((tmp_path / "clear.png").read_bytes()[:400])
     for path in (tmp_path, tmp_path / "text.png", tmp_path / "half.png"):
         assert f"{path} is not a picture that Pillow can read" == refusal(path)
+
+
+def test_a_picture_is_said_to_be_of_the_model_in_the_file() -> None:
+    arguments = Namespace(model="model5", checkpoint=Path("other.safetensors"))
+    network = SimpleNamespace(description={"model": "model2", "epoch": 3})
+    assert source(arguments, network) == "model2, epoch 3"
+    assert source(arguments, SimpleNamespace(description={})) == "other.safetensors, epoch unknown"

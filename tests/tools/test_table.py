@@ -180,3 +180,8 @@ def test_table_of_a_sweep_of_two_settings_is_at_most_100_characters_wide() -> No
     wide = [Experiment(f"dowdy-stew{k}", settings={"a": k} | long, metrics=metrics) for k in (0, 1)]
     wide[1].settings[HIDDEN] = "y" * 80
     assert max(map(len, table.table(wide))) <= 100
+
+
+def test_a_setting_of_somebody_neither_breaks_a_row_nor_controls_the_terminal() -> None:
+    values = experiments.flat({"a|b": {"c\x1b": "x|\x1b[31m\n\u202ey"}, "d": [8, 8]})
+    assert values == {"a¦b.c\N{REPLACEMENT CHARACTER}": "x¦�[31m �y", "d": "[8, 8]"}

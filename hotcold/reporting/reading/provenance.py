@@ -7,6 +7,7 @@ import subprocess
 from importlib.metadata import version
 from typing import Any
 
+from hotcold.reporting.reading.sources import plain
 from hotcold.runs import records
 
 PACKAGES = ("numpy", "matplotlib", "dvc")
@@ -26,7 +27,7 @@ def environments() -> dict[str, dict[str, list[str]]]:
 
 def words(record: records.Record) -> str:
     """Where the results of a stage were computed, as far as its record says."""
-    values: dict[str, Any] = record.model_dump()
+    values: dict[str, Any] = plain(record.model_dump())
     several = isinstance(values["processes"], int) and values["processes"] > 1
     ranks = f"{values['processes']} × " if several else ""
     device = ranks + values["device"].replace("with 1 threads", "with 1 thread")
