@@ -26,6 +26,8 @@ class UserError(Exception):
 def printable(text: object) -> str:
     """A text on one line, in which no character controls a terminal."""
     line = " ".join(str(text).split())
+    if line.isprintable():
+        return line
     return "".join("\N{REPLACEMENT CHARACTER}" if category(c)[0] == "C" else c for c in line)
 
 
