@@ -52,7 +52,8 @@ def load(name: str, weights: Path | None, device: torch.device | str = "cpu") ->
 
 def source(name: str, model: DiffusionModel) -> str:
     """Which weights made the picture, in words."""
-    return f"{name}, epoch {model.description.get('epoch', 'unknown')}"
+    known = {"model": name, "epoch": "unknown"} | model.description
+    return "{model}, epoch {epoch}".format_map(known)
 
 
 def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:
