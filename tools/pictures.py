@@ -45,8 +45,9 @@ def load(arguments: argparse.Namespace, device: torch.device) -> DiffusionModel:
 
 def source(arguments: argparse.Namespace, model: DiffusionModel) -> str:
     """Which weights made the picture, in words."""
-    known = {"model": arguments.checkpoint, "epoch": "unknown"} | model.description
-    return "{model}, epoch {epoch}".format_map(known)
+    file = arguments.checkpoint
+    name = model.description.get("model", file) if file else arguments.model
+    return f"{name}, epoch {model.description.get('epoch', 'unknown')}"
 
 
 def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:

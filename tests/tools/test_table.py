@@ -186,7 +186,8 @@ def test_table_of_a_sweep_of_two_settings_is_at_most_100_characters_wide() -> No
 
 def test_a_setting_of_somebody_neither_breaks_a_row_nor_controls_the_terminal() -> None:
     values = experiments.flat({"a|b": {"c\x1b": "x|\x1b[31m\n\u202ey"}, "d": [8, 8]})
-    assert values == {"a¦b.c\N{REPLACEMENT CHARACTER}": "x¦�[31m �y", "d": "[8, 8]"}
+    assert values == {"a|b.c\N{REPLACEMENT CHARACTER}": "x|�[31m �y", "d": "[8, 8]"}
+    assert [experiments.cell(each) for each in ("a|b\x07", 1)] == ["a¦b�", 1]
 
 
 def test_the_quick_reader_of_yaml_finds_what_the_complete_one_finds() -> None:
