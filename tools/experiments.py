@@ -75,18 +75,18 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one mapping with dotted keys; lists as text."""
     result: dict[str, Any] = {}
     for key, value in values.items():
-        path = shown(f"{prefix}{key}")
+        path = printable(f"{prefix}{key}")
         if isinstance(value, dict):
             result |= flat(value, f"{path}.")
         else:
             value = list(value) if isinstance(value, tuple) else value
-            result[path] = shown(value) if isinstance(value, (str, list)) else value
+            result[path] = printable(value) if isinstance(value, (str, list)) else value
     return result
 
 
-def shown(text: object) -> str:
-    """A text from the repository of somebody, in a cell of a table on a terminal."""
-    return printable(text).replace("|", "\N{BROKEN BAR}")
+def cell(value: Any) -> Any:
+    """A setting or a name that breaks no row of a table."""
+    return printable(value).replace("|", "\N{BROKEN BAR}") if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -275,10 +275,10 @@ def _all(repo: Repo) -> Iterator[Experiment]:
         try:
             revision = Revision(root, tree)
         except UserError:
-            return Experiment(shown(name), is_baseline, "failed")
+            return Experiment(cell(name), is_baseline, "failed")
         metrics, outdated = revision.metrics(cache) if status in DONE else ({}, frozenset[str]())
-        settings = flat(revision.params)
-        return Experiment(shown(name), is_baseline, status, settings, metrics, outdated)
+        settings = {cell(key): cell(value) for key, value in flat(revision.params).items()}
+        return Experiment(cell(name), is_baseline, status, settings, metrics, outdated)
 
     for state in repo.experiments.show(hide_queued=True, hide_failed=True, refs=["none"]):
         yield read(state.name or state.rev, state.rev, is_baseline=True)

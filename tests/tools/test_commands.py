@@ -283,7 +283,7 @@ def test_weights_are_used_under_the_name_of_their_folder_or_from_any_file(
     model.description.pop("epoch")
     model.save(trained / paths.weights("kept"), torch.float32)
     model.save(trained / "own.safetensors", torch.float32)
-    assert "by model4, epoch unknown" in command(restore, "kept", "picture.png")
+    assert "by kept, epoch unknown" in command(restore, "kept", "picture.png")
     options = ("--checkpoint", "own.safetensors")
     assert "by model4, epoch unknown" in command(restore, "model4", "picture.png", *options)
 

@@ -79,5 +79,7 @@ def test_what_has_no_right_meaning_is_refused(tmp_path: Path) -> None:
 
 def test_a_picture_is_said_to_be_of_the_model_in_the_file() -> None:
     network = SimpleNamespace(description={"model": "model2", "epoch": 3})
-    assert source("model5", network) == "model2, epoch 3"
-    assert source("model5", SimpleNamespace(description={})) == "model5, epoch unknown"
+    file = Path("other.safetensors")
+    assert source("model5", file, network) == "model2, epoch 3"
+    assert source("model5", None, network) == "model5, epoch 3"
+    assert source("model5", file, SimpleNamespace(description={})) == f"{file}, epoch unknown"

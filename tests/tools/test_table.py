@@ -200,7 +200,8 @@ def test_different_settings_stay_different_in_the_table() -> None:
 
 def test_a_setting_of_somebody_neither_breaks_a_row_nor_controls_the_terminal() -> None:
     values = experiments.flat({"a|b": {"c\x1b": "x|\x1b[31m\n\u202ey"}, "d": [8, 8]})
-    assert values == {"a¦b.c\N{REPLACEMENT CHARACTER}": "x¦�[31m �y", "d": "[8, 8]"}
+    assert values == {"a|b.c\N{REPLACEMENT CHARACTER}": "x|�[31m �y", "d": "[8, 8]"}
+    assert [experiments.cell(each) for each in ("a|b\x07", 1)] == ["a¦b�", 1]
 
 
 def test_the_quick_reader_of_yaml_finds_what_the_complete_one_finds() -> None:
