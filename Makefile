@@ -106,14 +106,15 @@ help:  ## this list
 #: COMPILE       0: no CUDA graphs and no torch.compile
 #: MNIST_MIRROR  a folder or an address with the four files of MNIST
 
-# The pinned pip is faster than those of older Pythons, and checks the hashes of constraints;
-# compileall uses all cores, pip only one.
+# The pinned pip is faster than those of older Pythons, and checks the hashes of constraints, but not
+# of PyTorch, whose builds for CPU and CUDA have others; compileall uses all cores, pip only one.
 $(STAMP): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else \
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	@awk '/^pip==/, !/\\$$/' constraints.txt > $(VENV)/pip.txt
 	python -m pip install --quiet --requirement $(VENV)/pip.txt
+	python -m pip install --quiet --no-compile --no-deps $$(grep -oE '^torch(vision)?==[^ ]+' constraints.txt)
 	python -m pip install --quiet --no-compile --requirement requirements.txt \
 	  --build-constraint constraints.txt
 	@python -m compileall -qq -j 0 $(VENV)/lib || true  # a file may need another Python
