@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 from hotcold.models.params import read_designs
 from hotcold.reporting.figures import (
     classes,
@@ -22,6 +20,7 @@ from hotcold.reporting.figures import (
     noise_axis,
     scores,
     step_study,
+    style,
 )
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import Gallery
@@ -34,7 +33,8 @@ from hotcold.reporting.reading.results import (
     read_real,
 )
 from hotcold.reporting.reading.sources import MEDIA
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Seed, read
 
@@ -68,8 +68,8 @@ def in_second_process(gallery: Gallery, draw: Callable[[], None]) -> Iterator[No
     gallery.files |= drawn
 
 
+@stage("figures", __doc__)
 def main() -> None:
-    cli.no_arguments("figures", __doc__)
     params = read("figures", FiguresParams)
     seed = read("seed", Seed)
     designs = read_designs()
@@ -79,7 +79,7 @@ def main() -> None:
     confusion = read_classifier()["confusion"]
     noise = NOISE_AXIS.rows(read_settings())
 
-    plt.style.use(paths.STYLE)
+    style.use(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
     gallery.add_table("models", ("model", "colour"), gallery.colours.items())
 

@@ -18,18 +18,20 @@ from hotcold.reporting.reading.results import (
     read_model,
     read_real,
 )
+from hotcold.reporting.reading.sources import plain
 from hotcold.reporting.text import claims, findings, summary, templates
 from hotcold.reporting.text.budget import Budget
 from hotcold.reporting.text.labels import BIBLIOGRAPHY
-from hotcold.runtime import cli, files, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import files, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import load, validate
 
 
+@stage("report", __doc__)
 def main() -> None:
     from hotcold.reporting.page import live  # with PyTorch, which takes seconds
 
-    cli.no_arguments("report", __doc__)
     params = validate(load(), Params)
     scores, context = gather(params)
     running = live.figures(context["models"])
@@ -90,11 +92,11 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "trained_again": again,
         "beyond": list(findings.beyond(models, compute, published["models"])),
         "compute": compute,
-        "inception_note": files.read_text(paths.INCEPTION_NOTE).strip(),
+        "inception_note": plain(files.read_text(paths.INCEPTION_NOTE)),
         "figures": {path.name for path in paths.FIGURES.glob("*")},
         "films": summary.films(models),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},
-        "trained_on": provenance.trained_on(models),
+        "environments": provenance.environments(),
         "commit": provenance.commit(),
         "packages": provenance.packages(),
     }

@@ -52,7 +52,7 @@ def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> M
     checkpoint["sampler"] = cold if main == "naive" else {"kind": main} | steps
     network = {"kind": "unet", "channels": (8, 8, 8), "predicts": PREDICTS.get(kind, "categorical")}
     design = DesignParams.model_validate({"degradation": DEGRADATIONS[kind], "network": network})
-    return ModelResults(name, design, {}, [], [checkpoint], predictions, [])
+    return ModelResults(name, design, [], [checkpoint], predictions, [])
 
 
 @pytest.mark.parametrize(("a", "b"), [(10.0, 30.0), (30.0, 10.0)])

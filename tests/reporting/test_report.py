@@ -50,7 +50,7 @@ MODELS = TINY["models"] | {
     "blurred": block({"kind": "blur", "std": 2.0, "T": 3}, "x_0"),
 }
 CLIPS = {"ddim": [{"steps": [2, 3], "eta": [0.0, 0.5], "clip": [False, True]}]}
-OVERRIDES = {"models": MODELS, "sampling.images": 12, "step_study": TINY["step_study"] | CLIPS}
+OVERRIDES = {"models": MODELS, "step_study": TINY["step_study"] | CLIPS}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,16 @@ def report_with(folder: Path, **overrides: Any) -> str:
     for path, content in contents.items():
         path.write_bytes(content)
     return text
+
+
+def test_the_best_checkpoint_is_that_of_the_smallest_loss(project: Path) -> None:
+    path = paths.SCORES / "model2/scores.json"
+    entries = json.loads(path.read_text())
+    (best,) = (entry for entry in entries if "best" in entry["roles"])
+    best["epoch"] = 3 - best["epoch"]  # the other one of two
+    path.write_text(json.dumps(entries))
+    with pytest.raises(UserError, match=f"in {path}, {best['epoch']}, is not that of the"):
+        read_model("model2", read_design("model2"))
 
 
 # --- what a person edits
@@ -307,7 +317,9 @@ def test_further_seeds_are_compared_with_the_intervals(
             row |= {"settings": SEEDS.settings(load(), "model2")} | scores
             SEEDS.add(row | {"fid": scores["fid"] + change})
         again = report_with(folder)
-        other = report_with(folder, **{"training.batch_size": 8})
+        settings = SEEDS.settings(load(), "model2")
+        SEEDS.path.write_text(SEEDS.path.read_text().replace(settings, "others"))
+        other = report_with(folder)
     finally:
         SEEDS.path.unlink()
     assert "### Training again" not in other
@@ -406,6 +418,20 @@ def test_the_page_opens_from_disk_without_errors(opened: Any) -> None:
     """
     assert opened.execute_async_script(load) > 30
     assert opened.get_log("browser") == []
+
+
+def test_the_page_runs_no_script_but_its_own(opened: Any) -> None:
+    add = """
+        const script = document.createElement("script");
+        script.textContent = "document.title = 'another'";
+        document.body.append(script);
+        const event = '<p onclick="document.title = 1" id="other">';
+        document.body.insertAdjacentHTML("beforeend", event);
+        document.getElementById("other").click();
+        return document.title;
+    """
+    assert "another" != opened.execute_script(add) != "1"
+    assert "Content Security Policy" in str(opened.get_log("browser"))
 
 
 def wide_screen(browser: Any) -> None:
@@ -549,13 +575,16 @@ def test_a_printed_page_shows_stills_and_all_models(opened: Any) -> None:
 
 def test_the_numbers_of_a_figure_can_be_saved(opened: Any) -> None:
     saved = """
-        const done = arguments[0], original = HTMLAnchorElement.prototype.click;
+        const done = arguments[0], { createObjectURL } = URL;
+        const { click } = HTMLAnchorElement.prototype;
+        let content;
+        URL.createObjectURL = (blob) => (content = blob.text(), "#");
         HTMLAnchorElement.prototype.click = function () {
-            fetch(this.href).then((response) => response.text())
-                .then((text) => done([this.download, text]));
+            content.then((text) => done([this.download, text]));
         };
         document.querySelector("#figure-2 .sources button").click();
-        HTMLAnchorElement.prototype.click = original;
+        HTMLAnchorElement.prototype.click = click;
+        URL.createObjectURL = createObjectURL;
     """
     name, content = opened.execute_async_script(saved)
     assert name == "loss.csv"

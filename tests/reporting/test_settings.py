@@ -19,7 +19,7 @@ BLOCKS = load(ROOT / paths.PARAMS)["models"]
 
 def table(**blocks: dict[str, Any]) -> list[list[str]]:
     params = {name: ModelParams.model_validate(block) for name, block in blocks.items()}
-    models = [ModelResults(name, p, {}, [], [], [], []) for name, p in params.items()]
+    models = [ModelResults(name, p, [], [], [], []) for name, p in params.items()]
     recipes = {name: p.training.model_dump() for name, p in params.items()}
     return settings_table(models, recipes, "β or ρ", PUBLISHED)
 

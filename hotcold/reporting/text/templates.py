@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,15 @@ UNBROKEN = re.compile(
     r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)"
     r"|(?<=\d) (?=±)|(?<=±) (?=\d)|(?<=\d,) (?=[−+\d.]+\])"
 )
+
+
+def sha256(text: str) -> str:
+    """As the Content-Security-Policy of a page has it for a script."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 FILTERS = {
+    "sha256": sha256,
     "number": formatting.number,
     "count": formatting.count,
     "names": formatting.names,
