@@ -12,7 +12,7 @@ MODELS ?= model5 model6 model8
 SIZES ?= 0,0.01,0.02,0.05,0.1,0.2,0.4
 
 .DEFAULT_GOAL := repro
-.PHONY: repro quick bench sweep search table seeds axis ablate test lint help clean ready
+.PHONY: repro quick bench sweep search table seeds axis ablate test lint pins help clean ready
 
 ##@ Workflow
 
@@ -77,6 +77,11 @@ lint: $(STAMP)  ## ruff, as in pre-commit, types by mypy, and what may import wh
 bench: $(STAMP)  ## speed of training and sampling, against notebooks and diffusers
 	hotcold bench speed
 
+pins: $(STAMP)  ## the newest versions that pyproject.toml allows, with their hashes, in constraints.txt
+	(printf 'pip\neditables\n'; sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml) \
+	  | uv pip compile --quiet --universal --python-version 3.10 --all-extras --upgrade --generate-hashes \
+	    --no-annotate --no-header --output-file constraints.txt pyproject.toml -
+
 clean:  ## remove the environment, scratch and all interrupted work; results and DVC's cache stay
 	rm -rf $(VENV) scratch
 
@@ -101,12 +106,16 @@ help:  ## this list
 #: COMPILE       0: no CUDA graphs and no torch.compile
 #: MNIST_MIRROR  a folder or an address with the four files of MNIST
 
-# The pinned pip is faster than those of older Pythons; compileall uses all cores, pip only one.
+# The pinned pip is faster than those of older Pythons, and checks the hashes of constraints, but not
+# of PyTorch, whose builds for CPU and CUDA have others; compileall uses all cores, pip only one.
 $(STAMP): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else \
 	  "Python 3.10 to 3.13 is needed, $(PYTHON) is %d.%d: set PYTHON, as in make PYTHON=python3.11" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet --constraint constraints.txt pip
-	python -m pip install --quiet --no-compile --requirement requirements.txt
+	@awk '/^pip==/, !/\\$$/' constraints.txt > $(VENV)/pip.txt
+	python -m pip install --quiet --requirement $(VENV)/pip.txt
+	python -m pip install --quiet --no-compile --no-deps $$(grep -oE '^torch(vision)?==[^ ]+' constraints.txt)
+	python -m pip install --quiet --no-compile --requirement requirements.txt \
+	  --build-constraint constraints.txt
 	@python -m compileall -qq -j 0 $(VENV)/lib || true  # a file may need another Python
 	@touch $(STAMP)

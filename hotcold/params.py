@@ -21,6 +21,8 @@ from hotcold.sampling.bases import StepStudy
 from hotcold.sampling.params import Sampler, SamplingParams, samplers_for
 from hotcold.training.params import RecipeParams, TrainingParams
 
+IMAGES_PER_SPLIT = 10  # of the inception score, which cannot exceed the images of a split
+
 
 class ModelParams(DesignParams):
     """The block of one model."""
@@ -83,7 +85,6 @@ class Params(Section):
             ("training.validation_images", "data.validation"),
             ("classifier.batch_size", "classifier.images"),
             ("sampling.images", "data.held_out"),
-            ("evaluation.splits", "sampling.images"),
         ):
             value, limit = attrgetter(key, limit_key)(self)
             if value > limit:
@@ -93,6 +94,30 @@ class Params(Section):
             raise ValueError(
                 f"classifier.images is {images}, must not exceed {TOTAL} - data.held_out, {limit}"
             )
+        splits, most = self.evaluation.splits, self.sampling.images // IMAGES_PER_SPLIT
+        if splits > most:
+            raise ValueError(
+                f"evaluation.splits is {splits}, must not exceed {most}: each needs at least "
+                f"{IMAGES_PER_SPLIT} of the {self.sampling.images} images of sampling.images"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _guidances_fit(self) -> Params:
+        for name, model in ((name, m) for name, m in self.models.items() if m.classes):
+            if not self.sampling.guidances:
+                raise ValueError(f"sampling.guidances is [], must have some: {name} has labels")
+            studied = model.sampler.study(self.step_study, model.classes)
+            scales = {getattr(each, "guidance", 1) for each in (model.sampler, *studied)}
+            untrained = sorted({*scales, *self.sampling.guidances} - {1})
+            dropout = model.training.label_dropout
+            if untrained and not dropout:
+                raise ValueError(
+                    f"models.{name}.training.label_dropout is {dropout}, must be more than 0: "
+                    "without it, only guidance 1 is trained, and sampler.guidance, "
+                    "sampling.guidances and step_study have "
+                    f"{', '.join(f'{scale:g}' for scale in untrained)}"
+                )
         return self
 
     @pydantic.model_validator(mode="after")

@@ -13,7 +13,8 @@ from hotcold.models import kinds
 from hotcold.models.model import FOREIGN, DiffusionModel
 from hotcold.numerics.pixels import SIDE
 from hotcold.params import ModelParams, Params
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.files import write
 from hotcold.runtime.params import load, validate
@@ -44,8 +45,8 @@ def check_parts(name: str, params: ModelParams) -> None:
         ) from None
 
 
+@stage("check_params", __doc__)
 def main() -> None:
-    cli.no_arguments("check_params", __doc__)
     params = validate(load(), Params)
     for name, model in params.models.items():
         check_parts(name, model)

@@ -11,13 +11,14 @@ The files may be gzipped.
 from __future__ import annotations
 
 from hotcold.downloads.mnist import get_files
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.files import write
 
 
+@stage("download", __doc__)
 def main() -> None:
-    cli.no_arguments("download", __doc__)
     files, source = get_files()
     there = {path.name.removesuffix(".partial") for path in paths.MNIST.glob("*")}
     others = there - set(files)

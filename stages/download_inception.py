@@ -8,14 +8,15 @@ from __future__ import annotations
 from hotcold.downloads.fetch import FetchError
 from hotcold.downloads.inception import HOW, get_weights
 from hotcold.downloads.params import InceptionUse
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.files import write
 from hotcold.runtime.params import read
 
 
+@stage("download_inception", __doc__)
 def main() -> None:
-    cli.no_arguments("download_inception", __doc__)
     use = read("inception.use", InceptionUse)
     path = read("inception.weights", str | None)
     if use == "off":

@@ -20,7 +20,8 @@ from hotcold.metrics.restoration import median_filter, psnr_gain, restoration_sc
 from hotcold.metrics.scorer import Scorer, headline, with_interval
 from hotcold.numerics import devices, tables
 from hotcold.runs.progress import Progress
-from hotcold.runtime import cli, files, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import files, paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import read
 
@@ -92,8 +93,8 @@ class Evaluation:
         return entry | {"sets": {key: found for key, found in scores.items() if found}}
 
 
-def main() -> None:
-    name = cli.model_argument("evaluate", __doc__)
+@stage("evaluate", __doc__)
+def main(name: str) -> None:
     data = read("data", DataParams)
     params = read("evaluation", EvaluationParams)
     saved = samples_file.load_epochs(paths.SAMPLES / name)

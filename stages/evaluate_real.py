@@ -24,7 +24,8 @@ from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, headline
 from hotcold.numerics import checkpoints, devices, tables
 from hotcold.numerics.rng import generator
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, TestImages, read
 
@@ -47,8 +48,8 @@ def floor(features: Tensor, real: Tensor, count: int, seed: int) -> dict[str, fl
     return {"fid_floor": statistics.mean(fids), "fid_floor_std": statistics.stdev(fids)}
 
 
+@stage("evaluate_real", __doc__)
 def main() -> None:
-    cli.no_arguments("evaluate_real", __doc__)
     data = read("data", DataParams)
     params = read("evaluation", EvaluationParams)
     inception_reference = read("inception.reference", TestImages)

@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 from hotcold.models.params import read_designs
 from hotcold.reporting.figures import (
     classes,
@@ -22,6 +20,7 @@ from hotcold.reporting.figures import (
     noise_axis,
     scores,
     step_study,
+    style,
 )
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import Gallery
@@ -34,7 +33,8 @@ from hotcold.reporting.reading.results import (
     read_real,
 )
 from hotcold.reporting.reading.sources import MEDIA
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Seed, read
 
@@ -68,18 +68,18 @@ def in_second_process(gallery: Gallery, draw: Callable[[], None]) -> Iterator[No
     gallery.files |= drawn
 
 
+@stage("figures", __doc__)
 def main() -> None:
-    cli.no_arguments("figures", __doc__)
     params = read("figures", FiguresParams)
     seed = read("seed", Seed)
     designs = read_designs()
     models = [read_model(name, design) for name, design in designs.items()]
-    published = read_published()
+    published = read_published({m.name: (m.kind, m.restores) for m in models})
     real, frequencies = read_real(), read_frequencies()
     confusion = read_classifier()["confusion"]
     noise = NOISE_AXIS.rows(read_settings())
 
-    plt.style.use(paths.STYLE)
+    style.use(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
     gallery.add_table("models", ("model", "colour"), gallery.colours.items())
 
@@ -91,7 +91,7 @@ def main() -> None:
         degradations.draw(gallery, models, published, seed)
         scores.draw(gallery, models, real, published)
         step_study.draw(gallery, models)
-        guidance.draw(gallery, models, real)
+        guidance.draw(gallery, models)
         noise_axis.draw(gallery, noise, models, real)
         compute.draw(gallery, models, real["fid"])
         images.draw_real(gallery)

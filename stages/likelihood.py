@@ -17,13 +17,14 @@ from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices, tables
 from hotcold.numerics.pixels import to_pixels
 from hotcold.numerics.rng import Stream
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Precision, Seed, read
 
 
-def main() -> None:
-    name = cli.model_argument("likelihood", __doc__)
+@stage("likelihood", __doc__)
+def main(name: str) -> None:
     seed = read("seed", Seed)
     params = read("likelihood", LikelihoodParams)
     data = read("data", DataParams)

@@ -18,18 +18,20 @@ from hotcold.reporting.reading.results import (
     read_model,
     read_real,
 )
+from hotcold.reporting.reading.sources import plain
 from hotcold.reporting.text import claims, findings, summary, templates
 from hotcold.reporting.text.budget import Budget
 from hotcold.reporting.text.labels import BIBLIOGRAPHY
-from hotcold.runtime import cli, files, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import files, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import load, validate
 
 
+@stage("report", __doc__)
 def main() -> None:
     from hotcold.reporting.page import live  # with PyTorch, which takes seconds
 
-    cli.no_arguments("report", __doc__)
     params = validate(load(), Params)
     scores, context = gather(params)
     running = live.figures(context["models"])
@@ -50,15 +52,20 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     settings = load()
     models = [read_model(name, block) for name, block in params.models.items()]
     real, frequencies, classifier = read_real(), read_frequencies(), read_classifier()
-    published, entries = read_published(), read_claims()
+    published, entries = (
+        read_published({m.name: (m.kind, m.restores) for m in models}),
+        read_claims(),
+    )
     known, further = known_and_further(models, published["models"])
     groups = by_kind(known)
     restoring = [model for model in known if model.restores and not model.generates]
     compute = summary.training_compute(models)
     epochs = {name: params.epochs(name) for name in params.models}
     budget = Budget(epochs, params.training.images, params.sampling.images, published)
-    evidence = claims.Evidence({m.name: m for m in models}, frequencies, classifier, published)
-    decided = claims.decide(entries, evidence) if budget.conclusive else []
+    again = [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed]
+    by_name = {model.name: model for model in known}
+    evidence = claims.Evidence(by_name, frequencies, classifier, published, again)
+    decided = claims.decide(entries["claims"], evidence) if budget.conclusive else []
     return summary.scores(models, real, classifier["accuracy"]), {
         "params": params,
         "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
@@ -76,19 +83,20 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "published": published,
         "budget": budget,
         "claims": decided,
-        "cured_by_sampler": ("regularisation", claims.FAILS)
+        "claims_left_out": entries.get("left_out", ()),
+        "cured_by_sampler": ("regularisation", claims.IN_PART)
         in {(claim.kind, claim.verdict) for claim in decided},
-        "rankings": list(findings.findings(models, real)) if budget.conclusive else [],
+        "rankings": list(findings.findings(models, real, again)) if budget.conclusive else [],
         "noise_axis": NOISE_AXIS.rows(settings),
         "drawn_again": DRAWS.rows(settings),
-        "trained_again": [row for row in SEEDS.rows(settings) if int(row["seed"]) != params.seed],
-        "beyond": list(findings.beyond(models, real, compute, published["models"])),
+        "trained_again": again,
+        "beyond": list(findings.beyond(models, compute, published["models"])),
         "compute": compute,
-        "inception_note": files.read_text(paths.INCEPTION_NOTE).strip(),
+        "inception_note": plain(files.read_text(paths.INCEPTION_NOTE)),
         "figures": {path.name for path in paths.FIGURES.glob("*")},
         "films": summary.films(models),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},
-        "trained_on": provenance.trained_on(models),
+        "environments": provenance.environments(),
         "commit": provenance.commit(),
         "packages": provenance.packages(),
     }

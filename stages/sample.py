@@ -22,7 +22,8 @@ from hotcold.numerics.pixels import SIDE, to_pixels
 from hotcold.numerics.rng import CHUNK, Stream
 from hotcold.runs import launch, resume
 from hotcold.runs.progress import Progress
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Precision, Seed, read
 from hotcold.sampling.bases import SamplerParams
@@ -87,8 +88,8 @@ def each_class(
     return draw(model, shapes, guided, stream)[sampler.main_set]
 
 
-def main() -> None:
-    name = cli.model_argument("sample", __doc__)
+@stage("sample", __doc__)
+def main(name: str) -> None:
     params = read("sampling", SamplingParams)
     seed = read("seed", Seed) if params.seed is None else params.seed
     own = read(f"models.{name}.sampler", Sampler)

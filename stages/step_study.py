@@ -24,15 +24,16 @@ from hotcold.numerics import devices, tables
 from hotcold.numerics.pixels import SIDE
 from hotcold.numerics.rng import Stream
 from hotcold.runs.progress import Progress
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, Precision, Seed, read
 from hotcold.sampling.bases import StepStudy
 from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn
 
 
-def main() -> None:
-    name = cli.model_argument("step_study", __doc__)
+@stage("step_study", __doc__)
+def main(name: str) -> None:
     seed = read("seed", Seed)
     grids = read("step_study", StepStudy)
     count = read("sampling.images", Count)

@@ -17,7 +17,8 @@ from hotcold.numerics import devices, distributed, tables
 from hotcold.numerics.pixels import to_pixels
 from hotcold.numerics.rng import derive
 from hotcold.runs import launch, resume
-from hotcold.runtime import cli, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Precision, Seed, read
 from hotcold.training import fit
@@ -26,8 +27,8 @@ from hotcold.training.params import RecipeParams, TrainingParams
 from hotcold.training.state import TrainState
 
 
-def main() -> None:
-    name = cli.model_argument("train", __doc__)
+@stage("train", __doc__)
+def main(name: str) -> None:
     design = read_design(name)
     recipe = read(f"models.{name}.training", RecipeParams)
     params = read("training", TrainingParams)

@@ -9,13 +9,14 @@ from hotcold.classifier.training import train
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.numerics import checkpoints, devices, tables
-from hotcold.runtime import cli, files, paths
+from hotcold.runs.stage import stage
+from hotcold.runtime import files, paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Precision, read
 
 
+@stage("train_classifier", __doc__)
 def main() -> None:
-    cli.no_arguments("train_classifier", __doc__)
     data = read("data", DataParams)
     params = read("classifier", ClassifierParams)
     device = devices.device()

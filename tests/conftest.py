@@ -60,7 +60,7 @@ TINY = {
     "training.images": 32,
     "training.validation_images": 16,
     "training.checkpoints": [1],
-    "sampling.images": 6,
+    "sampling.images": 20,
     "sampling.progress_images": 2,
     "step_study": {
         "ddim": [

@@ -41,12 +41,13 @@ FIELDS: Block = {  # a field of a sampler -> another value than that of `complet
 }
 
 
-def model(process: Block, network: Block, predicts: str, sampler: Block) -> Block:
+def model(process: Block, network: Block, predicts: str, sampler: Block, **recipe: float) -> Block:
     """The block of a model in params.yaml."""
     return {
         "degradation": process,
         "network": network | {"predicts": predicts},
-        "training": {"learning_rate": 2.0e-3, "ema": 0.99, "warmup": 0.1, "stratified_t": True},
+        "training": {"learning_rate": 2.0e-3, "ema": 0.99, "warmup": 0.1, "stratified_t": True}
+        | recipe,
         "sampler": sampler,
     }
 
@@ -65,7 +66,9 @@ MODELS: dict[str, Block] = {  # that go through every stage
         {"kind": "ancestral", "autoguidance": {"checkpoint": 1, "weight": 2.0}},
     ),
     "clipped": model(PROCESSES["cosine"], CNN, "x_0", DDIM | {"clip": True}),
-    "labels": model(PROCESSES["cosine"], LABELLED, "v", DDIM | {"guidance": 2.0}),
+    "labels": model(
+        PROCESSES["cosine"], LABELLED, "v", DDIM | {"guidance": 2.0}, label_dropout=0.1
+    ),
     "flow": model(PROCESSES["flow"], CNN, "velocity", {"kind": "ode", "steps": 3}),
     "impulse": model(PROCESSES["impulse"], CNN, "x_0", COLD),
     "from_noise": model(NOISE_ALONE, UNET, "x_0", COLD | {"start": "noise"}),

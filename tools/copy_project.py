@@ -29,7 +29,7 @@ QUICK = {
     "training.epochs": 2,
     "training.images": 128,
     "training.validation_images": 100,
-    "sampling.images": 4,
+    "sampling.images": 20,
     "sampling.progress_images": 1,
     "sampling.guidances": (0.0, 2.0),
     "step_study": {

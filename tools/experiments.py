@@ -7,34 +7,39 @@ again, or one that it depends on, and where `dvc checkout` has not replaced its 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from dvc.dependency import Dependency, ParamsDependency
 from dvc.exceptions import DvcException
-from dvc.output import Output
 from dvc.repo import Repo
-from dvc.repo.experiments.serialize import ExpState
-from dvc.stage import Stage
-from pygit2 import GitError
+from dvc.repo.experiments.refs import ExpRefInfo
+from pygit2 import Blob, Commit, GitError, Object, Repository, Tree
 from scmrepo.exceptions import SCMError
+from tqdm import tqdm
 
 from hotcold.runtime import paths
-from hotcold.runtime.errors import UserError
+from hotcold.runtime.errors import UserError, printable
+from hotcold.runtime.params import parse
 
 CHECK = "check_params"  # its output never changes, so it makes no other stage outdated
 DONE = ("", "success")
 COPIES = Path(".dvc/tmp/exps")  # of the files of git, in which experiments run
 LONGEST_START = 120  # seconds
+HEAD = re.compile(r" *[A-Za-z_][\w.-]*:( *#.*)?\n( *#.*\n|\n)*")  # a key whose block follows
+BLOCK = re.compile(r"^  (?=\S)", re.MULTILINE)  # the start of a stage in dvc.lock, which DVC writes
+SECTION = re.compile(r"^    (deps|params|outs):\n", re.MULTILINE)
+HASHED = re.compile(r"^    - path: (.+)\n(?:      .+\n)*?      md5: (\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -70,61 +75,173 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one mapping with dotted keys; lists as text."""
     result: dict[str, Any] = {}
     for key, value in values.items():
-        path = f"{prefix}{key}"
+        path = printable(f"{prefix}{key}")
         if isinstance(value, dict):
             result |= flat(value, f"{path}.")
         else:
-            result[path] = str(value) if isinstance(value, list) else value
+            value = list(value) if isinstance(value, tuple) else value
+            result[path] = printable(value) if isinstance(value, (str, list)) else value
     return result
 
 
-class Index:
-    """The stages of the workspace or commit that a DVC repository shows at the moment.
+def cell(value: Any) -> Any:
+    """A setting or a name that breaks no row of a table."""
+    return printable(value).replace("|", "\N{BROKEN BAR}") if isinstance(value, str) else value
 
-    params: the content of its params.yaml.
-    """
 
-    def __init__(self, repo: Repo, params: dict[str, Any]) -> None:
-        self.repo, self.params, stages = repo, params, repo.index.stages
-        self.made_by: dict[str, Output] = {out.fs_path: out for s in stages for out in s.outs}
+@dataclass(frozen=True)
+class Recorded:
+    """A stage in dvc.lock. deps, outs: path -> MD5. params: the values that it ran with, by key."""
+
+    deps: dict[str, str]
+    params: dict[str, Any]
+    outs: dict[str, str]
+
+
+@cache  # experiments have most stages in common
+def recorded(block: str) -> Recorded:
+    """A stage from its text in dvc.lock."""
+    parts = dict(zip(*[iter(SECTION.split(block)[1:])] * 2, strict=True))
+    deps, outs = (dict(HASHED.findall(parts.get(key, ""))) for key in ("deps", "outs"))
+    return Recorded(deps, content(parts.get("params", ""), 6).get(str(paths.PARAMS), {}), outs)
+
+
+@cache
+def content(text: str, indent: int = 0) -> dict[str, Any]:
+    """A mapping in YAML, parsed key by key, because experiments have most of them in common, and
+    YAML takes milliseconds. Raises UserError if it is none."""
+    found: dict[str, Any] = {}
+    for piece in pieces(text, indent):
+        head, *blocks = pieces(piece, indent + 2)
+        if blocks and HEAD.fullmatch(head):
+            key = head.partition(":")[0].strip()
+            found[key] = content("".join(blocks), indent + 2)
+        else:
+            found |= piece_of(piece)
+    return found
+
+
+def pieces(text: str, indent: int) -> list[str]:
+    """The text, divided before each key that is indented by so many spaces."""
+    return [each for each in re.split(rf"^(?= {{{indent}}}[^\s#-])", text, flags=re.M) if each]
+
+
+@cache
+def piece_of(text: str) -> dict[str, Any]:
+    value = parse(text, str(paths.PARAMS))
+    if not isinstance(value, dict | None):
+        raise UserError(f"{paths.PARAMS} must be a mapping")
+    return value or {}
+
+
+@cache
+def metrics_in(file: Path) -> dict[str, float]:
+    """The metrics of a file in DVC's cache; none if it is not there."""
+    return flat(json.loads(file.read_bytes())) if file.exists() else {}
+
+
+class Revision:
+    """A commit, or the workspace: its parameters, and its stages in dvc.lock."""
+
+    def __init__(self, root: Path, tree: Tree | None = None) -> None:
+        """tree: of the folder `root` in a commit; None for the workspace."""
+        self.root, self.tree = root, tree
+        self.params = content(self.read(str(paths.PARAMS)).decode())
+        blocks = BLOCK.split(self.read("dvc.lock").decode())[1:]
+        named = (block.partition(":\n") for block in blocks)
+        self.stages = {name: recorded(text) for name, _, text in named}
+        self.made_by = {out: name for name, stage in self.stages.items() for out in stage.outs}
         self.found: dict[str, bool] = {}
-        self.hashes: dict[str, Any] = {}
 
-    def outdated_files(self) -> set[str]:
-        """The files of metrics whose stages are not up to date, or that differ from dvc.lock."""
-        relative = self.repo.fs.relpath
-        outs = [out for out in self.made_by.values() if out.is_metric]
-        return {
-            relative(out.fs_path, self.repo.root_dir)
-            for out in outs
-            if not self.is_up_to_date(out.stage) or (out.exists and out.changed_checksum())
-        }
+    def read(self, path: str) -> bytes:
+        """The content of a file; empty if there is none."""
+        if self.tree:
+            found = self.tree[path] if path in self.tree else None  # noqa: SIM401 (no mapping)
+            return found.data if isinstance(found, Blob) else b""
+        file = self.root / path
+        return file.read_bytes() if file.is_file() else b""
 
-    def is_up_to_date(self, stage: Stage) -> bool:
-        """Whether a stage ran with its present command, parameters, code and data, and so did all
-        stages that it depends on."""
-        name = stage.addressing
+    def md5(self, path: str) -> str | None:
+        """The hash of a file or folder as DVC computes it; None if there is none."""
+        if self.tree:
+            return md5_in_git(self.tree[path]) if path in self.tree else None
+        place = self.root / path
+        if not place.is_dir():
+            return md5(place.read_bytes()) if place.exists() else None
+        files = [each for each in place.rglob("*") if each.is_file() and each.suffix != ".pyc"]
+        return md5_of_folder({p.relative_to(place).as_posix(): md5(p.read_bytes()) for p in files})
+
+    def metrics(self, cache: Path) -> tuple[dict[str, float], frozenset[str]]:
+        """The metrics by name, and the names of those whose stages are not up to date, or whose
+        files differ from dvc.lock. cache: the folder of DVC's files."""
+        found: dict[str, float] = {}
+        outdated: set[str] = set()
+        for path, name in self.made_by.items():
+            if paths.METRICS not in Path(path).parents:
+                continue
+            known = self.stages[name].outs[path]
+            if self.tree:
+                values, same = metrics_in(cache / known[:2] / known[2:]), True
+            else:
+                text = self.read(path) or b"{}"
+                values, same = flat(json.loads(text)), md5(text) == known
+            if same and self.is_up_to_date(name):
+                found |= values
+            else:
+                outdated |= set(values)
+        return found, frozenset(outdated)
+
+    def is_up_to_date(self, name: str) -> bool:
+        """Whether a stage ran with its present parameters, code and data, and so did all stages
+        that it depends on."""
         if name not in self.found:
-            self.found[name] = not stage.cmd_changed and all(map(self._is_same, stage.deps))
+            stage = self.stages[name]
+            self.found[name] = all(self.param(k) == v for k, v in stage.params.items()) and all(
+                self.is_same(path, known) for path, known in stage.deps.items()
+            )
         return self.found[name]
 
-    def _is_same(self, dep: Dependency) -> bool:
-        if isinstance(dep, ParamsDependency):
-            recorded = dep.hash_info.value or {}
-            return all(recorded.get(key, dep) == self._param(key) for key in dep.params)
-        out = self.made_by.get(dep.fs_path)
-        if out:
-            is_check = out.stage.name == CHECK
-            return dep.hash_info == out.hash_info and (is_check or self.is_up_to_date(out.stage))
-        if dep.fs_path not in self.hashes:
-            self.hashes[dep.fs_path] = dep.get_hash() if dep.exists else None
-        return dep.hash_info == self.hashes[dep.fs_path]
+    def is_same(self, path: str, known: str) -> bool:
+        """Whether a dependency has this hash."""
+        maker = self.made_by.get(path)
+        if maker is None:
+            return self.md5(path) == known
+        return self.stages[maker].outs[path] == known and (
+            maker == CHECK or self.is_up_to_date(maker)
+        )
 
-    def _param(self, key: str) -> Any:
+    def param(self, key: str) -> Any:
         value: Any = self.params
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         return value
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def md5_of_folder(files: dict[str, str]) -> str:
+    """files: path -> MD5."""
+    entries = [{"md5": hashed, "relpath": path} for path, hashed in sorted(files.items())]
+    return f"{md5(json.dumps(entries).encode())}.dir"
+
+
+@cache
+def md5_in_git(item: Object) -> str:
+    """The hash of a file or folder of a commit."""
+    if isinstance(item, Tree):
+        return md5_of_folder(dict(inside(item)))
+    return md5(item.data) if isinstance(item, Blob) else ""
+
+
+def inside(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Path and MD5 of every file of a folder of a commit."""
+    for item in tree:
+        if isinstance(item, Tree):
+            yield from ((f"{item.name}/{path}", hashed) for path, hashed in inside(item))
+        else:
+            yield str(item.name), md5_in_git(item)
 
 
 def load() -> list[Experiment]:
@@ -135,7 +252,7 @@ def load() -> list[Experiment]:
     while True:
         try:
             with Repo() as repo:
-                return list(_all(repo, repo.experiments.show()))
+                return list(_all(repo))
         except (DvcException, GitError, SCMError) as error:
             if time.monotonic() > end or not any(COPIES.rglob("tmp*")):
                 raise UserError(f"DVC cannot show experiments: {error}") from None
@@ -145,33 +262,40 @@ def load() -> list[Experiment]:
         time.sleep(1)
 
 
-def _all(repo: Repo, states: Iterable[ExpState]) -> Iterator[Experiment]:
-    for state in states:
-        yield _experiment(repo, state, state.name or state.rev, is_baseline=True)
+def _all(repo: Repo) -> Iterator[Experiment]:
+    """DVC itself needs half a second for an experiment: what it would show of those that do not
+    run is read from git and from the cache here."""
+    git, root = Repository(repo.scm.root_dir), Path(repo.root_dir)
+    cache = Path(repo.cache.local.path)
+
+    def read(name: str, rev: str, status: str = "", is_baseline: bool = False) -> Experiment:
+        inner = root.relative_to(git.workdir).as_posix()
+        path = rev if inner == "." else f"{rev}:{inner}"
+        tree = None if rev == "workspace" else git.revparse_single(path).peel(Tree)
+        try:
+            revision = Revision(root, tree)
+        except UserError:
+            return Experiment(cell(name), is_baseline, "failed")
+        metrics, outdated = revision.metrics(cache) if status in DONE else ({}, frozenset[str]())
+        settings = {cell(key): cell(value) for key, value in flat(revision.params).items()}
+        return Experiment(cell(name), is_baseline, status, settings, metrics, outdated)
+
+    for state in repo.experiments.show(hide_queued=True, hide_failed=True, refs=["none"]):
+        yield read(state.name or state.rev, state.rev, is_baseline=True)
         for group in state.experiments or ():
             name = group.name or group.revs[0].name or group.revs[0].rev[:7]
-            status = group.executor.state if group.executor else ""
-            yield _experiment(repo, group.revs[0], name, status)
-
-
-def _experiment(
-    repo: Repo, state: ExpState, name: str, status: str = "", is_baseline: bool = False
-) -> Experiment:
-    if not state.data:
-        return Experiment(name, is_baseline, "failed")
-    params = state.data.params[str(paths.PARAMS)].get("data", {})
-    metrics: dict[str, float] = {}
-    outdated: set[str] = set()
-    if status in DONE:
-        with nullcontext() if state.rev == "workspace" else repo.switch(state.rev):
-            files = Index(repo, params).outdated_files()
-        for path, found in state.data.metrics.items():
-            values = flat(found.get("data", {}))
-            if path in files:
-                outdated |= set(values)
-            else:
-                metrics |= values
-    return Experiment(name, is_baseline, status, flat(params), metrics, frozenset(outdated))
+            yield read(name, group.revs[0].rev, group.executor.state if group.executor else "")
+    head, queue = repo.scm.get_rev(), repo.experiments.celery_queue
+    refs = repo.scm.iter_refs(str(ExpRefInfo(baseline_sha=head)))
+    todo = [(ref.rpartition("/")[2], repo.scm.get_ref(ref), "") for ref in refs]
+    todo.sort(key=lambda each: git[each[1]].peel(Commit).commit_time, reverse=True)
+    for entries, status in ((queue.iter_queued(), "queued"), (queue.iter_failed(), "failed")):
+        for each in entries:
+            entry = each[0] if status == "failed" else each
+            if entry.baseline_rev == head:
+                todo.append((entry.name or entry.stash_rev[:7], entry.stash_rev, status))
+    for each in tqdm(todo, "experiments", leave=False, disable=None):
+        yield read(*each)
 
 
 def run_dvc(*arguments: str) -> bool:

@@ -175,11 +175,11 @@ def lines(found: list[Experiment], parameter: str, metric: str) -> dict[str, Poi
 
 def draw(lines: dict[str, Points], parameter: str, metric: str, path: Path) -> None:
     """Write a PNG. The scale of the parameter is logarithmic if its values span a factor of 10."""
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    mpl.use("Agg")
-    plt.style.use(ROOT / paths.STYLE)
+    from hotcold.reporting.figures import style
+
+    style.use(ROOT / paths.STYLE)
     figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
     for label, points in lines.items():
         mean = [statistics.mean(values) for values in points.values()]

@@ -87,6 +87,7 @@ def main(
     drawn = sets[sampler.main_set].squeeze(1).numpy()
     pictures.save(output, tile(drawn, math.ceil(math.sqrt(images))))
     print(
-        f"{output}: {images} images of {pictures.source(model, loaded)}, {sampler.main_set}, "
-        f"{getattr(sampler, 'steps', T)} steps; the same images again: --seed {seed}"
+        f"{output}: {images} images of {pictures.source(model, weights, loaded)}, "
+        f"{sampler.main_set}, {getattr(sampler, 'steps', T)} steps; "
+        f"the same images again: --seed {seed}"
     )

@@ -50,9 +50,10 @@ def load(name: str, weights: Path | None, device: torch.device | str = "cpu") ->
     return DiffusionModel.load(weights or best, device)
 
 
-def source(name: str, model: DiffusionModel) -> str:
+def source(name: str, weights: Path | None, model: DiffusionModel) -> str:
     """Which weights made the picture, in words."""
-    return f"{name}, epoch {model.description.get('epoch', 'unknown')}"
+    shown = model.description.get("model", weights) if weights else name
+    return f"{shown}, epoch {model.description.get('epoch', 'unknown')}"
 
 
 def save(path: Path, canvas: np.ndarray, labels: Sequence[str] = ()) -> None:

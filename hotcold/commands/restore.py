@@ -78,4 +78,4 @@ def main(
         ]
     levels = to_levels(torch.cat(panels)).squeeze(1).cpu().numpy()
     pictures.save(output, tile(levels, len(COLUMNS)), COLUMNS)
-    print(f"{output}: {', '.join(COLUMNS)}, by {pictures.source(model, loaded)}")
+    print(f"{output}: {', '.join(COLUMNS)}, by {pictures.source(model, weights, loaded)}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -93,6 +95,14 @@ def record(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:
         "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def cpu() -> str:
+    """The name of the CPU, as far as the system tells it, and the instruction set in use."""
+    listed = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", listed.read_text()) if listed.exists() else None
+    name = found[1] if found else platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def describe(device: torch.device, dtype: torch.dtype) -> str:

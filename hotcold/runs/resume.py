@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +26,12 @@ from torch import Tensor
 from hotcold.numerics import checkpoints, distributed
 from hotcold.runtime import files, paths
 from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load
+from hotcold.runtime.sources import LOADED
 from hotcold.runtime.startup import is_orphaned, is_run_by_dvc
 
-PROJECT = ("hotcold.", "stages.", "__main__.")  # the stage itself is the main module
-ROOT = Path(__file__).resolve().parents[2]
-FINISHED = "finished"  # a file beside the state of complete outputs
+LOCK = Path("dvc.lock")
+FINISHED = "finished"  # a file beside the state of complete outputs, with their MD5
 KEPT = 7 * 24 * 3600  # seconds for which that state is kept
 
 
@@ -42,12 +42,10 @@ def key(settings: dict[str, Any], *data: Tensor | Path) -> str:
     imported module of the project. PyTorch's build and instruction set are part of the key,
     because they change the rounding.
     """
-    modules = [m for name, m in sys.modules.items() if f"{name}.".startswith(PROJECT)]
-    files = {Path(getattr(module, "__file__", None) or "").resolve() for module in modules}
-    code = sorted(path for path in files if ROOT in path.parents)
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    code = [digest for _, digest in sorted(LOADED.items())]
+    digest = hashlib.sha256(json.dumps([settings, code], sort_keys=True).encode())
     digest.update(torch.__config__.show().encode())
-    for item in (*code, *data):
+    for item in data:
         content = item.read_bytes() if isinstance(item, Path) else item.contiguous().numpy().data
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:16]
@@ -81,6 +79,8 @@ class ResumableRun:
                 print(f"{self.label}: waiting for another run of the same work", flush=True)
                 self.lock.acquire()
             delete_old(self.folder.parent)
+            if self.is_recorded():  # so this run is forced, and computes
+                shutil.rmtree(self.folder)
         distributed.barrier()
         self.outputs.mkdir(parents=True, exist_ok=True)
         return self
@@ -98,6 +98,15 @@ class ResumableRun:
             shutil.rmtree(self.folder, ignore_errors=True)
             Path(self.lock.lock_file).unlink(missing_ok=True)
         self.lock.release()
+
+    def is_recorded(self) -> bool:
+        """Whether the outputs are complete, and DVC has them in dvc.lock."""
+        marker = self.folder / FINISHED
+        if not marker.exists() or not LOCK.exists():
+            return False
+        stages = load(LOCK).get("stages", {}).values()
+        recorded = {out["path"]: out.get("md5") for each in stages for out in each.get("outs", ())}
+        return json.loads(marker.read_text()).items() <= recorded.items()
 
     def save(self, part: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
         """Save tensors, and what JSON can hold, under a name; replaces an earlier part."""
@@ -145,8 +154,18 @@ class ResumableRun:
         if distributed.is_rank_zero():
             for source, target in outputs.items():
                 replace(source, target)
-            (self.folder / FINISHED).touch()
+            hashes = {target.as_posix(): md5(target) for target in outputs.values()}
+            (self.folder / FINISHED).write_text(json.dumps(hashes))
         distributed.barrier()
+
+
+def md5(path: Path) -> str:
+    """The hash of a file, or of a folder of files, as dvc.lock has it."""
+    if path.is_file():
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    inside = sorted(path.iterdir())
+    content = json.dumps([{"md5": md5(each), "relpath": each.name} for each in inside])
+    return f"{hashlib.md5(content.encode(), usedforsecurity=False).hexdigest()}.dir"
 
 
 def delete_old(folder: Path) -> None:

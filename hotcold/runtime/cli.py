@@ -13,16 +13,6 @@ depends on, where one of their dependencies has changed. DEVICE=cpu|cuda|mps sel
 """
 
 
-def _parser(stage: str, doc: str | None, target: str) -> argparse.ArgumentParser:
-    """A parser for `python -m stages.<stage>` with the module's docstring as its description."""
-    return argparse.ArgumentParser(
-        prog=f"python -m stages.{stage}",
-        description=doc,
-        epilog=EPILOG.format(stage=target),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
 def known_model(name: str) -> str:
     """An argument MODEL: a key of `models` in params.yaml, or a model whose folder of
     weights is kept. Raises UserError for another name."""
@@ -31,14 +21,15 @@ def known_model(name: str) -> str:
     return name
 
 
-def no_arguments(stage: str, doc: str | None) -> None:
-    """Parse the command line of a stage without arguments."""
-    _parser(stage, doc, stage).parse_args()
-
-
-def model_argument(stage: str, doc: str | None) -> str:
-    """Parse the command line of a stage that runs once for each model; the model's name."""
-    options = _parser(stage, doc, f"{stage}@MODEL")
-    words = "a key of `models` in params.yaml, such as model1"
-    options.add_argument("model", type=known_model, metavar="MODEL", help=words)
-    return options.parse_args().model
+def arguments(stage: str, doc: str | None, of_model: bool) -> list[str]:
+    """Parse the command line of a stage: the model, if it runs once for each, or nothing."""
+    options = argparse.ArgumentParser(
+        prog=f"python -m stages.{stage}",
+        description=doc,
+        epilog=EPILOG.format(stage=stage + "@MODEL" * of_model),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if of_model:
+        words = "a key of `models` in params.yaml, such as model1"
+        options.add_argument("model", type=known_model, metavar="MODEL", help=words)
+    return list(vars(options.parse_args()).values())

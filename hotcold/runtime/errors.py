@@ -6,6 +6,7 @@ import errno
 import shutil
 import sys
 from collections.abc import Callable
+from unicodedata import category
 
 from hotcold.runtime.startup import end_at_signals
 
@@ -22,9 +23,17 @@ class UserError(Exception):
     """An error that the user can correct. One sentence: what is wrong, where, what is allowed."""
 
 
+def printable(text: object) -> str:
+    """A text on one line, in which no character controls a terminal."""
+    line = " ".join(str(text).split())
+    if line.isprintable():
+        return line
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(c)[0] == "C" else c for c in line)
+
+
 def bounded(text: object) -> str:
     """A text for a message, or its first characters, on one line."""
-    line = " ".join(str(text).split())
+    line = printable(text)
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 

@@ -55,8 +55,9 @@ class _Constructor(SafeConstructor):
     def construct_tuple(self, node: Any) -> tuple:
         return tuple(self.construct_sequence(node, deep=True))
 
-
-_Constructor.add_constructor("tag:yaml.org,2002:seq", _Constructor.construct_tuple)
+    yaml_constructors = SafeConstructor.yaml_constructors | {
+        "tag:yaml.org,2002:seq": construct_tuple
+    }
 
 
 def parse(text: str, name: str = "the value") -> Any:

@@ -26,6 +26,7 @@ REAL_SCORES = REAL / "scores.json"
 MODELS = RESULTS / "models"
 HISTORY = RESULTS / "history"
 TIMES = RESULTS / "times"
+RECORDS = RESULTS / "records"  # where the results of each stage come from
 STUDY_TIMES = TIMES / "step_study"
 SAMPLES = RESULTS / "samples"
 SCORES = RESULTS / "scores"

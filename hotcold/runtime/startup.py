@@ -9,6 +9,7 @@ their modules imports PyTorch, which takes seconds:
   the system, and the next one is filled with zeros page by page, which takes up to a sixth of a
   training step.
 - SIGINT and SIGTERM end the process with one line, also while the imports still run.
+- The project's modules run as their sources are, see `sources`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
 
+from hotcold.runtime import sources
+
 PARENT = os.getppid()
 LAUNCHED = "TORCHELASTIC_RUN_ID"  # torchrun sets it in every process that it starts
 DVC_PROCESS = "LAUNCHED_FOR"  # the process ID of dvc, where torchrun runs between dvc and a rank
@@ -27,6 +30,7 @@ DVC_PROCESS = "LAUNCHED_FOR"  # the process ID of dvc, where torchrun runs betwe
 
 def prepare() -> None:
     """Make the settings above. Call it before PyTorch is imported."""
+    sources.install()
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     sys.excepthook = show_error
     keep_freed_memory()

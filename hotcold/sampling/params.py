@@ -25,7 +25,7 @@ class SamplingParams(Section):
     noise of all these images; by default that of the workflow.
     """
 
-    images: Annotated[int, pydantic.Field(ge=4)]
+    images: Annotated[int, pydantic.Field(ge=10)]
     progress_images: Count
     epoch: Count
     guidances: Guidances

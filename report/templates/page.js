@@ -189,9 +189,6 @@ for (const box of document.querySelectorAll(".tabs")) {
   addEventListener("hashchange", open);
   open();
 }
-addEventListener("beforeprint", () => {
-  for (const image of document.images) image.loading = "eager";
-});
 
 // Loss curves: switch models, point at the chart or use the arrow keys to read values.
 function parse(csv) {

@@ -18,6 +18,7 @@ from conftest import ROOT, TINY, run_all, run_stage, write_fake_mnist
 from dvc.repo import Repo
 from projects import Project
 
+from hotcold.models.kinds import BEHAVIOUR
 from hotcold.reporting.reading.measured import SETTINGS
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
@@ -34,10 +35,16 @@ KINDS = {  # a family -> where a model has its kind, as in dvc.yaml
     "networks": "${item.network.kind}",
     "samplers": "${item.sampler.kind}",
 }
+DEFINITIONS = (
+    *(ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign),
+    *(ast.FunctionDef, ast.ClassDef, ast.Expr),
+)
 
 
 def imported(path: Path) -> Iterator[Path]:
-    """Modules of the project that a module imports, at any depth of its code."""
+    """Modules of the project that run before a module: its packages, and what it imports at any
+    depth of its code."""
+    yield from filter(Path.exists, (folder / "__init__.py" for folder in path.parents))
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
@@ -51,10 +58,15 @@ def imported(path: Path) -> Iterator[Path]:
 
 
 HOW = {"hotcold/runtime", "hotcold/runs"}  # how a stage runs, which changes no byte of its results
+# Executed by every stage, so that they must only define names.
+PACKAGES = {
+    ROOT / "hotcold/__init__.py",
+    *(ROOT / f"hotcold/{family}/__init__.py" for family in KINDS),
+}
 
 
 def closure(path: Path, seen: set[Path]) -> set[Path]:
-    if path not in seen and part(path) not in HOW:
+    if path not in seen and part(path) not in HOW and path not in PACKAGES:
         seen.add(path)
         for other in imported(path):
             closure(other, seen)
@@ -127,11 +139,13 @@ def test_code_dependencies_are_the_parts_that_a_stage_imports(name: str) -> None
     own = f"stages/{name}.py"
     parts = {part(path) for path in closure(ROOT / own, set())}
     if name == "check_params":  # a new kind is not in params.yaml, which therefore remains valid
-        parts = {own, "hotcold/params.py"}
+        parts = {"stages/__init__.py", own, "hotcold/params.py"}
     if name == "figures":  # of all models
         parts |= {f"hotcold/{family}" for family in KINDS}
         parts -= {dep for dep in parts if dep.count("/") == 2}
-    assert code_dependencies(name) == ({own, "hotcold"} if "hotcold" in parts else parts)
+    if "hotcold" in parts:
+        parts = {"stages/__init__.py", own, "hotcold"}
+    assert code_dependencies(name) == parts
 
 
 @pytest.mark.parametrize("name", PER_MODEL)
@@ -143,6 +157,18 @@ def test_a_stage_of_a_model_depends_on_its_own_kinds_alone(name: str) -> None:
             closure(path, modules)
         more = {"hotcold/samplers/ddim"} if name == "step_study" else set()
         assert code_dependencies(name, block) == {part(path) for path in modules} | more
+
+
+def test_what_every_stage_executes_without_depending_on_it_only_defines_names() -> None:
+    """A statement there could change all results, and DVC would find them up to date: in how a
+    stage runs, in packages, and in the blocks of kinds that a model does not have."""
+    folders = [*HOW, *(f"hotcold/{family}" for family in KINDS)]
+    found = {path for folder in folders for path in (ROOT / folder).rglob("*.py")} | PACKAGES
+    for path in found - {p for p in found if p.stem in BEHAVIOUR.values()}:
+        for node in ast.parse(path.read_text()).body:
+            called = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+            known = isinstance(node, DEFINITIONS) and not called
+            assert known or "TYPE_CHECKING" in ast.unparse(node), f"{path}: {ast.unparse(node)}"
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -294,7 +320,7 @@ def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
     linked = set(re.findall(r"\]\(figures/(.+?)\)", text))
     assert linked == {p.name for p in (workspace.folder / "report/figures").glob("*.png")}
     assert "Small budget: no conclusions" in text
-    assert "(not requested: inception.use is 'off')" in text
+    assert "none: Not requested: inception.use is 'off'." in text
     assert "restores" in text
 
 

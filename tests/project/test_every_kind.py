@@ -31,7 +31,7 @@ KEYS = {"processes": "degradation", "networks": "network", "samplers": "sampler"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kinds")
     prepare(folder)
-    sizes = {"sampling.images": 12, "sampling.guidances": [0.0, 2.0]}
+    sizes = {"sampling.guidances": [0.0, 2.0]}
     run_all(folder, models=MODELS, **sizes)
     return folder
 

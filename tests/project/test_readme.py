@@ -102,7 +102,7 @@ def shell(tmp_path: Path) -> Shell:
     model9 = {
         "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 4},
         "network": {"kind": "unet", "channels": [8, 8, 8], "classes": 10, "predicts": "v"},
-        "training": {"learning_rate": 2e-3, "epochs": 1},
+        "training": {"learning_rate": 2e-3, "epochs": 1, "label_dropout": 0.1},
         "sampler": {"kind": "ddim", "steps": 2, "guidance": 2.0},
     }
     models = {"model1": model1, "model3": TINY["models"]["model4"], "model9": model9}

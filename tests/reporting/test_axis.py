@@ -22,43 +22,37 @@ def rows(model: str, **fids: float) -> list[dict[str, Any]]:
     ]
 
 
-def test_an_optimum_inside_the_axis_is_one_that_the_intervals_show_on_both_sides() -> None:
-    fids, tied, inside, precision, _ = between_cold_and_hot(
-        rows("heat", d0=50, d1=20, d2=21, d4=30)
+def test_the_best_size_is_told_apart_from_the_others_by_differences() -> None:
+    best, tied, smallest, largest = between_cold_and_hot(rows("heat", d0=50, d1=20, d2=21, d4=30))
+    assert (
+        best == "The lowest FID of heat is 20.00 [19.00, 21.00], at δ = 0.1, where recall is 0.800."
     )
-    assert fids == (
-        "The FID of heat is 50.00 [49.00, 51.00] at δ = 0, 20.00 [19.00, 21.00] at δ = 0.1 and "
-        "30.00 [29.00, 31.00] at δ = 0.4."
+    assert tied == "No δ from 0.1 to 0.2 is told apart from the best one."
+    assert smallest == (
+        "With the smallest δ, 0, FID is 50.00 [49.00, 51.00] and recall 0.500, in one training: "
+        "this blur model needs noise."
     )
-    assert tied.endswith("δ = 0.1, is indistinguishable from δ = 0.2.")
-    assert "lowest inside the axis" in inside
-    assert precision.endswith("0.500 at δ = 0, 0.200 at δ = 0.1 and 0.300 at δ = 0.4.")
-
-
-def test_no_optimum_is_claimed_at_an_end_or_within_the_intervals() -> None:
-    for found in (rows("heat", d0=50, d1=20), rows("heat", d0=50, d1=20, d2=21)):
-        assert not any("inside the axis" in text for text in between_cold_and_hot(found))
-    _, second, *_ = between_cold_and_hot(rows("heat", d0=50, d1=20))
-    assert second == "No size beyond δ = 0.1 was trained."
+    assert largest.startswith("With the largest δ, 0.4, FID is 30.00 [29.00, 31.00] and recall 0.7")
+    assert len(list(between_cold_and_hot(rows("heat", d1=50, d2=20)))) == 2
+    assert not any(
+        "needs noise" in each for each in between_cold_and_hot(rows("heat", d1=50, d2=2))
+    )
 
 
 def test_a_difference_that_another_training_could_make_is_no_effect_of_the_noise() -> None:
     models = [model("heat", 20.0, kind="blur"), model("other", 5.0)]
     further = [again("heat", 21.0, 9.0), again("heat", 22.0, 9.0), again("other", 5.0, 9.0)]
-    found = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=25.9, d4=26), models, further))
-    assert "3 seeds give heat FIDs of 20.00, 21.00 and 22.00, on average 21.00." in found[1]
-    # Student's t with two degrees of freedom is 4.3027; the margin is that times (4 / 3)^0.5.
-    assert "within 4.97 of this average" in found[1]
-    assert found[2].endswith("is indistinguishable from δ = 0.2.")
-    assert "lowest inside the axis" in found[3]
-    nearer = list(between_cold_and_hot(rows("heat", d0=50, d1=20, d2=25.9), models, further))
-    assert nearer[2] == found[2]
-    assert not any("lowest inside the axis" in sentence for sentence in nearer)
+    axis = rows("heat", d0=50, d1=20, d2=25.9, d4=26)
+    found = list(between_cold_and_hot(axis, models, further))
+    assert found[1] == "3 trainings of heat at δ = 0.1 range from 20.00 to 22.00."
+    # Student's t with two degrees of freedom is 4.3027; the margin is that times (4 / 3)^0.5, 4.97.
+    assert found[2] == "No δ from 0.1 to 0.2 is told apart from the best one."
+    assert found[4].startswith("With the largest δ, 0.4, ")
 
 
 def test_every_model_has_its_own_sentences() -> None:
     found = list(between_cold_and_hot([*rows("one", d0=50, d1=20), *rows("two", d0=5)]))
-    assert found[4] == "The FID of two is 5.00 [4.00, 6.00] at δ = 0."
+    assert not any("two" in each for each in found)  # one size shows nothing
     assert list(between_cold_and_hot([])) == []
 
 

@@ -9,7 +9,7 @@ from test_findings import model
 
 from hotcold import scores
 from hotcold.metrics.scorer import headline
-from hotcold.reporting.text import findings, summary, tables, words
+from hotcold.reporting.text import findings, summary, tables
 from hotcold.scores import SCORES, Score, find, shown
 
 SHARPNESS = Score(
@@ -30,7 +30,7 @@ def with_sharpness(name: str, fid: float, sharpness: float) -> findings.ModelRes
     return found
 
 
-def test_one_line_adds_a_score_to_metrics_summary_tables_and_findings(
+def test_one_line_adds_a_score_to_metrics_summary_and_tables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(scores, "SCORES", (*SCORES, SHARPNESS))
@@ -47,16 +47,6 @@ def test_one_line_adds_a_score_to_metrics_summary_tables_and_findings(
         "1.0 [0.9, 1.1] |",
         "7.5 [7.4, 7.6] |",
     ]
-    assert words.ordered([dull, sharp], "sharpness") == "sharp, dull"
-    assert any(
-        sentence.startswith("By sharpness, sharp (7.5 [7.4, 7.6]) is the best generating model")
-        for sentence in findings.findings([dull, sharp], model("real", 2.0).scores)
-    )
-
-
-def test_a_score_without_better_values_ranks_nothing() -> None:
-    with pytest.raises(ValueError, match="zeros has no better values"):
-        findings.ranking([model("a", 1.0), model("b", 2.0)], find("zeros"))
 
 
 def test_a_row_of_another_length_than_the_head_is_an_error() -> None:

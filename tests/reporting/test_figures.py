@@ -27,9 +27,17 @@ from hotcold.runtime import paths
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
     """The style of the report; figures are closed afterwards."""
-    with plt.style.context(ROOT / paths.STYLE):
+    with plt.rc_context():
+        style.use(ROOT / paths.STYLE)
         yield
     plt.close("all")
+
+
+def test_the_style_does_not_depend_on_a_matplotlibrc() -> None:
+    expected = dict(plt.rcParams)
+    with plt.rc_context({"lines.linewidth": 9.0, "figure.facecolor": "red"}):
+        style.use(ROOT / paths.STYLE)
+        assert dict(plt.rcParams) == expected
 
 
 def test_wilson_intervals_agree_with_scipy() -> None:

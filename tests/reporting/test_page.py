@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pytest
 from conftest import ROOT
 
 from hotcold.reporting.page import rendering
+from hotcold.reporting.reading.sources import plain
 from hotcold.reporting.text import templates
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 
 
 def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> None:
-    html = rendering.render(
+    page = rendering.render(
         "# A <b>title</b>\n\n<script>alert(1)</script>\n",
         tmp_path,
         templates.environment(ROOT / paths.TEMPLATES).get_template("page.html.j2"),
@@ -24,11 +26,11 @@ def test_the_page_escapes_html_in_the_text_and_in_the_scores(tmp_path: Path) -> 
         {"loss</script>": "a,b"},
         {},
     )
-    assert "&lt;script&gt;alert" in html
-    assert "<script>alert" not in html
-    assert "<b>" not in html
-    assert "model</script>" not in html
-    assert "loss</script>" not in html
+    assert "&lt;script&gt;alert" in page
+    assert "<script>alert" not in page
+    assert "<b>" not in page
+    assert "model</script>" not in page
+    assert "loss</script>" not in page
 
 
 def test_a_missing_figure_or_table_is_an_error() -> None:
@@ -41,6 +43,14 @@ def test_a_missing_figure_or_table_is_an_error() -> None:
 def rendered(text: str) -> str:
     """The body of a page."""
     return rendering.render(text, Path(), jinja2.Template("{{ body }}"), {}, {"loss": ""}, {})
+
+
+def test_a_text_of_a_result_is_neither_markup_nor_mathematics() -> None:
+    text = r"a|b $\text{</math><script>} \href{javascript:x}{y}$ [z](w) `v` **u** &lt; \| <b>"
+    table = rendered(f"# A\n\n| c | d |\n|---|---|\n| {plain(text)} | 1 |\n")
+    assert re.findall("<(?!/?t)[a-z]+", table.partition("<table>")[2]) == []
+    assert html.unescape(re.findall("<th scope=.row.>(.*)</th>", table)[0]) == text
+    assert plain({"a|": ["\x1b[31m", 1]}) == {"a\\|": ["\N{REPLACEMENT CHARACTER}\\[31m", 1]}
 
 
 def test_an_equation_has_its_number_and_an_id() -> None:
@@ -84,7 +94,8 @@ def test_fences_within_fences_become_elements_within_elements() -> None:
 
 
 def test_lines_do_not_break_before_a_unit_an_arrow_or_a_value() -> None:
-    text = "95 % [94, 96] % of them at $t = 0$: FID ↓ with η = 1"
+    text = "95 % [94, 96] % of them at $t = 0$: FID ↓ with η = 1 ± 2"
     assert (
-        templates.UNBROKEN.sub("_", text) == "95_% [94, 96]_% of them at $t = 0$: FID_↓ with η_=_1"
+        templates.UNBROKEN.sub("_", text)
+        == "95_% [94,_96]_% of them at $t = 0$: FID_↓ with η_=_1_±_2"
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from hotcold.reporting.reading import provenance
+from hotcold.runs.records import UNKNOWN, VERSIONS, Record
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -54,13 +55,12 @@ def test_commit_is_the_last_one_that_changed_the_code(
     assert named(origin, monkeypatch) == f"{last} with uncommitted changes"
 
 
-def test_one_thread_is_singular() -> None:
-    run = {"processes": 1, "precision": "float32", "system": "Linux", "python": "3", "torch": "2"}
-    models = [
-        SimpleNamespace(name=str(n), run=run | {"device": f"CPU with {n} threads"}) for n in (1, 11)
-    ]
-    words = list(provenance.trained_on(models))
-    assert [each.partition(",")[0] for each in words] == [
-        "CPU with 1 thread",
-        "CPU with 11 threads",
-    ]
+def test_an_environment_is_told_as_far_as_it_is_recorded() -> None:
+    parts: dict[str, Any] = dict.fromkeys((*VERSIONS, "cpu", "system", "python"), UNKNOWN)
+    parts |= {"params": {}, "inputs": {}, "outputs": {}, "device": "CPU with 1 threads"}
+    parts |= {"precision": "float32", "torch": "2.13.0", "processes": UNKNOWN}
+    words = "CPU with 1 thread, float32, torch 2.13.0"
+    assert provenance.words(Record(**parts)) == words
+    assert provenance.words(Record(**parts | {"processes": 2})) == f"2 × {words}"
+    nothing = parts | dict.fromkeys(("device", "precision", "torch"), UNKNOWN)
+    assert provenance.words(Record(**nothing)) == UNKNOWN

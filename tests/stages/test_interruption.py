@@ -238,6 +238,12 @@ def test_outputs_that_dvc_did_not_record_are_taken_and_not_computed_again(
         run(stage, "model2")
     assert re.search("continues after (epoch 4 of 4|210 of 210 images)", capsys.readouterr().out)
     assert content(out) == expected
+    kept_here = next((folder / paths.RESUME).glob(f"{stage.__name__.split('.')[1]}-*/finished"))
+    outs = [{"path": k, "md5": v} for k, v in json.loads(kept_here.read_text()).items()]
+    (folder / resume.LOCK).write_text(json.dumps({"stages": {"any": {"outs": outs}}}))
+    run(stage, "model2")  # DVC has recorded them, so that this run is forced
+    assert "continues" not in capsys.readouterr().out
+    assert content(out) == expected
     for path in (folder / paths.RESUME).glob("*/finished"):
         os.utime(path, (1, 1))  # long ago
     run(train, "model2", seed=7)

@@ -52,8 +52,9 @@ MODELS |= BEYOND
 DATA = read("data", DataParams, ROOT / paths.PARAMS)
 SETTINGS = {
     "models": MODELS,
+    "sampling.images": 10,
+    "evaluation.splits": 1,
     "inception.reference": 6,
-    "sampling.images": 4,
     "sampling.guidances": [0.0, 1.0, 3.0],
     "evaluation.bootstrap": 2,
 }
@@ -148,8 +149,8 @@ def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
 
 def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
     sets, description = samples_file.load(folder / paths.SAMPLES / "labelled/epoch_001.npz")
-    assert description["labels"] == [0, 1, 2, 3]
-    assert len(sets["ddim"]) == 4
+    assert description["labels"] == list(range(10))
+    assert len(sets["ddim"]) == 10
     shown, _ = samples_file.load(folder / paths.SAMPLES / "labelled/guidance.npz")
     assert {key: x.shape for key, x in shown.items()} == dict.fromkeys("013", (10, 1, 28, 28))
     assert len({x.numpy().tobytes() for x in shown.values()}) == 3
@@ -157,7 +158,7 @@ def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
         rows = tables.read_csv(folder / paths.SCORES / "labelled/predictions.csv")
         digits = [int(row["digit"]) for row in rows if int(row["epoch"]) == entry["epoch"]]
         right = sum(digit == label for label, digit in enumerate(digits))
-        assert entry["sets"]["ddim"]["label_accuracy"] == right / 4
+        assert entry["sets"]["ddim"]["label_accuracy"] == right / 10
     study = read_json(folder / paths.STEP_STUDY / "labelled.json")
     assert [(e["steps"], e["eta"], e.get("guidance", 1)) for e in study] == [
         (3, 0.5, guidance) for guidance in (0, 1, 3)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hotcold.commands.pictures import read
+from hotcold.commands.pictures import read, source
 from hotcold.numerics.pixels import to_levels
 from hotcold.runtime.errors import UserError
 
@@ -74,3 +75,11 @@ def test_what_has_no_right_meaning_is_refused(tmp_path: Path) -> None:
     (tmp_path / "half.png").write_bytes((tmp_path / "clear.png").read_bytes()[:400])
     for path in (tmp_path, tmp_path / "text.png", tmp_path / "half.png"):
         assert f"{path} is not a picture that Pillow can read" == refusal(path)
+
+
+def test_a_picture_is_said_to_be_of_the_model_in_the_file() -> None:
+    network = SimpleNamespace(description={"model": "model2", "epoch": 3})
+    file = Path("other.safetensors")
+    assert source("model5", file, network) == "model2, epoch 3"
+    assert source("model5", None, network) == "model5, epoch 3"
+    assert source("model5", file, SimpleNamespace(description={})) == f"{file}, epoch unknown"

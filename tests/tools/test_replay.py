@@ -29,6 +29,7 @@ MODELS = TINY["models"] | {
         "sampler": {"kind": "categorical", "steps": 3},
     }
 }
+SETTINGS = {"models": MODELS, "precision": "float32", "training.weights": "float32"}
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("replay")
     prepare(folder)
     for name in MODELS:
-        run_stage(folder, train, name, models=MODELS, **{"training.weights": "float32"})
-        run_stage(folder, sample, name, models=MODELS)
+        for stage in (train, sample):
+            run_stage(folder, stage, name, **SETTINGS)
     return folder
 
 
@@ -73,7 +74,7 @@ def test_recorded_images_are_drawn_again_and_those_of_other_weights_disagree(
     run: Replay, folder: Path, name: str
 ) -> None:
     key = "improved" if name == "model4" else "ancestral"
-    label = f"6 images drawn again, best, {key}"
+    label = f"20 images drawn again, best, {key}"
     result = "100.00 % of the pixels within 2 levels, mean difference 0.000"
     limit = "at least 95 %, or at most 2 times"
     assert run("images", name) == [[name, label, result, limit, "agrees"]]
@@ -87,20 +88,18 @@ def test_recorded_images_are_drawn_again_and_those_of_other_weights_disagree(
 def test_images_of_another_precision_differ_as_much_as_rounding(
     run: Replay, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_stage(folder, sample, "model2", models=MODELS, precision="float32")
-    write_params(folder, models=MODELS, precision="bfloat16")
+    write_params(folder, **SETTINGS | {"precision": "bfloat16"})
     monkeypatch.setattr(replay, "MIN_SHARE", 1.1)  # more than there can be
     ((*_, result, _, verdict),) = run("images", "model2")
     assert result.endswith(", 1.00 times the effect of rounding")
     assert verdict == "agrees"
     monkeypatch.setattr(replay, "MAX_RATIO", 0.9)
-    with pytest.raises(UserError, match="disagree: model2, 6 images"):
+    with pytest.raises(UserError, match="disagree: model2, 20 images"):
         run("images", "model2")
     monkeypatch.setattr(replay, "MAX_RATIO", 1e6)
     with pytest.raises(UserError, match="model2, ancestral: rounding changes these images too"):
         run("images", "model2")
-    write_params(folder, models=MODELS)
-    run_stage(folder, sample, "model2", models=MODELS)
+    write_params(folder, **SETTINGS)
 
 
 def test_another_set_and_checkpoint_can_be_compared_and_a_wrong_one_is_refused(
@@ -108,7 +107,7 @@ def test_another_set_and_checkpoint_can_be_compared_and_a_wrong_one_is_refused(
 ) -> None:
     arguments = ["images", "model4", "--checkpoints", "last", "--checkpoints", "epoch_001", "--set"]
     assert [row[1] for row in run(*arguments, "naive")] == [
-        "6 images drawn again, last, naive",
+        "20 images drawn again, last, naive",
         "2 images drawn again, epoch_001, naive",
     ]
     with pytest.raises(UserError, match="--set is 'ancestral', must be one of naive, improved"):
@@ -177,12 +176,12 @@ def test_right_captures_and_recorded_images_agree(check: Replay) -> None:
     rows = check(right)
     assert [row[:2] for row in rows] == [
         ["model2", "losses of 10 compiled and captured steps"],
-        ["model2", "6 images drawn again, best, ancestral"],
+        ["model2", "20 images drawn again, best, ancestral"],
         ["model4", "losses of 10 captured steps"],
         ["model4", "dropout of seeds 1, 2, 1"],
-        ["model4", "6 images drawn again, best, improved"],
+        ["model4", "20 images drawn again, best, improved"],
         ["model6", "losses of 10 captured steps"],
-        ["model6", "6 images drawn again, best, categorical"],
+        ["model6", "20 images drawn again, best, categorical"],
     ]
     assert {row[-1] for row in rows} == {"agrees"}
 

@@ -162,7 +162,7 @@ def test_only_the_search_of_the_study_is_continued(
     with pytest.raises(UserError, match="no trial of mine has succeeded"):
         start(*command)
     path.write_text(text.replace("- 8", "- 9"))
-    with pytest.raises(UserError, match=re.escape("mine has params.model.hidden = (8, 8), not (9")):
+    with pytest.raises(UserError, match=re.escape("mine has params.model.hidden = [8, 8], not [9")):
         start(*command)
     path.write_text(text)
     for arguments, sentence in (

@@ -92,3 +92,13 @@ def test_pre_commit_runs_the_pinned_ruff() -> None:
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
     by_pre_commit = [hook for hook in hooks if hook["language"] == "python"]
     assert [hook["additional_dependencies"] for hook in by_pre_commit] == [pinned, pinned]
+
+
+def test_everything_that_is_fetched_is_pinned_by_its_content() -> None:
+    packages = re.split(r"^(?=\S)", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)[1:]
+    assert all(re.match(r"\S+==.*\\\n    --hash=sha256:[0-9a-f]{64}", each) for each in packages)
+    workflows = "".join(p.read_text() for p in (ROOT / ".github/workflows").glob("*.yml"))
+    assert re.findall(r"uses: \S+@(?![0-9a-f]{40} )", workflows) == []
+    images = re.findall("^FROM (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert images
+    assert all(re.search("@sha256:[0-9a-f]{64}$", image) for image in images)

@@ -11,15 +11,12 @@ project's own variants compute in float32 and in the precision of the option.
 from __future__ import annotations
 
 import copy
-import platform
-import re
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import truediv
-from pathlib import Path
 
 import click
 import torch
@@ -156,13 +153,6 @@ class Bench:
         return variants
 
 
-def processor() -> str:
-    """The name of the CPU, as far as the system tells it."""
-    listed = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", listed.read_text()) if listed.exists() else None
-    return found[1] if found else platform.processor() or platform.machine()
-
-
 @command(__doc__)
 @click.argument("models", nargs=-1, type=Model(), metavar="[MODEL]...")
 @click.option("--steps", type=click.IntRange(1), default=5, help="in one repetition")
@@ -173,7 +163,7 @@ def main(models: tuple[str, ...], steps: int, repetitions: int, precision: str) 
     dtype = devices.dtype(precision, device)
     precisions = list(dict.fromkeys((str(dtype).removeprefix("torch."), "float32")))
     benches = {name: Bench(name, device, steps) for name in models or MODELS}
-    print(f"{processor()}; {devices.describe(device, dtype)}; torch {torch.__version__}\n")
+    print(f"{devices.cpu()}; {devices.describe(device, dtype)}; torch {torch.__version__}\n")
     print("| part | variant | result | speed-up |\n" + "|---" * 4 + "|", flush=True)
     for name, bench in benches.items():
         for part, build in (("training", bench.training), ("sampling", bench.sampling)):

@@ -59,15 +59,14 @@ def draw_fid(
     real: float,
 ) -> Figure:
     """Training at the left: one line for each model, with open markers if it restores, and that of
-    real images. Sampling at the right: the best checkpoints. The legend has the bits per pixel."""
+    real images. Sampling at the right: the best checkpoints."""
     figure, (axis, sampling) = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
     for model in models:
-        bits = f", {model.likelihood['bits']:.3f} bits per pixel" if model.likelihood else ""
         face, colour = None if model.generates else "white", colours[model.name]
         style: dict[str, Any] = {"ms": 5, "lw": 1.2, "mfc": face, "color": colour}
-        label, x = f"{model.name}{bits}", spent[model.name]  # increases, as epochs do
+        x = spent[model.name]  # increases, as epochs do
         scores = [main_scores(checkpoint) for checkpoint in model.checkpoints]
-        draw_intervals(axis, x, scores, "fid", fmt="o-", label=label, **style)
+        draw_intervals(axis, x, scores, "fid", fmt="o-", label=model.name, **style)
         draw_intervals(sampling, [evaluations(model)], [model.scores], "fid", fmt="o", **style)
     axis.set(xlabel="multiply-adds of training", ylabel=find("fid").axis_label)
     sampling.set(xlabel="evaluations of the network for an image")
@@ -77,5 +76,5 @@ def draw_fid(
         set_scale(each, "log")
         each.xaxis.set_minor_formatter(NullFormatter())
     axis.xaxis.set_major_formatter(power_of_ten)
-    add_legend(figure, [axis], columns=3)
+    add_legend(figure, [axis])
     return figure

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from hotcold import samples_file
 from hotcold.reporting.figures.style import (
-    REAL,
     WIDTH,
     Gallery,
     add_legend,
@@ -25,8 +24,8 @@ from hotcold.scores import find
 MARKERS = "os^Dv<>pP*X"
 
 
-def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, float]) -> None:
-    """The figures of every model with classes. real: the scores of real images."""
+def draw(gallery: Gallery, models: Sequence[ModelResults]) -> None:
+    """The figures of every model with classes."""
     labelled = [model for model in models if model.design.classes]
     for model in labelled:
         sets, _ = samples_file.load(paths.SAMPLES / model.name / "guidance.npz")
@@ -35,7 +34,7 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, fl
         labels = [f"guidance {scale}" for scale in sets]
         gallery.add(f"guidance_{model.name}", image_rows(images, labels, columns))
     if labelled:
-        gallery.add("guidance", draw_scores(labelled, gallery.colours, real["fid"]))
+        gallery.add("guidance", draw_scores(labelled, gallery.colours))
         scores = ("steps", "evaluations", "fid", "label_accuracy", "recall")
         rows = [
             (m.name, recorded(e).variant, *(e[key] for key in scores))
@@ -45,9 +44,10 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: Mapping[str, fl
         gallery.add_table("guidance", ("model", "setting", *scores), rows)
 
 
-def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real: float) -> Figure:
-    """FID and the share of images of the digit that was asked for, over guidance."""
-    figure, (fid, agreement) = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
+def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
+    """FID against validation images, and the share of images of the digit that was asked for, over
+    guidance."""
+    figure, (fid, agreement) = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
     for model in models:
         lines = grouped(model.step_study, lambda e: (e["steps"], str(e.get("guidance_interval"))))
         for study, marker in zip(lines.values(), MARKERS, strict=False):
@@ -59,7 +59,6 @@ def draw_scores(models: Sequence[ModelResults], colours: Mapping[str, str], real
             style = {"color": colours[model.name], "label": label, "marker": marker, "lw": 1}
             draw_intervals(fid, x, study, "fid", **style)
             agreement.plot(x, [100 * entry["label_accuracy"] for entry in study], **style)
-    fid.axhline(real, color=REAL, ls=":", label="real images")
     set_scale(fid, "log")
     fid.set(xlabel="guidance", ylabel=find("fid").axis_label)
     agreement.set(xlabel="guidance", ylabel="images of the digit asked for, %")

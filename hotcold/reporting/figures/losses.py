@@ -78,7 +78,7 @@ def draw_by_epoch(
         epoch, colour = model.column("epoch"), colours[model.name]
         training, validation = model.column("train_loss"), model.column("validation_loss")
         marker = "o" if len(epoch) == 1 else ""
-        axis.plot(epoch, training, color=colour, lw=4, alpha=0.35, marker=marker, label="training")
+        axis.plot(epoch, training, color=colour, lw=4, alpha=0.5, marker=marker, label="training")
         axis.plot(epoch, validation, color=colour, lw=1.2, marker=marker, label="validation")
         if model.name in published:
             draw_published(axis, published[model.name])

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.figures.style import REAL, WIDTH, Gallery, set_scale
+from hotcold.reporting.figures.style import REAL, Gallery, set_scale
 from hotcold.reporting.reading.published import Published, published_fids
 from hotcold.reporting.reading.results import (
     Checkpoint,
@@ -22,6 +22,7 @@ from hotcold.reporting.reading.results import (
 from hotcold.scores import find, shown
 
 Row = tuple[ModelResults, Checkpoint]
+PANEL = 3.3  # inches: the width of a phone
 
 
 def draw(
@@ -74,11 +75,9 @@ def draw_points(
     published: its FIDs get a panel of their own, because no value of it can be compared.
     """
     rows: list[Row] = [(model, checkpoint) for model in models for checkpoint in model.checkpoints]
-    height = 0.23 * len(rows) + 0.12 * len(models) + 0.8
-    widths, size = [2, 1] if published else [1], (WIDTH, height)
-    figure, axes = plt.subplots(
-        1, len(widths), figsize=size, sharey=True, squeeze=False, width_ratios=widths
-    )
+    panels = 2 if published else 1  # each fits a phone
+    size = (PANEL * panels, 0.23 * len(rows) + 0.23 * len(models) + 0.8)
+    figure, axes = plt.subplots(1, panels, figsize=size, sharey=True, squeeze=False)
     axis, score = axes[0, 0], find(key)
     places = draw_here(axis, rows, key, colours)
     axis.axvline(real[key], color=REAL, ls=":", label=f"real images: {real[key]:.3g}")
@@ -89,26 +88,30 @@ def draw_points(
     else:
         set_scale(axis, "log", "x")
     axis.set_xlabel(score.axis_label)
+    axis.set_ylabel("epoch")
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1))
     if published:
         draw_published(axes[0, 1], rows, places, published)
-    axis.set_ylim(max(places) + 0.6, -0.6)
+    axis.set_ylim(max(places) + 0.6, -0.7)
     return figure
 
 
 def draw_here(axis: Axes, rows: Sequence[Row], key: str, colours: Mapping[str, str]) -> list[float]:
-    """One point for each checkpoint. Returns their places on the y axis, (rows,)."""
-    places, place, previous = [], 0.0, ""
+    """One point for each checkpoint, below the name of its model. Returns their places on the y
+    axis, (rows,)."""
+    places, place, previous = [], -1.0, ""
     for model, checkpoint in rows:
-        place += 0.5 * (previous not in ("", model.name))
+        place += 1
+        if model.name != previous:
+            axis.text(0.02, place, model.name, transform=axis.get_yaxis_transform(), va="center")
+            place += 1
         (value,), sides = with_interval([main_scores(checkpoint)], key)
         colour = colours[model.name]
         face = colour if model.generates else "white"
         axis.errorbar([value], [place], xerr=sides, fmt="o", ms=5, lw=1.5, color=colour, mfc=face)
         places.append(place)
-        place, previous = place + 1, model.name
-    labels = [f"{model.name}, {tick_label(checkpoint)}" for model, checkpoint in rows]
-    axis.set_yticks(places, labels)
+        previous = model.name
+    axis.set_yticks(places, [tick_label(checkpoint) for _, checkpoint in rows])
     axis.grid(visible=False, axis="y")
     return places
 
@@ -130,4 +133,4 @@ def draw_published(
 def tick_label(checkpoint: Checkpoint) -> str:
     """The epoch of a checkpoint, and whether it is the best or the last one."""
     roles = [role for role in checkpoint["roles"] if role != "early"]
-    return f"epoch {checkpoint['epoch']}" + (f" ({', '.join(roles)})" if roles else "")
+    return f"{checkpoint['epoch']}" + (f" ({', '.join(roles)})" if roles else "")

@@ -13,16 +13,14 @@ from hotcold.reporting.figures.style import (
     REAL,
     WIDTH,
     Gallery,
-    add_legend,
     draw_intervals,
     set_scale,
 )
 from hotcold.reporting.reading.results import ModelResults, Scores, grouped, with_interval
 from hotcold.sampling.params import recorded
-from hotcold.scores import shown
+from hotcold.scores import find
 
 TICKS = (10, 25, 50, 100)
-OWN = {"fid": "validation_fid"}  # the name of the same score in results/scores
 MARKERS = "os^Dv<>pP*X"
 APART = 1.015  # the factor between the places of lines, which would overlap
 
@@ -42,31 +40,29 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
 
 
 def draw_study(models: Sequence[ModelResults]) -> Figure:
-    """Scores over the evaluations of the network, a row of panels for each model, a line for each
-    setting of its sampler but the number of steps."""
-    looks, scores, size = styles(models), shown("ranking"), (WIDTH, 2.1 * len(models) + 1.5)
-    figure, axes = plt.subplots(len(models), len(scores), figsize=size, squeeze=False, sharex=True)
-    for row, model in zip(axes, models, strict=True):
-        for axis, score in zip(row, scores, strict=True):
-            draw_own_sampler(axis, model.scores, score.key)
-            draw_settings(axis, model.step_study, score.key, looks)
-            axis.set(title=model.name, ylabel=score.axis_label, xscale="log")
-            axis.set_xticks(TICKS, map(str, TICKS))
-            axis.tick_params(labelbottom=True)
-            axis.minorticks_off()
-            # FIDs of settings differ by orders of magnitude.
-            set_scale(axis, "log" if score.key == "fid" else "linear")
-    figure.supxlabel("evaluations of the network for an image", fontsize="medium")
-    add_legend(figure, axes[:, 0], 2)
+    """FID over the evaluations of the network, a panel for each model, a line for each setting of
+    its sampler but the number of steps, and a legend beside it."""
+    looks, size = styles(models), (WIDTH, 2.4 * len(models) + 0.3)
+    figure, axes = plt.subplots(len(models), figsize=size, squeeze=False, sharex=True)
+    for axis, model in zip(axes[:, 0], models, strict=True):
+        draw_own_sampler(axis, model.scores)
+        draw_settings(axis, model.step_study, "fid", looks)
+        axis.set(title=model.name, ylabel=find("fid").axis_label, xscale="log")
+        axis.set_xticks(TICKS, map(str, TICKS))
+        axis.tick_params(labelbottom=True)
+        axis.minorticks_off()
+        set_scale(axis, "log")  # FIDs of settings differ by orders of magnitude
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes[-1, 0].set_xlabel("evaluations of the network for an image")
     return figure
 
 
-def draw_own_sampler(axis: Axes, scores: Scores, key: str) -> None:
-    """The score of the model's own sampler as a line, its interval as a band. FID is that against
+def draw_own_sampler(axis: Axes, scores: Scores) -> None:
+    """The FID of the model's own sampler as a line, its interval as a band. It is that against
     validation images, as in the study."""
-    (value,), ((below,), (above,)) = with_interval([scores], OWN.get(key, key))
+    (value,), ((below,), (above,)) = with_interval([scores], "validation_fid")
     axis.axhspan(value - below, value + above, color=REAL, alpha=0.2, lw=0)
-    axis.axhline(value, color=REAL, ls=":", label="the model's own sampler")
+    axis.axhline(value, color=REAL, ls=":", label="its own sampler")
 
 
 def styles(models: Iterable[ModelResults]) -> dict[str, dict[str, str]]:

@@ -55,6 +55,12 @@ DARK = """<style>
 """  # colours of the page
 
 
+def use(style: Path) -> None:
+    """Set the style of all figures, whatever a matplotlibrc of the user or the folder says."""
+    plt.rcdefaults()
+    plt.style.use(style)
+
+
 def colours(names: Sequence[str]) -> dict[str, str]:
     """name -> colour, as #rrggbb, in the order of the style's palette."""
     palette = cycle(map(to_hex, plt.rcParams["axes.prop_cycle"].by_key()["color"]))

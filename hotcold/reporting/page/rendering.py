@@ -129,7 +129,7 @@ def embed(tokens: Sequence[Token], folder: Path) -> None:
             path = vector if vector.exists() else path
             width, height = svg_size(path) if path.suffix == ".svg" else png_size(path)
             token.attrs |= {"src": data_uri(path), "width": width, "height": height}
-            token.attrs |= {"loading": "lazy", "decoding": "async"}
+            token.attrs["decoding"] = "async"
 
 
 def png_size(path: Path) -> tuple[int, int]:

@@ -56,14 +56,23 @@ def differs(a: Scores, b: Scores, key: str) -> bool:
 def change(a: Scores, b: Scores, key: str) -> str:
     """The difference b minus a with its interval: −1.42 [−1.97, −0.87]."""
     value, half = difference(a, b, key)
-    return gain({key: value, f"{key}_below": half, f"{key}_above": half}, key)
+    return signed(value, value - half, value + half, key)
+
+
+def signed(value: float, low: float, high: float, key: str) -> str:
+    """A difference of a score with its interval."""
+    value_, low_, high_ = (f"{x:+.{decimals(key)}f}".replace("-", "−") for x in (value, low, high))
+    return f"{value_} [{low_}, {high_}]"
 
 
 def gain(scores: Scores, key: str) -> str:
-    """A difference with its interval, both with signs."""
-    ends = (scores[key], *bounds(scores, key))
-    value, low, high = (f"{end:+.{decimals(key)}f}".replace("-", "−") for end in ends)
-    return f"{value} [{low}, {high}]"
+    """A score that is a difference, with its interval."""
+    return signed(scores[key], *bounds(scores, key), key)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 epoch`, `2 epochs`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def names(items: Sequence[str]) -> str:

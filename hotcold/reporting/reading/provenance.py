@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Iterable
 from importlib.metadata import version
+from typing import Any
 
-from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.reading.sources import plain
+from hotcold.runs import records
 
-PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "matplotlib", "dvc")
+PACKAGES = ("numpy", "matplotlib", "dvc")
 SOURCES = ("hotcold", "stages", "params.yaml", "dvc.yaml")
 
 
-def trained_on(models: Iterable[ModelResults]) -> dict[str, list[str]]:
-    """Device, precision and versions in words -> the models trained with them."""
-    groups: dict[str, list[str]] = {}
-    for model in models:
-        run = model.run
-        ranks = f"{run['processes']} × " if run["processes"] > 1 else ""
-        versions = f"Python {run['python']}, torch {run['torch']}"
-        device = run["device"].replace("with 1 threads", "with 1 thread")
-        words = f"{ranks}{device}, {run['precision']}, {run['system']}, {versions}"
-        groups.setdefault(words, []).append(model.name)
-    return groups
+def environments() -> dict[str, dict[str, list[str]]]:
+    """Stage -> device, precision and versions in words -> the models whose results it computed with
+    them, or none for a stage that runs once. Raises UserError if a record is missing or damaged."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for stage in dict.fromkeys(records.of_results().values()):
+        name, _, model = stage.name.partition("@")
+        models = found.setdefault(name, {}).setdefault(words(records.read_record(stage)), [])
+        models += [model] * bool(model)
+    return found
+
+
+def words(record: records.Record) -> str:
+    """Where the results of a stage were computed, as far as its record says."""
+    values: dict[str, Any] = plain(record.model_dump())
+    several = isinstance(values["processes"], int) and values["processes"] > 1
+    ranks = f"{values['processes']} × " if several else ""
+    device = ranks + values["device"].replace("with 1 threads", "with 1 thread")
+    parts = [device, *(values[key] for key in ("cpu", "precision", "system"))]
+    parts += [f"{name} {values[name]}" for name in ("python", "torch", *records.VERSIONS)]
+    known = [part for part in parts if not part.endswith(records.UNKNOWN)]
+    return ", ".join(known) or records.UNKNOWN
 
 
 def commit() -> str:

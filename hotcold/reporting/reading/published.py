@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,22 @@ Published = dict[str, Any]
 Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, validation loss
 
 
-def read_published() -> Published:
-    """All of scores.yaml. Raises UserError if it, or the table of losses, is missing or
-    wrong."""
+def read_published(kinds: Mapping[str, tuple[str, bool]]) -> Published:
+    """scores.yaml without the models that are something else here. Raises UserError if it, or the
+    table of losses, is missing or wrong.
+
+    kinds: of each model of this run, its kind of degradation and whether it restores.
+    """
     read_losses()
-    return read_yaml(PUBLISHED_SCORES, schemas.Published)
+    published = read_yaml(PUBLISHED_SCORES, schemas.Published)
+    models = published["models"].items()
+    alike = {name: each for name, each in models if kinds.get(name, each["kind"]) == each["kind"]}
+    return published | {"models": alike}
 
 
-def read_claims() -> list[dict[str, Any]]:
+def read_claims() -> dict[str, Any]:
     """All of claims.yaml. Raises UserError if the file is missing or wrong."""
-    return list(read_yaml(CLAIMS, schemas.Claims)["claims"])
+    return read_yaml(CLAIMS, schemas.Claims)
 
 
 def read_losses() -> Losses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +12,10 @@ import numpy as np
 from hotcold.models import kinds
 from hotcold.models.params import DesignParams
 from hotcold.numerics import checkpoints, tables
+from hotcold.reporting.reading.sources import plain
+from hotcold.runs import records
 from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.sampling.bases import SamplerParams
 from hotcold.sampling.params import recorded
 
@@ -31,23 +35,23 @@ def samplers() -> dict[str, str]:
 class ModelResults:
     """The results of one model.
 
-    run: the device, precision and versions of its training.
     history: one row for each epoch.
     checkpoints: those that are scored, by epoch.
     predictions: one row for each scored image.
     step_study: scores by the settings of a sampler, against validation images; empty for a model
     that restores.
     likelihood: in bits per pixel; empty for a model that is not categorical.
+    environment: device, precision and versions of its training.
     """
 
     name: str
     design: DesignParams
-    run: dict[str, Any]
     history: list[dict[str, float]]
     checkpoints: list[Checkpoint]
     predictions: list[dict[str, str]]
     step_study: list[Scores]
     likelihood: Scores = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -110,28 +114,43 @@ class ModelResults:
 
 def read_model(name: str, design: DesignParams) -> ModelResults:
     """The results of one model of params.yaml. Raises UserError if a file is missing."""
-    history = tables.read_csv(paths.history(name))
+    history = _csv(paths.history(name))
     folder = paths.SCORES / name
-    return ModelResults(
+    model = ModelResults(
         name=name,
         design=design,
-        run=tables.read_json(paths.MODELS / name / "run.json"),
         history=[{key: float(value) for key, value in row.items()} for row in history],
-        checkpoints=tables.read_json(folder / "scores.json"),
-        predictions=tables.read_csv(folder / "predictions.csv"),
-        step_study=tables.read_json(paths.STEP_STUDY / f"{name}.json"),
-        likelihood=tables.read_json(paths.LIKELIHOOD / f"{name}.json"),
+        checkpoints=_json(folder / "scores.json"),
+        predictions=_csv(folder / "predictions.csv"),
+        step_study=_json(paths.STEP_STUDY / f"{name}.json"),
+        likelihood=_json(paths.LIKELIHOOD / f"{name}.json"),
+        environment=records.read_record(records.find("train", name)).model_dump(),
     )
+    losses = {row["epoch"]: row["validation_loss"] for row in model.history}
+    if losses.get(model.best["epoch"]) != model.lowest_loss["validation_loss"]:
+        raise UserError(
+            f"the best epoch of {name} in {folder / 'scores.json'}, {model.best['epoch']}, is not "
+            f"that of the smallest loss in {paths.history(name)}: run dvc repro"
+        )
+    return model
+
+
+def _json(path: Path) -> Any:
+    return plain(tables.read_json(path))
+
+
+def _csv(path: Path) -> list[dict[str, str]]:
+    return plain(tables.read_csv(path))
 
 
 def read_real() -> Scores:
     """The scores of real images. Raises UserError if the file is missing."""
-    return tables.read_json(paths.REAL_SCORES)
+    return _json(paths.REAL_SCORES)
 
 
 def read_classifier() -> dict[str, Any]:
     """The scores of the classifier. Raises UserError if the file is missing."""
-    return tables.read_json(paths.CLASSIFIER_SCORES)
+    return _json(paths.CLASSIFIER_SCORES)
 
 
 def read_frequencies() -> np.ndarray:

@@ -64,6 +64,7 @@ Pair = tuple[NotNegative, NotNegative]
 
 
 class PublishedModel(Section):
+    kind: tuple[Text, bool]
     settings: dict[str, Any]
     inception_score: Pair | None = None
     fid: dict[int, NotNegative] | None = None
@@ -136,7 +137,13 @@ class OrderClaim(Claim):
 AnyClaim = AccuracyClaim | ModelClaim | DigitsClaim | PairClaim | OrderClaim
 
 
+class LeftOut(Section):
+    text: Text
+    reason: Text
+
+
 class Claims(Section):
+    left_out: tuple[LeftOut, ...] = ()
     claims: Annotated[
         tuple[Annotated[AnyClaim, Field(discriminator="kind")], ...], Field(min_length=1)
     ]

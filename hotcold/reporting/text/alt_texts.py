@@ -22,7 +22,10 @@ def losses(models: Sequence[ModelResults]) -> str:
         first, best = (
             f"{loss(r)} at epoch {r['epoch']:.0f}" for r in (m.history[0], m.lowest_loss)
         )
-        parts.append(f"{m.name} falls from {first} to {best}")
+        falls = (
+            f"falls from {first} to {best}" if m.lowest_loss is not m.history[0] else f"is {best}"
+        )
+        parts.append(f"{m.name} {falls}")
     courses = "; of ".join(parts)
     return f"Line chart of training and validation loss. The validation loss of {courses}."
 

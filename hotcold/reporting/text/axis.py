@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hotcold.reporting.reading.formatting import differs, fixed, interval, names
+from hotcold.reporting.reading.formatting import counted, differs, fixed, interval
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.text.trainings import spreads
@@ -13,8 +13,8 @@ from hotcold.reporting.text.trainings import spreads
 def between_cold_and_hot(
     rows: Sequence[Row], models: Sequence[ModelResults] = (), trained_again: Sequence[Row] = ()
 ) -> Iterator[str]:
-    """For each model, FID without noise, with the best size and with the largest one, and what the
-    intervals and further trainings say of them; precision and recall at the same sizes.
+    """For each model, the scores with the smallest size of noise and with that of the lowest FID;
+    which sizes are not told apart; and whether the smallest or the largest one is worse.
 
     rows: one training of each size, by increasing size. models, trained_again: see `spreads`.
     """
@@ -22,38 +22,37 @@ def between_cold_and_hot(
     found = {each.model: each for each in spreads(models, trained_again) if each.score.key == "fid"}
     for model in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == model]
+        if len(own) < 2:
+            continue
         best = min(own, key=lambda row: row["fid"])
-        shown = [row for row in own if row in (own[0], best, own[-1])]
-        fids = names([f"{interval(row, 'fid')} at δ = {row['noise']}" for row in shown])
-        yield f"The FID of {model} is {fids}."
-        less = [row for row in own if float(row["noise"]) < float(best["noise"])]
-        more = [row for row in own if float(row["noise"]) > float(best["noise"])]
         again = found.get(model)
         margin, mean = (again.margin, again.mean) if again else (0.0, 0.0)
         tied = [
-            row["noise"]
+            row
             for row in own
-            if row is not best
-            and (not differs(row, best, "fid") or abs(row["fid"] - mean) < margin)
+            if row is best or not differs(row, best, "fid") or abs(row["fid"] - mean) < margin
         ]
+        yield (
+            f"The lowest FID of {model} is {interval(best, 'fid')}, at δ = {best['noise']}, where "
+            f"recall is {fixed(best['recall'], 'recall')}."
+        )
         if again:
+            low, high = (fixed(end, "fid") for end in (min(again.values), max(again.values)))
             yield (
-                f"With δ = {sizes[model]:g}, {len(again.values)} seeds give {model} FIDs of "
-                f"{names(again.listed)}, on average {fixed(mean, 'fid')}. If scores are "
-                "normal and vary as much at every δ, one further training is within "
-                f"{fixed(margin, 'fid')} of this average with a probability of 95 %, so a "
-                "smaller difference is not taken as an effect of δ."
+                f"{counted(len(again.values), 'training')} of {model} at δ = {sizes[model]:g} "
+                f"range from {low} to {high}."
             )
-        if tied:
-            yield (
-                f"The best size of these, δ = {best['noise']}, is indistinguishable from "
-                f"{names([f'δ = {noise}' for noise in tied])}."
-            )
-        if not more:
-            yield f"No size beyond δ = {best['noise']} was trained."
-        worse = [side[end]["noise"] not in tied for side, end in ((less, 0), (more, -1)) if side]
-        if len(worse) == 2 and all(worse):
-            yield f"The FID of {model} is lowest inside the axis, and rises towards both ends."
-        for key in ("precision", "recall"):
-            values = names([f"{fixed(row[key], key)} at δ = {row['noise']}" for row in shown])
-            yield f"The {key} of {model} is {values}."
+        if len(tied) > 1:
+            between = f"from {tied[0]['noise']} to {tied[-1]['noise']}"
+            apart = [
+                r["noise"] for r in own[own.index(tied[0]) : own.index(tied[-1])] if r not in tied
+            ]
+            but = f" but {' and '.join(apart)}" if apart else ""
+            yield f"No δ {between}{but} is told apart from the best one."
+        for end, which in ((own[0], "smallest"), (own[-1], "largest")):
+            if end not in tied:
+                yield (
+                    f"With the {which} δ, {end['noise']}, FID is {interval(end, 'fid')} and recall "
+                    f"{fixed(end['recall'], 'recall')}, in one training"
+                    + (": this blur model needs noise." if float(end["noise"]) == 0 else ".")
+                )

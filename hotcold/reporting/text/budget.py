@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hotcold.reporting.reading.formatting import names, number
+from hotcold.reporting.reading.formatting import counted, names, number
 from hotcold.reporting.reading.published import Published
 from hotcold.reporting.reading.results import grouped
 
@@ -56,6 +56,6 @@ class Budget:
         """The epochs of training: `10 epochs`, or `10 (a and b) or 20 (c) epochs`."""
         by_epochs = grouped(self.epochs, self.epochs.__getitem__)
         if len(by_epochs) == 1:
-            return f"{next(iter(by_epochs))} epochs"
+            return counted(next(iter(by_epochs)), "epoch")
         parts = [f"{epochs} ({names(models)})" for epochs, models in sorted(by_epochs.items())]
         return f"{' or '.join(parts)} epochs"

@@ -1,6 +1,7 @@
 """The claims of the published report, each with a verdict computed from results.
 
-A claim holds, or does not hold, only where 95 % intervals decide it; else it remains open.
+A claim holds, or does not hold, only where 95 % intervals and all trainings decide it; else it
+remains open. What generates is not compared with what restores.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from hotcold.reporting.reading.formatting import bounds, fixed, interval, names
+from hotcold.reporting.reading.formatting import change, fixed, interval, names, signed
 from hotcold.reporting.reading.intervals import wilson
+from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.published import PUBLISHED_SCORES, Published
-from hotcold.reporting.reading.results import ModelResults, main_scores
+from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
+from hotcold.reporting.text.comparisons import all_trainings, comparable, lower
 from hotcold.runtime.errors import UserError
 from hotcold.scores import find
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "remains open"
+IN_PART, UNLIKE = "holds in part", "not comparable"
+TOGETHER = (UNLIKE, FAILS, OPEN, HOLDS)  # a claim of several parts has the first verdict of these
 RESAMPLES = 1000  # of the predicted digits, for the interval of their distance
+DOMINANT = 3  # times as frequent as any real digit: where one symbol dominates
 Interval = tuple[float, float]
 Entry = Mapping[str, Any]  # of report/published/claims.yaml
 
@@ -42,13 +48,18 @@ class Evidence:
     """What claims are decided by.
 
     models: by name. frequencies: of the real digits, (10,). classifier: see
-    results/classifier/scores.json.
+    results/classifier/scores.json. trained_again: the scores of further trainings.
     """
 
     models: Mapping[str, ModelResults]
     frequencies: np.ndarray
     classifier: Mapping[str, Any]
     published: Published
+    trained_again: Sequence[Row] = ()
+
+    def trainings(self, model: str) -> list[Scores]:
+        """The scores of every training of a model, the one that all tables show first."""
+        return all_trainings(self.models[model], self.trained_again)
 
     def stated(self, model: str, key: str) -> Any:
         """A published number of a model. Raises UserError if scores.yaml lacks it."""
@@ -74,18 +85,20 @@ def concerned(entry: Entry) -> set[str]:
     return {*others, *([entry["model"]] if "model" in entry else [])}
 
 
-def below(a: Interval, b: Interval) -> str:
-    """Whether the first of two numbers is smaller, as far as their intervals decide it."""
-    if a[1] < b[0]:
-        return HOLDS
-    return FAILS if b[1] < a[0] else OPEN
+def beside(value: float, interval: Interval) -> str:
+    """Whether a number is above this value, as far as its interval decides it."""
+    low, high = interval
+    return HOLDS if low > value else FAILS if high < value else OPEN
+
+
+def negative(found: str) -> str:
+    """The verdict on the opposite of a claim."""
+    return {HOLDS: FAILS, FAILS: HOLDS}.get(found, found)
 
 
 def all_of(verdicts: Sequence[str]) -> str:
     """A claim of several parts holds if all hold, and does not hold if one does not."""
-    if FAILS in verdicts:
-        return FAILS
-    return OPEN if OPEN in verdicts else HOLDS
+    return next(each for each in TOGETHER if each in verdicts)
 
 
 def rounded(value: float, published: float) -> str:
@@ -106,7 +119,7 @@ def accuracy(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     low, high = proportion(round(share * images), images)
     floor = evidence.published["classifier_accuracy"]
     here = f"{100 * share:.2f} [{100 * low:.2f}, {100 * high:.2f}] %"
-    return f"{100 * floor:.0f} %", here, below((floor, floor), (low, high))
+    return f"{100 * floor:.0f} %", here, beside(floor, (low, high))
 
 
 def loss(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
@@ -128,21 +141,30 @@ def loss_ratio(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 
 def better(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    return order(entry, evidence, lower=not find(entry["score"]).higher_is_better)
+    return order(entry, evidence, lower_is_claimed=not find(entry["score"]).higher_is_better)
 
 
 def worse(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    return order(entry, evidence, lower=find(entry["score"]).higher_is_better)
+    return order(entry, evidence, lower_is_claimed=find(entry["score"]).higher_is_better)
 
 
-def order(entry: Entry, evidence: Evidence, lower: bool) -> tuple[str, str, str]:
-    """Whether the score of a model is lower, or else higher, than those of all others."""
+def order(entry: Entry, evidence: Evidence, lower_is_claimed: bool) -> tuple[str, str, str]:
+    """Whether the score of a model is lower, or else higher, than those of all others, in every
+    training that there is."""
     key, compared = entry["score"], [entry["model"], *entry["than"]]
-    own, *others = (bounds(evidence.models[name].scores, key) for name in compared)
-    verdicts = [below(own, other) if lower else below(other, own) for other in others]
-    shown = [interval(evidence.models[name].scores, key) for name in compared]
-    there = [published_score(evidence, name, key) for name in compared]
-    return against(there), against(shown), all_of(verdicts)
+    own, *others = (evidence.models[name] for name in compared)
+    there = against([published_score(evidence, name, key) for name in compared])
+    if not all(comparable(own, other) for other in others):
+        tasks = (f"{m.name} {'generates' if m.generates else 'restores'}" for m in (own, *others))
+        return there, "; ".join(tasks), UNLIKE
+    found, shown = [], []
+    for other in others:
+        pair = evidence.trainings(own.name), evidence.trainings(other.name)
+        is_lower = lower(*pair, key)
+        found.append(OPEN if is_lower is None else HOLDS if is_lower == lower_is_claimed else FAILS)
+        listed = [names([fixed(each[key], key) for each in scores]) for scores in pair]
+        shown.append(f"{listed[0]} against {listed[1]}: {change(other.scores, own.scores, key)}")
+    return there, "; ".join(shown), all_of(found)
 
 
 def published_score(evidence: Evidence, model: str, key: str) -> str:
@@ -162,7 +184,8 @@ def best_epoch(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     shown = [f"{interval(main_scores(c), 'fid')} (epoch {c['epoch']})" for c in (model.best, last)]
     epochs = (evidence.stated(model.name, "best_epoch"), evidence.published["epochs"])
     there = [f"{fids[epoch]} (epoch {epoch})" for epoch in epochs]
-    verdict = below(bounds(model.scores, "fid"), bounds(main_scores(last), "fid"))
+    is_lower = lower([model.scores], [main_scores(last)], "fid")
+    verdict = OPEN if is_lower is None else HOLDS if is_lower else FAILS
     return against(there), against(shown), verdict
 
 
@@ -172,45 +195,49 @@ def digits(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     shown, verdicts = [], []
     for digit in [*entry["often"], *entry.get("rarely", [])]:
         low, high = proportion(counts[digit], counts.sum())
-        frequency = (float(real[digit]),) * 2
-        often = digit in entry["often"]
-        verdicts.append(below(frequency, (low, high)) if often else below((low, high), frequency))
+        found = beside(float(real[digit]), (low, high))
+        verdicts.append(found if digit in entry["often"] else negative(found))
         share = counts[digit] / counts.sum() / real[digit]
         shown.append(f"{digit}: {share:.2f} [{low / real[digit]:.2f}, {high / real[digit]:.2f}]")
+    ratios = counts / counts.sum() / real
+    most = int(ratios.argmax())
+    shown.append(f"highest: {most}, {ratios[most]:.2f}")
     return "by eye", f"share over real frequency: {'; '.join(shown)}", all_of(verdicts)
 
 
 def balance(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    distances, shown = [], []
-    for model in (evidence.models[entry[key]] for key in ("model", "than")):
-        counts = model.digit_counts(model.best["main"])
-        value, (low, high) = class_distance(counts, evidence.frequencies)
-        distances.append((low, high))
-        shown.append(f"{value:.2f} [{low:.2f}, {high:.2f}]")
-    return "by eye", f"class distance {against(shown)}", below(*distances)
+    """Whether the predicted digits of a model are nearer to their real frequencies than those of
+    another."""
+    pair = [evidence.models[entry[key]] for key in ("model", "than")]
+    rng = np.random.default_rng(0)
+    counts = (m.digit_counts(m.best["main"]) for m in pair)
+    found = [class_distance(each, evidence.frequencies, rng) for each in counts]
+    value, low, high = apart(*found)
+    values = against([fixed(distance, "class_distance") for distance, _ in found])
+    here = f"class distance {values}: {signed(value, low, high, 'class_distance')}"
+    verdict = negative(beside(0, (low, high))) if comparable(pair[0], pair[1]) else UNLIKE
+    return "by eye", here, verdict
 
 
 def dominant(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    """Whether one digit makes up more of the images than any digit of the real images."""
-    model = evidence.models[entry["model"]]
+    """Whether one digit makes up DOMINANT times the share of any digit of the real images."""
+    model, most = evidence.models[entry["model"]], float(evidence.frequencies.max())
     words, interval = most_frequent(model, model.best["main"])
-    most = float(evidence.frequencies.max())
-    verdict = below((most, most), interval)
-    return "nearly all images alike", f"{words}; real: at most {100 * most:.0f} %", verdict
+    here = f"{words}; real: at most {100 * most:.0f} %"
+    return "nearly all images alike", here, beside(DOMINANT * most, interval)
 
 
 def regularisation(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    """Whether the images of a model without regularisation are collapsed with both samplers."""
-    model = evidence.models[entry["model"]]
-    most = float(evidence.frequencies.max())
-    shown, verdicts = [], []
-    for key in ("naive", "improved"):
-        words, interval = most_frequent(model, key)
-        shown.append(f"{key} sampler: {words}")
-        verdicts.append(below((most, most), interval))
-    # A share that does not exceed the real one by its interval is no collapse.
-    verdict = HOLDS if verdicts == [HOLDS, HOLDS] else FAILS if HOLDS in verdicts else OPEN
-    return "one sampler", "; ".join(shown), verdict
+    """Whether one digit dominates the images of a model without regularisation by every sampler; in
+    part, if by the naive one alone."""
+    model, most = evidence.models[entry["model"]], float(evidence.frequencies.max())
+    keys = [key for key in ("naive", "improved", "inferred") if key in model.best["sets"]]
+    found = [most_frequent(model, key) for key in keys]
+    shown = [f"{key} sampler: {words}" for key, (words, _) in zip(keys, found, strict=True)]
+    verdicts = [beside(DOMINANT * most, interval) for _, interval in found]
+    alone = verdicts[0] == HOLDS and set(verdicts[1:]) == {FAILS}
+    here = "; ".join(shown).replace("inferred sampler", "the same, with inferred noise")
+    return "one sampler", here, IN_PART if alone else all_of(verdicts)
 
 
 def generates(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
@@ -237,14 +264,22 @@ def most_frequent(model: ModelResults, key: str) -> tuple[str, Interval]:
     return f"{digit} is {share:.0f} {low_high} % of the images", (low, high)
 
 
-def class_distance(counts: np.ndarray, real: np.ndarray) -> tuple[float, Interval]:
-    """The total variation distance between predicted digits and real frequencies, and its basic
-    bootstrap interval, which corrects the bias of the percentiles, and contains the distance."""
+def class_distance(
+    counts: np.ndarray, real: np.ndarray, rng: np.random.Generator
+) -> tuple[float, np.ndarray]:
+    """The total variation distance between predicted digits and real frequencies, and those of
+    RESAMPLES bootstrap samples of the digits."""
     n = int(counts.sum())
-    value = np.abs(counts / n - real).sum() / 2
-    drawn = np.random.default_rng(0).multinomial(n, counts / n, RESAMPLES) / n
-    low, high = np.quantile(np.abs(drawn - real).sum(1) / 2, [0.025, 0.975])
-    return float(value), (max(float(2 * value - high), 0.0), max(float(2 * value - low), value))
+    drawn = rng.multinomial(n, counts / n, RESAMPLES) / n
+    return float(np.abs(counts / n - real).sum() / 2), np.abs(drawn - real).sum(1) / 2
+
+
+def apart(a: tuple[float, np.ndarray], b: tuple[float, np.ndarray]) -> tuple[float, float, float]:
+    """The difference a minus b of two numbers with their bootstrap samples, and its basic bootstrap
+    interval, which corrects the bias of percentiles."""
+    value = a[0] - b[0]
+    low, high = np.quantile(a[1] - b[1], [0.025, 0.975])
+    return value, float(2 * value - high), float(2 * value - low)
 
 
 RULES: dict[str, Callable[[Entry, Evidence], tuple[str, str, str]]] = {

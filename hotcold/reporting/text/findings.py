@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hotcold.reporting.reading.formatting import (
-    bounds,
     change,
+    counted,
     differs,
     fixed,
     gain,
@@ -19,127 +19,120 @@ from hotcold.reporting.reading.formatting import (
     names,
     number,
 )
-from hotcold.reporting.reading.results import ModelResults, Scores, grouped, main_scores, samplers
-from hotcold.reporting.text.settings import NONE, sees
+from hotcold.reporting.reading.measured import Row
+from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
+from hotcold.reporting.text.comparisons import (
+    all_trainings,
+    comparable,
+    differences,
+    lower,
+    they_differ,
+)
 from hotcold.sampling.params import recorded
-from hotcold.scores import Score, shown
-
-PublishedModels = Mapping[str, Mapping[str, Any]]  # `models` of report/published/scores.yaml
 
 
-def findings(models: Sequence[ModelResults], real: Scores) -> Iterator[str]:
-    """What the results show. real: the scores of real images."""
-    for group in grouped(models, group_name).values():
-        if len(group) > 1:
-            for score in shown("ranking"):
-                yield ranking(group, score)
-        yield distance_from_real(min(group, key=lambda m: m.scores["fid"]), real)
+def findings(
+    models: Sequence[ModelResults], real: Scores, again: Sequence[Row] = ()
+) -> Iterator[str]:
+    """The best of the models that generate. real: the scores of real images. again: of further
+    trainings. What restores has no rank: its images show digits of the test."""
+    generating = sorted((m for m in models if m.generates), key=lambda m: m.scores["fid"])
+    if len(generating) > 1:
+        yield ranking(generating, again)
+    if generating:
+        yield distance_from_real(generating[0], real)
+
+
+def ranking(models: Sequence[ModelResults], again: Sequence[Row] = ()) -> str:
+    """The first of models by increasing FID: that it is the best one, if differences and all
+    trainings show it, or else those from which it is not told apart; and in what it differs from
+    the second."""
+    best, second, *_ = models
+    own = all_trainings(best, again)
+    tied = [m for m in models[1:] if not lower(own, all_trainings(m, again), "fid")]
+    label = ", which is given the digit to draw," if best.design.classes else ""
+    subject = f"By FID, {best.name} ({interval(best.scores, 'fid')}){label}"
+    follower = (
+        f"{second.name} ({interval(second.scores, 'fid')}), by "
+        f"{change(second.scores, best.scores, 'fid')}"
+    )
+    differing = they_differ(best, second, *tied)
+    if tied:
+        return (
+            f"{subject} has the best value of all models that generate, followed by {follower}; "
+            f"no difference from {names([m.name for m in tied])} is shown.{differing}"
+        )
+    return f"{subject} is the best model that generates, ahead of {follower}.{differing}"
 
 
 def beyond(
-    models: Iterable[ModelResults],
-    real: Scores,
-    compute: Mapping[str, float],
-    published: PublishedModels,
+    models: Iterable[ModelResults], compute: Mapping[str, float], known: Container[str]
 ) -> Iterator[str]:
-    """The scores of generating models that are not in the published report, after those of the best
-    one that is; and the mean image compared with draws from predicted probabilities.
+    """The best model without labels that is not in the published report, compared with the best
+    one that is; the mean image compared with draws from predicted probabilities.
 
-    compute: multiply-adds of training up to the best checkpoint, by model.
+    compute: multiply-adds of training up to the best checkpoint, by model. known: the names of the
+    published models.
     """
-    generating = [m for m in models if m.generates]
-    known = [m for m in generating if m.name in published]
-    best = min(known, key=lambda m: m.scores["fid"], default=None)
-    if best:
+    generating = sorted((m for m in models if m.generates), key=lambda m: m.scores["fid"])
+    published = [m for m in generating if m.name in known]
+    new = [m for m in generating if m.name not in known and not m.design.classes]
+    for old, model in itertools.islice(zip(published, new, strict=False), 1):
+        counts = [m.sampler.evaluations(m.design.degradation.T) for m in (model, old)]
+        percent = number(100 * compute[model.name] / compute[old.name])
         yield (
-            f"Of the published models that generate, {best.name} has the lowest FID, "
-            f"{interval(best.scores, 'fid')}, and an IS of {interval(best.scores, 'is')}; real "
-            f"images at the same N have {interval(real, 'fid')} and {interval(real, 'is')}."
+            f"{model.name} has an FID of {interval(model.scores, 'fid')} after {percent} % of the "
+            f"training multiply-adds of {old.name}, which has {interval(old.scores, 'fid')}, and "
+            f"needs {counts[0]} instead of {counts[1]} evaluations of its network for an image."
+            f"{they_differ(model, old)}"
         )
-    for model in (m for m in generating if m.name not in published):
-        sentence = (
-            f"{model.name} has an FID of {interval(model.scores, 'fid')} and an IS of "
-            f"{interval(model.scores, 'is')}"
-        )
-        if best:
-            percent = number(100 * compute[model.name] / compute[best.name])
-            sentence += f", after {percent} % of the training multiply-adds of {best.name}"
-        yield sentence + "."
-    drawing = [m for m in generating if m.predicts == "categorical" and sees(m.design) == NONE]
-    averaging = [m for m in generating if m.kind == "impulse" and m.predicts == "x_0"]
-    for model in averaging:
-        for other in drawing:
+    for mean, drawn in itertools.product(generating, generating):
+        if (mean.kind, mean.predicts, drawn.predicts) != ("impulse", "x_0", "categorical"):
+            continue
+        if comparable(mean, drawn, but=("prediction", "sampler", "machine", "versions")):
             yield (
-                f"From the same salt-and-pepper noise, {model.name}, whose network predicts the "
-                f"mean image, reaches an FID of {interval(model.scores, 'fid')}; {other.name}, "
-                "which draws grey levels from the probabilities that its network predicts, "
-                f"reaches {interval(other.scores, 'fid')}."
+                f"From the same salt-and-pepper noise, {mean.name}, whose network predicts the "
+                f"average image, has an FID of {interval(mean.scores, 'fid')}, and {drawn.name}, "
+                f"which draws grey levels, {interval(drawn.scores, 'fid')}: a difference of "
+                f"{change(mean.scores, drawn.scores, 'fid')}."
+                f"{they_differ(mean, drawn)}"
             )
-
-
-def group_name(model: ModelResults, noun: str = "model") -> str:
-    """The group in which a model is ranked: all that generate, or those that restore images after
-    the same degradation, with one sampler. A group has one best model by a score."""
-    if model.generates:
-        return f"generating {noun}"
-    sampler = samplers()[model.best["main"]]
-    return f"restoring {noun} ({model.design.degradation.label} degradation, {sampler} sampler)"
-
-
-def ranking(models: Iterable[ModelResults], score: Score) -> str:
-    """The best model by one score, if the number of images suffices to show it, or else the model
-    with the best value, and those from which it is indistinguishable. Raises ValueError for a score
-    of which neither higher nor lower values are better.
-    """
-    key = score.key
-    best, *others = sorted(models, key=lambda m: m.scores[key], reverse=score.higher_is_better)
-    tied = [m.name for m in others if not differs(best.scores, m.scores, key)]
-    second = others[0]
-    label = ", which is given the digit to draw," if best.design.classes else ""
-    subject = f"By {score.label}, {best.name} ({interval(best.scores, key)}){label}"
-    follower = f"{second.name} ({interval(second.scores, key)})"
-    apart = f"{follower}, by {change(second.scores, best.scores, key)}"
-    if tied:
-        return (
-            f"{subject} has the best value of all {group_name(best, 'models')}, followed by "
-            f"{apart}; no difference from {names(tied)} is shown."
-        )
-    return f"{subject} is the best {group_name(best)}, ahead of {apart}."
 
 
 def distance_from_real(best: ModelResults, real: Scores) -> str:
     """The FID of a model minus that of real images at the same N, and both at infinite N."""
-    sampler = "" if best.generates else f" with the {samplers()[best.best['main']]} sampler"
     floor = f"{fixed(real['fid_floor'], 'fid')} ± {fixed(real['fid_floor_std'], 'fid')}"
     if best.scores["fid"] - best.scores["fid_below"] <= real["fid_floor"]:
         return (
-            f"The FID of {best.name}{sampler} is indistinguishable from that of real images at the "
-            f"same N ({floor} over several sets of them)."
+            f"The FID of {best.name} is indistinguishable from that of real images at the same N "
+            f"({floor} over several sets of them)."
         )
     return (
-        f"The FID of {best.name}{sampler} exceeds that of real images at the same N "
-        f"({floor} over several sets of them) by "
-        f"{fixed(best.scores['fid'] - real['fid_floor'], 'fid')}; "
-        f"extrapolated to infinite N, it is {fixed(best.scores['fid_infinite'], 'fid')}, and that "
-        f"of real images {fixed(real['fid_infinite'], 'fid')}."
+        f"The FID of {best.name} exceeds that of real images at the same N ({floor} over several "
+        f"sets of them) by {fixed(best.scores['fid'] - real['fid_floor'], 'fid')}; extrapolated to "
+        f"infinite N, it is {fixed(best.scores['fid_infinite'], 'fid')}, and that of real images "
+        f"{fixed(real['fid_infinite'], 'fid')}."
     )
 
 
-def choice_of_checkpoint(models: Iterable[ModelResults]) -> Iterator[str]:
-    """How FID changes if the smallest validation loss is taken instead of the last epoch."""
-    same = []
-    for model in models:
-        last = next(c for c in model.checkpoints if "last" in c["roles"])
-        if last is model.best:
-            same.append(model.name)
-            continue
-        choice = (
-            f"choosing epoch {model.best['epoch']}, which has the smallest validation loss, "
-            f"instead of the last epoch, {last['epoch']},"
-        )
-        yield f"For {model.name}, {effect(choice, main_scores(last), model.scores)}."
-    if same:
-        yield f"For {names(same)}, the epoch of the smallest validation loss is the last one."
+def choice_of_checkpoint(models: Sequence[ModelResults]) -> str:
+    """For which models FID changes if the smallest validation loss is taken instead of the last
+    epoch; empty if that is the last epoch of all."""
+    pairs = [(m, next(c for c in m.checkpoints if "last" in c["roles"])) for m in models]
+    chosen = [(m, last) for m, last in pairs if last is not m.best]
+    changed = [(m, last) for m, last in chosen if differs(main_scores(last), m.scores, "fid")]
+    if not chosen:
+        return ""
+    start = "To choose the epoch with the smallest validation loss instead of the last one"
+    if not changed:
+        return f"{start} is not shown to change the FID of {names([m.name for m, _ in chosen])}."
+    listed = [
+        f"{m.name}, {interval(m.scores, 'fid')} at epoch {m.best['epoch']} instead of "
+        f"{interval(main_scores(last), 'fid')} at epoch {last['epoch']}"
+        for m, last in changed
+    ]
+    others = len(chosen) > len(changed)
+    return f"{start} changes FID {'only ' * others}for {names(listed)}."
 
 
 def over_training(model: ModelResults) -> str | None:
@@ -170,31 +163,16 @@ def most_frequent_digit(model: ModelResults, sampler: str) -> tuple[int, float]:
     return int(counts.argmax()), float(counts.max() / counts.sum())
 
 
-def collapse(model: ModelResults, sampler: str) -> str:
-    """The share of the most frequent digit among a sampler's images."""
-    digit, share = most_frequent_digit(model, sampler)
-    return (
-        f"At the best checkpoint, the most frequent predicted digit of {model.name} with the "
-        f"{sampler} sampler is {digit} ({100 * share:.0f} % of the images)."
-    )
-
-
 def samplers_compared(model: ModelResults) -> str:
     """The naive sampler, whose images collapse to one digit in figure 9, and the improved one."""
     naive, improved = model.best["sets"]["naive"], model.best["sets"]["improved"]
-    digit, share = most_frequent_digit(model, "naive")
-    other_digit, other_share = most_frequent_digit(model, "improved")
-    shares = f"{100 * share:.0f} % of the images", f"{100 * other_share:.0f} %"
-    if digit == other_digit:
-        found = f"{digit} with the naive ({shares[0]}) and the improved sampler ({shares[1]})"
-    else:
-        found = (
-            f"{digit} with the naive sampler ({shares[0]}) and {other_digit} with the improved "
-            f"sampler ({shares[1]})"
-        )
+    (digit, share), (other, other_share) = (
+        most_frequent_digit(model, key) for key in ("naive", "improved")
+    )
     sentence = (
-        f"The most frequent predicted digit of {model.name} is {found}; "
-        f"{effect('the improved sampler', naive, improved)}"
+        f"The most frequent predicted digit of {model.name} is {digit} with the naive sampler "
+        f"({100 * share:.0f} % of the images) and {other} with the improved one "
+        f"({100 * other_share:.0f} %); {effect('the improved sampler', naive, improved)}"
     )
     if not model.generates:  # else nothing of the original is left, to which it could be like
         psnr = f"{fixed(naive['psnr'], 'psnr')} to {fixed(improved['psnr'], 'psnr')} dB"
@@ -204,58 +182,85 @@ def samplers_compared(model: ModelResults) -> str:
     return f"{sentence}."
 
 
-def sampled_or_direct(model: ModelResults) -> str:
-    """The improved sampler compared with one step, and how this differs from Bansal et al., tables
-    1 to 3, where sampling lowers FID at the cost of SSIM and RMSE."""
-    direct, sampled = model.best["sets"]["one_step"], model.best["sets"]["improved"]
-    unlike = {
-        "no decrease of FID is shown": sampled["fid"] >= direct["fid"]
-        or not differs(direct, sampled, "fid"),
-        "SSIM does not fall": sampled["ssim"] >= direct["ssim"],
-        "RMSE does not rise": sampled["rmse"] <= direct["rmse"],
-    }
-    differing = [words for words, holds in unlike.items() if holds]
-    verdict = (
-        f"unlike in Bansal et al., {names(differing)}." if differing else "as in Bansal et al."
-    )
-    return (
-        f"{model.name}, from one step to the improved sampler: FID {interval(direct, 'fid')} to "
-        f"{interval(sampled, 'fid')}, SSIM {fixed(direct['ssim'], 'ssim')} to "
-        f"{fixed(sampled['ssim'], 'ssim')}, RMSE {fixed(direct['rmse'], 'rmse')} to "
-        f"{fixed(sampled['rmse'], 'rmse')}; {verdict}"
-    )
+def regularised(models: Sequence[ModelResults], again: Sequence[Row]) -> Iterator[str]:
+    """What dropout, and a schedule of the learning rate, change with each sampler; how much the
+    naive sampler's FID of the model without them varies. again: of further trainings."""
+    but = ("dropout", "training", "machine", "versions")
+    for plain, other in itertools.permutations(models, 2):
+        if not comparable(plain, other, but) or "dropout" not in differences(plain, other):
+            continue
+        if getattr(plain.design.network, "dropout", 0):
+            continue
+        naive, improved = (
+            [most_frequent_digit(m, key)[1] for m in (plain, other)]
+            for key in ("naive", "improved")
+        )
+        shares = (names([f"{100 * share:.0f} %" for share in each]) for each in (naive, improved))
+        sentence = (
+            f"{plain.name} and {other.name} differ in {names(differences(plain, other))}. Their "
+            f"most frequent digits are {next(shares)} of the images with the naive sampler, and "
+            f"{next(shares)} with the improved one"
+        )
+        if max(improved) < naive[1] < naive[0]:
+            sentence += ": regularisation reduces the collapse, the sampler removes it"
+        yield f"{sentence}."
+        epochs = [
+            f"{fixed(main_scores(c)['fid'], 'fid')} at epoch {c['epoch']}"
+            for c in plain.checkpoints
+        ]
+        others = [fixed(each["fid"], "fid") for each in all_trainings(plain, again)[1:]]
+        if others:
+            epochs.append(
+                f"{names(others)} in {'further trainings' if others[1:] else 'a further training'}"
+            )
+        yield f"The FID of {plain.name} with the naive sampler is {names(epochs)}."
 
 
 def gains(model: ModelResults) -> str:
     """What the steps of the improved sampler add to one step, with the true noise of the input and
-    with inferred noise."""
+    with inferred noise; empty for samples that lack the one step."""
     sets = model.best["sets"]
     words = [
-        f"{gain(sets[key], 'psnr_gain')} dB of PSNR and {gain(sets[key], 'fid_gain')} of FID with "
-        f"{noise} noise"
+        f"{gain(sets[key], 'psnr_gain')} dB of PSNR and {gain(sets[key], 'fid_gain')} of FID"
+        + f" with {noise} noise" * ("inferred" in sets)
         for key, noise in (("improved", "the true"), ("inferred", "inferred"))
-        if key in sets
+        if "psnr_gain" in sets.get(key, {})
     ]
+    if not words:
+        return ""
     return f"To one step of {model.name}, the steps of the improved sampler add {names(words)}."
 
 
 def fewest_evaluations(model: ModelResults) -> str:
-    """The setting of the step study with the fewest evaluations of the network whose FID lies
-    within the interval of the model's own sampler, or below it, and the setting with the lowest
-    FID. All compare with validation images."""
-    own, key = model.scores, "validation_fid"
-    T = model.design.degradation.T
-    reference = f"{interval(own, key)} in {model.sampler.evaluations(T)} evaluations"
-    best = min(model.step_study, key=lambda entry: entry["fid"])
-    lowest = f"the lowest FID of the study is {interval(best, 'fid')} ({settings_of(best)})"
-    enough = [entry for entry in model.step_study if entry["fid"] <= bounds(own, key)[1]]
+    """The setting of the step study with the fewest evaluations of the network whose FID is not
+    shown to exceed that of the model's own sampler; empty if that is the own one. Both compare with
+    validation images."""
+    own = {
+        key.removeprefix("validation_"): value
+        for key, value in model.scores.items()
+        if key.startswith("validation_fid")
+    }
+    most = model.sampler.evaluations(model.design.degradation.T)
+    enough = [
+        entry
+        for entry in model.step_study
+        if entry["evaluations"] < most
+        and (entry["fid"] < own["fid"] or not differs(own, entry, "fid"))
+    ]
     if not enough:
-        return f"{model.name}: its own sampler has an FID of {reference}; {lowest}."
+        return ""
     entry = min(enough, key=lambda each: (each["evaluations"], each["fid"]))
     return (
-        f"{model.name}: its own sampler has an FID of {reference}. {interval(entry, 'fid')} is "
-        f"reached in {entry['evaluations']} ({settings_of(entry)}); {lowest}."
+        f"{model.name}: {settings_of(entry)} are not shown to be worse than its own sampler, with "
+        f"an FID of {fixed(entry['fid'], 'fid')} in "
+        f"{counted(int(entry['evaluations']), 'evaluation')} against {fixed(own['fid'], 'fid')} in "
+        f"{most}: {change(own, entry, 'fid')}."
     )
+
+
+def chosen_by_study(models: Iterable[ModelResults]) -> list[str]:
+    """The models whose sampler is one of their step study."""
+    return [m.name for m in models if any(recorded(e) == m.sampler for e in m.step_study)]
 
 
 def settings_of(entry: Mapping[str, Any]) -> str:
@@ -287,7 +292,9 @@ def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
     the setting of the step studies, of those that both have, with the lowest mean FID."""
     drawing = [m for m in models if m.predicts == "categorical"]
     for seeing, blind in itertools.product(drawing, drawing):
-        if sees(seeing.design) == NONE or sees(blind.design) != NONE or unlike(seeing, blind):
+        of = [getattr(each.design.degradation, "known_mask", False) for each in (seeing, blind)]
+        but = ("known mask", "sampler", "machine", "versions")
+        if of != [True, False] or not comparable(seeing, blind, but):
             continue
         bits = [m.likelihood for m in (blind, seeing)]
         apart = abs(bits[0]["bits"] - bits[1]["bits"])
@@ -314,50 +321,51 @@ def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
                 f". {seeing.name} is trained with the weights of the variational bound, "
                 f"{blind.name} with equal weights"
             )
-        yield f"{sentence}."
+        yield f"{sentence}.{they_differ(seeing, blind)}"
 
 
-def unlike(a: ModelResults, b: ModelResults) -> bool:
-    """Whether two models differ in more than their process: in steps, grey levels, network or
-    budget."""
-
-    def of(model: ModelResults) -> tuple[Any, ...]:
-        process: Any = model.design.degradation
-        return process.T, process.levels, process.rho, model.design.network, len(model.history)
-
-    return of(a) != of(b)
-
-
-def guidance(model: ModelResults, accuracy: float) -> str:
-    """How often a model with labels draws the digit that was asked for, and which guidance of its
-    study has the lowest FID against validation images. accuracy: of the classifier."""
+def guidance(model: ModelResults, real: Scores, accuracy: float, unlabelled: float) -> str:
+    """How often a model with labels draws the digit that was asked for, how varied its digits are,
+    and which settings of its study have the lowest FID against validation images, with and without
+    labels. real: the scores of real images. accuracy: of the classifier. unlabelled: the share of
+    labels that were left out in training."""
     best = min(model.step_study, key=lambda entry: entry["fid"])
-    return (
+    sentence = (
         f"The classifier, whose accuracy is {100 * accuracy:.2f} %, recognises the digit that was "
         f"asked for in {100 * model.scores['label_accuracy']:.1f} % of "
-        f"{model.scores['images']:.0f} images of {model.name} with guidance "
-        f"{getattr(model.sampler, 'guidance', 1):g}. Of the settings that were studied, "
-        f"the lowest FID against validation images, {interval(best, 'fid')}, is that of "
-        f"{settings_of(best)}."
+        f"{counted(int(model.scores['images']), 'image')} of {model.name} with guidance "
+        f"{getattr(model.sampler, 'guidance', 1):g}. Their recall is "
+        f"{fixed(model.scores['recall'], 'recall')}, that of real images "
+        f"{fixed(real['recall'], 'recall')}. Of the settings that were studied, the lowest FID "
+        f"against validation images, {interval(best, 'fid')}, is that of {settings_of(best)}"
     )
+    blind = [entry for entry in model.step_study if entry.get("guidance") == 0]
+    if blind and unlabelled:
+        least = min(blind, key=lambda entry: entry["fid"])
+        sentence += (
+            f"; without labels, which {100 * unlabelled:.0f} % of the images in training lacked, "
+            f"it is {interval(least, 'fid')} ({settings_of(least)})"
+        )
+    return f"{sentence}."
 
 
 def memorisation(models: Iterable[ModelResults], real: Scores) -> str:
     """Whether images are nearer to the training images than validation images are, by more than two
     standard errors."""
     key = "nearest_training_distance"
-    than_real = (
-        "nearer to the training images, by more than two standard errors, than validation images "
-        f"are ({fixed(real[key], key)})"
-    )
     nearer = []
     for model in models:
         distances = np.array([float(row["distance"]) for row in model.best_predictions])
         if real[key] - distances.mean() > 2 * distances.std() / math.sqrt(len(distances)):
             nearer.append(model.name)
     if not nearer:
-        return f"On average, the images of no model are {than_real}."
+        return (
+            "There is no sign of it: the images of no model lie closer to the training images, on "
+            "average and by more than two standard errors, than unseen digits do "
+            f"({fixed(real[key], key)})."
+        )
     return (
-        f"On average, the images of {names(nearer)} are {than_real}: they are memorised, or "
-        "simpler than real digits; the gallery shows the nearest pairs."
+        f"On average and by more than two standard errors, the images of {names(nearer)} lie "
+        f"closer to the training images than unseen digits do ({fixed(real[key], key)}): they are "
+        "memorised, or simpler than real digits; the gallery shows the nearest pairs."
     )

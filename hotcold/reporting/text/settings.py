@@ -19,6 +19,7 @@ LABELS = {  # of the published tables
     "plateau": "plateau: factor, patience",
 }
 FURTHER_LABELS = {  # shown if a model is not in the published report
+    "hidden": "hidden units or channels",
     "predicts": "prediction",
     "ema": "EMA decay",
     "warmup": "warm-up (share of steps), then cosine decay",

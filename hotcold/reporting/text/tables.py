@@ -80,13 +80,10 @@ def claim_rows(claims: Sequence[Claim]) -> Rows:
 
 
 def score_table(models: Sequence[ModelResults], real: Scores) -> str:
-    """The main scores of the best checkpoints, with their epochs and validation losses."""
-    named: list[tuple[Sequence[str], Scores]] = [(["real", NONE, NONE], real)]
-    for model in models:
-        loss = fixed(model.lowest_loss["validation_loss"], "validation_loss")
-        first = [model.name, str(model.best["epoch"]), loss]
-        named.append((first, model.scores))
-    return of_scores("scores", named, ("", "epoch", find("validation_loss").label))
+    """The main scores of the best checkpoints, with their epochs."""
+    named: list[tuple[Sequence[str], Scores]] = [(["real", NONE], real)]
+    named += [([m.name, str(m.best["epoch"])], m.scores) for m in models]
+    return of_scores("scores", named, ("", "epoch"))
 
 
 def inception_table(models: Sequence[ModelResults], real: Scores, published: Published) -> str:

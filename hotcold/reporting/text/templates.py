@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,20 @@ from hotcold.reporting.reading.results import samplers
 from hotcold.reporting.text import alt_texts, axis, findings, settings, tables, trainings, words
 from hotcold.reporting.text.labels import Labels, anchor
 
-# A space at which the page must not break a line: as in 95 %, FID ↓ and η = 1.
-UNBROKEN = re.compile(r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)")
+# A space at which the page must not break a line: as in 95 %, FID ↓, η = 1, 9 ± 1 and [1, 2].
+UNBROKEN = re.compile(
+    r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)"
+    r"|(?<=\d) (?=±)|(?<=±) (?=\d)|(?<=\d,) (?=[−+\d.]+\])"
+)
+
+
+def sha256(text: str) -> str:
+    """As the Content-Security-Policy of a page has it for a script."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 FILTERS = {
+    "sha256": sha256,
     "number": formatting.number,
     "count": formatting.count,
     "names": formatting.names,

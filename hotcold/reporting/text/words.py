@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hotcold.reporting.reading.formatting import fixed, interval, names
-from hotcold.reporting.reading.published import Published, published_losses
+from hotcold.reporting.reading.formatting import counted, fixed, interval, names
 from hotcold.reporting.reading.results import ModelResults
-from hotcold.reporting.text.claims import FAILS, HOLDS, OPEN, Claim
+from hotcold.reporting.text.claims import FAILS, HOLDS, IN_PART, OPEN, UNLIKE, Claim
 from hotcold.reporting.text.settings import Recipe, settings_table
 from hotcold.scores import find
 
-FEW = 3  # losses that are listed
-LOSS_COLUMNS = {"training": "train_loss", "validation": "validation_loss"}  # of a history
 GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
     "progress_": "images during training, one row for each kept epoch",
     "reverse_": "the reverse process, from step T at the left to the image at the right",
@@ -34,7 +31,7 @@ def described(model: ModelResults) -> str:
     """What a model does, and with which sampler: a sentence."""
     does = model.sampler.does(model.design.degradation)
     if model.design.classes:
-        does += f", each digit in turn, with guidance {getattr(model.sampler, 'guidance', 1):g}"
+        does += ", each digit in turn"
     return f"**{model.name}** {does}."
 
 
@@ -48,42 +45,6 @@ def smallest_losses(models: Sequence[ModelResults]) -> str:
     return f"is {names(parts)}"
 
 
-def losses_compared(models: Iterable[ModelResults], published: Published) -> Iterator[str]:
-    """The losses of each model, divided by the published ones at every epoch that is known; of more
-    than FEW epochs, only the range of the ratios, of all and from the early checkpoint on."""
-    known, early = published_losses(published), published["early_epoch"]
-    for model in (m for m in models if m.name in known):
-        for i, part in ((1, "training"), (2, "validation")):
-            subject, losses = f"The {part} loss of {model.name}", model.column(LOSS_COLUMNS[part])
-            here = dict(zip(model.column("epoch"), losses, strict=True))
-            there = dict(zip(known[model.name][0], known[model.name][i], strict=True))
-            ratios = {e: here[e] / loss for e, loss in there.items() if e in here and loss == loss}
-            if len(ratios) > FEW:
-                late = span([ratio for epoch, ratio in ratios.items() if epoch >= early])
-                text = f"{span(ratios.values())} times the published one over {len(ratios)} epochs"
-                yield f"{subject} is {text}, and {late} times from epoch {early} on."
-            elif ratios:
-                listed = [f"{fixed(r, 'ratio')} times at epoch {e:.0f}" for e, r in ratios.items()]
-                text = names(listed).replace(" times", " times the published one", 1)
-                yield f"{subject} is {text}."
-
-
-def lowered_rates(models: Iterable[ModelResults], recipes: Mapping[str, Recipe]) -> Iterator[str]:
-    """The epochs before which a plateau of the validation loss has lowered the learning rate."""
-    for model in (m for m in models if recipes[m.name]["plateau"]):
-        rates = model.column("learning_rate")
-        epochs = [f"{e:.0f}" for e in model.column("epoch")[1:][rates[1:] < rates[:-1]]]
-        when = "never lowered"
-        if epochs:
-            when = f"lowered before epoch{'s' * (len(epochs) > 1)} {names(epochs)}"
-        yield f"The learning rate of {model.name} is {when}."
-
-
-def span(values: Collection[float]) -> str:
-    """The smallest and the largest of some ratios."""
-    return f"{fixed(min(values), 'ratio')} to {fixed(max(values), 'ratio')}"
-
-
 def score_list(models: Sequence[ModelResults], key: str) -> str:
     """`model1 has an FID of 21.32 [20.37, 22.26] and model2 of 11.65 [10.91, 12.38]`."""
     first, *others = ((m.name, interval(m.scores, key)) for m in models)
@@ -92,21 +53,18 @@ def score_list(models: Sequence[ModelResults], key: str) -> str:
 
 
 def verdicts_counted(claims: Sequence[Claim]) -> str:
-    """`10 hold, 3 do not hold and 6 remain open`."""
+    """`Of 19 published claims, 10 hold, 3 do not hold and 6 remain open`."""
     verbs = {
         HOLDS: ("holds", "hold"),
+        IN_PART: ("holds in part", "hold in part"),
         FAILS: ("does not hold", "do not hold"),
+        UNLIKE: ("is not comparable", "are not comparable"),
         OPEN: ("remains open", "remain open"),
     }
     counts = Counter(claim.verdict for claim in claims)
     found = [verdict for verdict in verbs if counts[verdict]]
-    return names([f"{counts[each]} {verbs[each][counts[each] != 1]}" for each in found])
-
-
-def ordered(models: Iterable[ModelResults], key: str) -> str:
-    """The names of models, the best one first."""
-    higher = find(key).higher_is_better
-    return ", ".join(m.name for m in sorted(models, key=lambda m: m.scores[key], reverse=higher))
+    shares = names([f"{counts[each]} {verbs[each][counts[each] != 1]}" for each in found])
+    return f"Of {counted(len(claims), 'published claim')}, {shares}"
 
 
 def same_settings(

@@ -1,0 +1,193 @@
+"""Where results come from: a record beside the outputs of each stage that computes them.
+
+results/records/<stage>/<model>.json has the device, precision and versions, a hash of the library
+and the stage, the keys of params.yaml, and SHA-256 of inputs and outputs. Equal runs write equal
+bytes. A stage that reads results refuses them if they are not what their records say, see `check`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from hotcold.numerics import tables
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load, member, read, validate
+from hotcold.runtime.sources import PACKAGES, ROOT
+
+UNKNOWN = "not recorded"  # in records that were made later than their results
+VERSIONS = ("numpy", "scipy", "torchmetrics")  # beside PyTorch's
+
+
+class Record(pydantic.BaseModel, frozen=True, extra="allow"):
+    """The part of a record that `check` reads; the other entries describe the environment."""
+
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What dvc.yaml declares for a stage. name: as DVC has it, such as train@model1. deps, outs:
+    relative to the root of the repository. keys: of params.yaml."""
+
+    name: str
+    deps: tuple[Path, ...]
+    keys: tuple[str, ...]
+    outs: tuple[Path, ...]
+
+    @property
+    def code(self) -> list[Path]:
+        """The modules and packages on which it depends."""
+        return [dep for dep in self.deps if dep.parts[0] in PACKAGES]
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Every other file or folder on which it depends."""
+        return [dep for dep in self.deps if dep.parts[0] not in PACKAGES]
+
+    @property
+    def record(self) -> Path | None:
+        """Its record; None if it has none, because others can compute its outputs again."""
+        return next((out for out in self.outs if paths.RECORDS in out.parents), None)
+
+    @property
+    def results(self) -> list[Path]:
+        """Its outputs, but the record, and the times, which differ from run to run."""
+        aside = (paths.RECORDS, paths.TIMES)
+        return [out for out in self.outs if not any(each in out.parents for each in aside)]
+
+    def params(self) -> dict[str, Any]:
+        """The values of its keys, as JSON has them. Raises UserError if one is missing."""
+        return json.loads(json.dumps({key: read(key, Any) for key in self.keys}))
+
+
+def entries() -> dict[str, Any]:
+    """The stages of dvc.yaml."""
+    return load(ROOT / "dvc.yaml")["stages"]
+
+
+def find(name: str, model: str = "") -> Stage:
+    """A stage of dvc.yaml, for a model if it runs once for each. Raises UserError if params.yaml
+    lacks what dvc.yaml takes from the block of the model."""
+    return _complete(name, model, entries()[name])
+
+
+def of_results() -> dict[Path, Stage]:
+    """Each output that has a record -> the stage that makes it."""
+    found = [
+        _complete(name, model, entry)
+        for name, entry in entries().items()
+        for model in (load()["models"] if "do" in entry else [""])
+    ]
+    return {out: stage for stage in found if stage.record for out in stage.results}
+
+
+def _complete(name: str, model: str, entry: dict[str, Any]) -> Stage:
+    entry = entry.get("do", entry)
+
+    def complete(items: Iterable[Any]) -> Iterator[str]:
+        for item in items:
+            text = next(iter(item)) if isinstance(item, dict) else item
+            text = text.replace("${key}", model)
+            yield re.sub(r"\$\{item\.(.+?)\}", lambda m: _value(f"models.{model}.{m[1]}"), text)
+
+    def under(*kinds: str) -> tuple[str, ...]:
+        return tuple(complete(item for kind in kinds for item in entry.get(kind, ())))
+
+    deps, outs = (
+        tuple(map(Path, under("deps"))),
+        tuple(map(Path, under("outs", "metrics", "plots"))),
+    )
+    return Stage("@".join(filter(None, (name, model))), deps, under("params"), outs)
+
+
+def _value(key: str) -> str:
+    value: Any = load()
+    for part in key.split("."):
+        value = member(value, part, key)
+    return str(value)
+
+
+def sha256(path: Path) -> str:
+    """Of a file, or of the names and contents of the files in a folder; empty if there is none."""
+    if not path.is_dir():
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+    files = sorted(each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc")
+    lines = "".join(f"{each.relative_to(path).as_posix()} {sha256(each)}\n" for each in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def check(stage: Stage) -> dict[str, str]:
+    """SHA-256 of the inputs of a stage. Raises UserError if a result among them, or among what it
+    was computed from, is not what its record says, or was computed with another params.yaml."""
+    results = any(paths.RESULTS in dep.parents for dep in stage.inputs)
+    makers = of_results() if results else {}
+    known: dict[Stage, Record] = {}
+
+    def follow(maker: Stage) -> Record:
+        if maker not in known:
+            known[maker] = record = read_record(maker)
+            again = f"run dvc repro {maker.name}"
+            for key, value in maker.params().items():
+                if record.params.get(key, value) != value:
+                    raise UserError(f"{maker.record} has another {key} than params.yaml: {again}")
+            for path, digest in record.inputs.items():
+                earlier = makers.get(Path(path))
+                if earlier and follow(earlier).outputs.get(path) != digest:
+                    raise UserError(
+                        f"{maker.record} is of another {path} than {earlier.record}: {again}"
+                    )
+        return known[maker]
+
+    found = {}
+    for dep in stage.inputs:
+        inside = [out for out in makers if dep in (out, *out.parents)]
+        for path in inside or [dep] * bool(stage.record):
+            found[path.as_posix()] = digest = sha256(path)
+            if inside and follow(makers[path]).outputs.get(path.as_posix()) != digest:
+                maker = makers[path]
+                raise UserError(
+                    f"{path} is not what {maker.record} describes: run dvc repro {maker.name}"
+                )
+    return found
+
+
+def read_record(stage: Stage) -> Record:
+    """Raises UserError if the record of a stage is missing or damaged."""
+    path = stage.record or Path()
+    return validate(tables.read_json(path), Record, path)
+
+
+def write(stage: Stage, params: dict[str, Any], inputs: dict[str, str]) -> None:
+    """Write the record of a stage that has ended."""
+    import torch  # the report does not need it, and its import takes seconds
+
+    from hotcold.numerics import devices, distributed
+
+    if not distributed.is_rank_zero():
+        return
+    device = devices.device()
+    record = devices.record(device, devices.dtype(params.get("precision", "float32"), device))
+    own = next(path for path in stage.code if path.stem == stage.name.partition("@")[0])
+    code = "".join(sha256(ROOT / path) for path in ("hotcold", "stages/__init__.py", own))
+    content = record | {
+        "cpu": devices.cpu(),
+        "threads": torch.get_num_threads(),
+        **{name: version(name) for name in VERSIONS},
+        "code": hashlib.sha256(code.encode()).hexdigest(),
+        "params": params,
+        "inputs": inputs,
+        "outputs": {out.as_posix(): sha256(out) for out in stage.results},
+    }
+    tables.write_json(stage.record or Path(), content)

@@ -1,0 +1,47 @@
+"""The project's modules run as their sources are.
+
+Python runs a .pyc whose source was changed within the same second and kept its size, while DVC
+hashes the source. So modules of the project are compiled at each import, 0.1 s for all of them, and
+`LOADED` keeps which sources those were: DVC hashes them only when a stage has ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from importlib.machinery import FileFinder, SourceFileLoader
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("hotcold", "stages", "tools")
+LOADED: dict[Path, str] = {}  # module, relative to ROOT -> SHA-256 of the source that runs
+
+
+class Loader(SourceFileLoader):
+    """Reads and writes no .pyc."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        raise OSError("compiled at each import")
+
+    def get_data(self, path: str) -> bytes:
+        content = super().get_data(path)
+        name = Path(path).resolve().relative_to(ROOT)
+        LOADED.setdefault(name, hashlib.sha256(content).hexdigest())  # a traceback reads it again
+        return content
+
+
+def finder(folder: str) -> FileFinder:
+    """A hook of imports. Raises ImportError for a folder of something else."""
+    path = Path(folder).resolve()
+    if not any(path.is_relative_to(ROOT / package) for package in PACKAGES):
+        raise ImportError
+    return FileFinder(folder, (Loader, [".py"]))
+
+
+def install() -> None:
+    """Import the project's modules by `Loader` from now on."""
+    if finder not in sys.path_hooks:
+        sys.path_hooks.insert(0, finder)
+        sys.path_importer_cache.clear()

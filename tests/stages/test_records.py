@@ -1,0 +1,139 @@
+"""Where results come from: records, their chain, and what must not change while a stage runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT, TINY, prepare, run_stage
+
+from hotcold.numerics.tables import read_json, write_json
+from hotcold.runs import records
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+from hotcold.runtime.sources import LOADED
+from hotcold.training import fit
+from stages import sample, train
+
+Run = Callable[..., None]
+TRAINED, SAMPLED = (paths.RECORDS / f"{stage}/model2.json" for stage in ("train", "sample"))
+WEIGHTS = str(paths.MODELS / "model2")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a stage of model2, in a folder where it is trained."""
+    prepare(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    run_stage(tmp_path, train, "model2")
+    return partial(run_stage, tmp_path)
+
+
+def test_a_record_names_code_settings_inputs_outputs_and_environment(run: Run) -> None:
+    record, content = read_json(TRAINED), TRAINED.read_bytes()
+    assert record["inputs"] == {"data/mnist_idx": records.sha256(paths.MNIST)}
+    history, metrics = paths.history("model2"), paths.metrics("train", "model2")
+    assert record["outputs"] == {
+        str(path): records.sha256(path) for path in (Path(WEIGHTS), metrics, history)
+    }
+    assert record["params"]["models.model2.degradation"] == TINY["models"]["model2"]["degradation"]
+    assert record["device"].startswith("CPU with")
+    assert {"cpu", "threads", "precision", "torch", *records.VERSIONS, "code"} <= record.keys()
+    run(train, "model2")
+    assert TRAINED.read_bytes() == content
+    run(sample, "model2")
+    assert read_json(SAMPLED)["inputs"][WEIGHTS] == record["outputs"][WEIGHTS]
+
+
+def test_results_that_are_not_what_their_records_say_are_refused(run: Run) -> None:
+    with pytest.raises(UserError, match=f"{TRAINED} has another models.model2.degradation than"):
+        changed = TINY["models"]["model2"] | {
+            "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 6}
+        }
+        run(sample, "model2", models={"model2": changed})
+    run(sample, "model2")
+    reader = records.Stage("evaluate@model2", (paths.SAMPLES / "model2",), (), ())
+    best = paths.weights("model2")
+    best.write_bytes(paths.weights("model2", "epoch_001").read_bytes() + b" ")
+    with pytest.raises(UserError) as error:
+        run(sample, "model2")
+    expected = f"{WEIGHTS} is not what {TRAINED} describes: run dvc repro train@model2"
+    assert str(error.value) == expected
+    record = read_json(TRAINED)
+    record["outputs"][WEIGHTS] = records.sha256(Path(WEIGHTS))
+    write_json(TRAINED, record)  # as after another training, by which no images were drawn
+    with pytest.raises(UserError) as error:
+        records.check(reader)
+    expected = f"{SAMPLED} is of another {WEIGHTS} than {TRAINED}: run dvc repro sample@model2"
+    assert str(error.value) == expected
+    write_json(TRAINED, {"params": {}})
+    with pytest.raises(UserError, match=f"{TRAINED}: inputs is missing"):
+        records.check(reader)
+
+
+def edit_params(key: str) -> None:
+    values = yaml.safe_load(paths.PARAMS.read_text())
+    values["models"]["model2"][key] |= {"learning_rate": 0.777} if key == "training" else {}
+    values["models"]["model2"]["sampler"] = {"kind": "ddim", "steps": 2}
+    paths.PARAMS.write_text(yaml.safe_dump(values))
+
+
+def load_other(module: str) -> None:
+    LOADED[Path(module)] = "the SHA-256 of what was there before"
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (partial(edit_params, "training"), "models.model2.training"),
+        (partial(edit_params, "sampler"), None),  # which train does not read
+        (lambda: os.utime(paths.MNIST / "train-images-idx3-ubyte", (1, 1)), "data/mnist_idx"),
+        (
+            lambda: LOADED.update({Path("hotcold/models/model.py"): "old"}),
+            "hotcold/models/model.py",
+        ),
+        (lambda: LOADED.update({Path("hotcold/runs/launch.py"): "old"}), None),
+    ],
+)
+def test_what_changes_while_a_stage_runs_is_not_recorded(
+    run: Run, monkeypatch: pytest.MonkeyPatch, change: Callable[[], Any], name: str | None
+) -> None:
+    original = fit.train_epoch
+    monkeypatch.setattr(fit, "train_epoch", lambda *each: [change(), original(*each)][1])
+    loaded = dict(LOADED)
+    TRAINED.unlink()
+    try:
+        if name:
+            with pytest.raises(UserError, match=f"{name} has changed while train@model2 ran"):
+                run(train, "model2")
+        else:
+            run(train, "model2")
+    finally:
+        LOADED.update(loaded)
+    assert TRAINED.exists() == (name is None)
+
+
+def test_a_source_of_the_same_second_and_size_is_compiled_again(tmp_path: Path) -> None:
+    for package in ("hotcold", "stages"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    module = tmp_path / "hotcold/networks/probe.py"
+
+    def value(source: str, start: str) -> str:
+        module.write_text(source)
+        os.utime(module, (1, 1))
+        program = f"{start}import hotcold.networks.probe; print(hotcold.networks.probe.VALUE)"
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        command = [sys.executable, "-c", program]
+        return subprocess.check_output(command, cwd=tmp_path, env=environment, text=True).strip()
+
+    assert value("VALUE = 1", "") == "1"
+    assert value("VALUE = 2", "") == "1"  # what Python does by itself
+    assert value("VALUE = 2", "import stages; ") == "2"
