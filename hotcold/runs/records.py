@@ -88,7 +88,7 @@ def of_results() -> dict[Path, Stage]:
     found = [
         _complete(name, model, entry)
         for name, entry in entries().items()
-        for model in (load()["models"] if "do" in entry else [""])
+        for model in (read("models", dict[str, Any]) if "do" in entry else [""])
     ]
     return {out: stage for stage in found if stage.record for out in stage.results}
 

@@ -155,7 +155,7 @@ def inception(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_params(workspace: Path, use: str, path: str = "null") -> None:
-    text = f"inception: {{use: '{use}', weights: {path}}}\n"
+    text = f"models: {{}}\ninception: {{use: '{use}', weights: {path}}}\n"
     (workspace / "params.yaml").write_text(text)
 
 

@@ -88,10 +88,10 @@ def results(name: str, block: dict[str, Any], epochs: int, seed: int, ties: bool
     coded = design.network.predicts == "categorical"
     likelihood = {"bits": 0.5, "standard_error": 0.01, "images": 40, "levels": 4}
     likelihood |= {"independent_pixels": 1.0, "lzma": 0.8}
-    run = {"device": f"CPU with {rng.integers(1, 3)} threads", "precision": "float32"}
+    run = {"device": f"CPU with {rng.integers(2, 4)} threads", "precision": "float32"}
     run |= {"processes": 1, "python": "3", "torch": "2", "system": "Linux"}
     return ModelResults(
-        name, design, run, history, checkpoints, predictions, study, likelihood if coded else {}
+        name, design, history, checkpoints, predictions, study, likelihood if coded else {}, run
     )
 
 
@@ -159,6 +159,8 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         for table, rows in (("SEEDS", again), ("NOISE_AXIS", axis), ("DRAWS", [])):
             patch.setattr(report, table, SimpleNamespace(rows=lambda _, rows=rows: rows))
         patch.setattr(report.provenance, "commit", lambda: "none")
+        environments = {"train": {m.environment["device"]: [m.name] for m in models}}
+        patch.setattr(report.provenance, "environments", lambda: environments)
         _, context = report.gather(Params.model_validate(params))
         context |= {"figures": {"steps.png"}, "live": dict.fromkeys(("generate", "restore"))}
         environment = templates.environment(paths.TEMPLATES)
