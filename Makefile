@@ -118,4 +118,5 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml
 	python -m pip install --quiet --no-compile --requirement requirements.txt \
 	  --build-constraint constraints.txt
 	@python -m compileall -qq -j 0 $(VENV)/lib || true  # a file may need another Python
+	@git config core.looseCompression 0 || true  # an experiment writes all results into git again
 	@touch $(STAMP)

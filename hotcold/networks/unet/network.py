@@ -134,8 +134,7 @@ class UNet(nn.Module):
         if self.label is not None:
             unknown = t.new_full(t.shape, self.label.num_embeddings - 1, dtype=torch.long)
             time = time + self.label(unknown if label is None else label)
-        x = x_t.contiguous(memory_format=torch.channels_last)
-        fine = self.down1(self.conv_in(x), time)  # (N, ., 28, 28)
+        fine = self.down1(self.conv_in(x_t), time)  # (N, ., 28, 28)
         middle = self.down2(self.downsample1(fine), time)  # (N, ., 14, 14)
         coarse = self.down3(self.downsample2(middle), time)  # (N, ., 7, 7)
         coarse = self.up3(self.attention(coarse), time)
