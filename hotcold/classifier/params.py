@@ -1,7 +1,5 @@
 """Section `classifier`: the training of the MNIST classifier."""
 
-from __future__ import annotations
-
 from hotcold.runtime.params import Count, LearningRate, Section, Seed
 
 

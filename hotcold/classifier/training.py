@@ -1,7 +1,5 @@
 """Training of the classifier: AdamW with a one-cycle learning rate and shifted images."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

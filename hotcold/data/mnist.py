@@ -1,7 +1,5 @@
 """MNIST as arrays, and how its images are split."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

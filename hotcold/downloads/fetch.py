@@ -1,7 +1,5 @@
 """The content of a file, over the network or of a disk, and its SHA-256."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import string

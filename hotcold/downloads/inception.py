@@ -1,7 +1,5 @@
 """The Inception-v3 weights for the FID of the literature, 96 MB."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

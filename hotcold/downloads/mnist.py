@@ -1,7 +1,5 @@
 """The sources of MNIST, and the check that a file is the genuine one."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import shutil

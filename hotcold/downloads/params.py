@@ -1,7 +1,5 @@
 """Section `inception`: FID in Inception-v3 features."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from hotcold.runtime.params import Section, TestImages

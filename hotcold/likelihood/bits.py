@@ -3,8 +3,6 @@
 All are in bits a pixel, at the grey levels of the model's process.
 """
 
-from __future__ import annotations
-
 import lzma
 import math
 from dataclasses import dataclass

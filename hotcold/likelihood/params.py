@@ -1,7 +1,5 @@
 """Section `likelihood`."""
 
-from __future__ import annotations
-
 from hotcold.runtime.params import Count, Section, TestImages
 
 

@@ -3,8 +3,6 @@
 Features are (N, D) float32. FID and KID are in `frechet` and `kernel`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 import torch

@@ -1,7 +1,5 @@
 """Inception-v3 features by torchmetrics, from the weights of the stage download_inception."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from collections.abc import Callable

@@ -11,8 +11,6 @@ as real ones, A vanishes and B is left. There a bootstrap estimates A + 3 B and 
 Each score therefore estimates both parts; `hotcold bench coverage` measures the coverage.
 """
 
-from __future__ import annotations
-
 from statistics import NormalDist
 
 LEVEL = 0.95

@@ -1,7 +1,5 @@
 """KID (Binkowski et al. 2018): the squared maximum mean discrepancy with a cubic kernel."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import torch

@@ -1,7 +1,5 @@
 """Section `evaluation`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import pydantic

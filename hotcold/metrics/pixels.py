@@ -3,8 +3,6 @@
 Images are (N, 1, H, W) uint8, 0 black.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Scores of restored images against the originals. Images are (N, 1, H, W) uint8."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -5,8 +5,6 @@ principal components of pixels see each stroke where it is, and a random network
 sees texture. Images are (N, 1, 28, 28) uint8.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -11,8 +11,6 @@ A name of a kind, also one in a file of weights, is compared with the folders be
 imported.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache, reduce
 from importlib import import_module

@@ -1,8 +1,6 @@
 """What a network may predict. A process has the predictions that it allows, by their names in
 params.yaml: there is no other way from the output of a network to an estimate or a loss."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -21,9 +19,9 @@ class Prediction(ABC):
     def target(self, process: Any, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """What the network is trained to predict."""
 
-    @abstractmethod
     def estimate(self, process: Any, output: Tensor, x_t: Tensor, t: int) -> Tensor:
-        """What the samplers of the process use. output: (N, channels, H, W)."""
+        """What the samplers of the process use: the output, (N, channels, H, W), by default."""
+        return output
 
     def loss(self, process: Any, output: Tensor, target: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """A scalar in float32: the mean squared error over the batch and all pixels."""
@@ -35,6 +33,3 @@ class X0(Prediction):
 
     def target(self, process: Any, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         return x_0
-
-    def estimate(self, process: Any, output: Tensor, x_t: Tensor, t: int) -> Tensor:
-        return output

@@ -3,8 +3,6 @@
 The processes themselves are in `hotcold.processes`.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -65,9 +63,8 @@ class Process(ABC):
     levels: int = 0
     renews_noise: ClassVar[bool] = False
 
-    @property
-    @abstractmethod
-    def schedule(self) -> Tensor: ...
+    def __init__(self, schedule: Tensor) -> None:
+        self.schedule = schedule
 
     @property
     def T(self) -> int:

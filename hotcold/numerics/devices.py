@@ -1,7 +1,5 @@
 """The device that computes, and its precision."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

@@ -4,8 +4,6 @@ Every rank draws the random numbers of the full batch and keeps its part, so the
 and the noise of a run do not depend on the number of ranks. A single rank has the full batch.
 """
 
-from __future__ import annotations
-
 import os
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """The scale of pixels: uint8 levels in files and scores, floats in [-0.5, 0.5] in networks."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

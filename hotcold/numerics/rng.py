@@ -20,7 +20,6 @@ AHEAD = 2  # requests whose numbers are drawn in advance
 THREADS = 4  # that draw them: one needs 6 ms for 1000 images, longer than a step of a small model
 
 Fill = Callable[..., Tensor]  # fill(tensor, generator=g) replaces its values by random numbers
-Draw = Callable[[Tensor], Tensor]  # a tensor -> random numbers of its shape, dtype and device
 
 
 def derive(seed: int, *name: str | int) -> int:

@@ -1,7 +1,5 @@
 """Results as JSON and as CSV: the same values give the same bytes."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """Images of a model by its sampler, the same for any batch size and any number of ranks."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

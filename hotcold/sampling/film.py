@@ -1,7 +1,5 @@
 """States x_t of the first images on their path from T to 0, for figures and films."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Section `sampling`, and the block `sampler` of one model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 

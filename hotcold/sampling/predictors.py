@@ -1,7 +1,5 @@
 """What samplers share: how they see a model, and the steps that they take."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

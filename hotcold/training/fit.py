@@ -1,7 +1,5 @@
 """A complete training that continues after an interruption, with its history and checkpoints."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,13 +1,12 @@
 """What changes in training: the weights, Adam, its learning rate, and the EMA of the weights."""
 
-from __future__ import annotations
-
 import copy
 import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hotcold.training.params import RecipeParams
 
@@ -31,13 +30,9 @@ class TrainState:
         self.network, self.recipe = network, recipe
         self.steps, self.step = steps, 0
         self.optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, fused=True)
-        self.plateau = (
-            torch.optim.lr_scheduler.ReduceLROnPlateau(
-                self.optimizer, **recipe.plateau.model_dump()
-            )
-            if recipe.plateau
-            else None
-        )
+        self.plateau: ReduceLROnPlateau | None = None
+        if recipe.plateau:
+            self.plateau = ReduceLROnPlateau(self.optimizer, **recipe.plateau.model_dump())
         self.ema_network = (
             copy.deepcopy(network).requires_grad_(False) if recipe.ema is not None else None
         )

@@ -6,8 +6,6 @@ batch is copied into the tensors that were captured. Drawing the batch, the opti
 rate and the EMA of the weights are outside of the graph.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The classifier and the shifts of its training images."""
 
-from __future__ import annotations
-
 import torch
 
 from hotcold.classifier.network import Classifier

@@ -1,7 +1,5 @@
 """Files of MNIST, and the split of its images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

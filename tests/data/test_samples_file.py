@@ -1,7 +1,5 @@
 """Sets of images on disk."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

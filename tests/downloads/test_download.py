@@ -3,8 +3,6 @@
 No network is used: servers run on the loopback address.
 """
 
-from __future__ import annotations
-
 import functools
 import gzip
 import http.server

@@ -1,7 +1,5 @@
 """The likelihood of a categorical model against the enumeration of all paths of two pixels."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

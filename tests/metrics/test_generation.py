@@ -1,7 +1,5 @@
 """Scores of generated images against closed forms and independent computations."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

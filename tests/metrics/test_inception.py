@@ -3,8 +3,6 @@
 The weights are random, because the genuine ones cannot be distributed with the tests.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

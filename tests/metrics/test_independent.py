@@ -1,7 +1,5 @@
 """Independent code has the same scores, on images that it has not been written for."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Intervals cover the expectation of a score, near the floor and far from it."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """Haze and stray strokes are seen."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

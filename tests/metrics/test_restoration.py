@@ -1,7 +1,5 @@
 """Scores of restored images against closed forms and independent computations."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

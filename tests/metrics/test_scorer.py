@@ -1,7 +1,5 @@
 """All scores of a set of images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

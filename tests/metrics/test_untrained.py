@@ -1,7 +1,5 @@
 """Fréchet distances in features without labels, against NumPy and SciPy."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

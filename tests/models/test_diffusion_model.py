@@ -1,7 +1,5 @@
 """A model as one object: what it predicts, and its file."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Kinds of process, network and sampler, found by the names of their folders."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from types import ModuleType

@@ -1,7 +1,5 @@
 """The degradation and the network of a model in params.yaml."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

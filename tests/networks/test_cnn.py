@@ -1,7 +1,5 @@
 """The network of the published report."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

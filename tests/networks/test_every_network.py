@@ -1,7 +1,5 @@
 """What every network has, whatever its kind."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

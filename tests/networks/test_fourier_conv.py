@@ -1,7 +1,5 @@
 """FourierConv2d computes the same as nn.Conv2d."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor, nn

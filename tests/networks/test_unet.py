@@ -1,7 +1,5 @@
 """The U-Net."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from conftest import build_network, build_process

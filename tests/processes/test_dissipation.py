@@ -1,7 +1,5 @@
 """Blur with noise."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any
 

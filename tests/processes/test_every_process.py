@@ -1,7 +1,5 @@
 """What every process has, whatever its kind."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

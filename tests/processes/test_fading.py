@@ -1,7 +1,5 @@
 """A dark spot that spreads."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

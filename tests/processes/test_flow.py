@@ -1,7 +1,5 @@
 """Flow matching."""
 
-from __future__ import annotations
-
 import torch
 from conftest import build_process
 from diffusers import FlowMatchEulerDiscreteScheduler

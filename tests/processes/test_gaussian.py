@@ -1,7 +1,5 @@
 """Gaussian noise, equations 1-5, and its schedules in closed form."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

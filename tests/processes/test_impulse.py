@@ -1,7 +1,5 @@
 """Impulse noise, equations 16 and 17, also on grey levels and with a known mask."""
 
-from __future__ import annotations
-
 import math
 
 import pytest
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hotcold.models.model import DiffusionModel
-from hotcold.numerics.pixels import to_pixels
+from hotcold.numerics.pixels import HIGH, LOW, to_pixels
 from hotcold.processes.impulse.process import GreyImpulse, Impulse, MaskedImpulse, cosine_density
 
 PUBLISHED = Impulse(cosine_density(0.05, 0.25, 150))  # model3
@@ -55,7 +53,7 @@ def test_impulse_noise_replaces_or_keeps_each_pixel_and_masks_nest(
     u, t = torch.tensor(noise).view(1, 1, 4, 4), int(position * T)
     before, after = process.degrade(x_0, u, t), process.degrade(x_0, u, t + 1)
     for x in (before, after):
-        assert ((x == x_0) | (x == process.low) | (x == process.high)).all()
+        assert ((x == x_0) | (x == LOW) | (x == HIGH)).all()
     assert (after[before != x_0] == before[before != x_0]).all()
     assert torch.equal(process.degrade(x_0, u, 0), x_0)
 
@@ -96,7 +94,7 @@ def test_inferred_noise_has_the_posterior_of_pixels_that_belong_to_the_image(
 def test_grey_levels_are_recovered_and_the_ends_are_pepper_and_salt() -> None:
     levels = torch.arange(16)
     assert torch.equal(GREY.quantise(GREY.dequantise(levels)), levels)
-    assert GREY.dequantise(levels)[[0, 15]].tolist() == [GREY.low, GREY.high]
+    assert GREY.dequantise(levels)[[0, 15]].tolist() == [LOW, HIGH]
 
 
 def test_last_state_of_impulse_noise_does_not_depend_on_the_image(rng: torch.Generator) -> None:

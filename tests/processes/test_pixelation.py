@@ -1,7 +1,5 @@
 """Pixelation."""
 
-from __future__ import annotations
-
 import torch
 
 from hotcold.processes.pixelation.process import Pixelation

@@ -1,7 +1,5 @@
 """The cold samplers."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from conftest import build_process

@@ -1,7 +1,5 @@
 """What every sampler has, whatever its kind."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from conftest import build_process

@@ -1,7 +1,5 @@
 """DDIM and ancestral sampling, against oracles with known answers and against diffusers."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from types import SimpleNamespace

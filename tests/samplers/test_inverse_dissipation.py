@@ -1,7 +1,5 @@
 """Inverse heat dissipation."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from conftest import build_process

@@ -1,7 +1,5 @@
 """Euler steps and Heun's method, with velocities that are known in closed form."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

@@ -1,7 +1,5 @@
 """Images of a model, whatever the batch size."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

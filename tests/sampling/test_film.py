@@ -1,7 +1,5 @@
 """States on the path of the first images."""
 
-from __future__ import annotations
-
 import torch
 
 from hotcold.sampling.film import Film

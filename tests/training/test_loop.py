@@ -1,7 +1,5 @@
 """An epoch of training and of validation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The state of a training: learning rate, EMA, and continuation."""
 
-from __future__ import annotations
-
 import copy
 import json
 import math

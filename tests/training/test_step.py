@@ -4,8 +4,6 @@ A CPU has no graphs. The tests replace the capture by a function that runs again
 tensors, which is what a graph does.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from functools import partial

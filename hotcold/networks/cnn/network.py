@@ -3,8 +3,6 @@
 Activations are in channels_last, the memory format of the fast convolutions of every device.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from itertools import pairwise

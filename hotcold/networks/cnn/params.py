@@ -1,7 +1,5 @@
 """The block of the published network."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 import pydantic

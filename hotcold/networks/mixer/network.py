@@ -3,8 +3,6 @@
 An image of 28 x 28 pixels is 7 x 7 = 49 patches of 4 x 4 pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

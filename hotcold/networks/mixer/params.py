@@ -1,7 +1,5 @@
 """The block of a small MLP-Mixer."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import pydantic

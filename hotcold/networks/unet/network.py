@@ -3,8 +3,6 @@
 After Ho et al. 2020, appendix B, at a fraction of its size.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

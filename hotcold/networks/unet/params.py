@@ -1,7 +1,5 @@
 """The block of a small U-Net."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import pydantic

@@ -1,11 +1,7 @@
 """Between cold and hot: blur plus Gaussian noise of constant size."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +14,6 @@ BATCH = 1000  # images that are blurred at once
 QUANTILES = 101  # how many of the mean brightness are kept
 
 
-@dataclass(frozen=True, eq=False)
 class Dissipation(HotProcess):
     """Inverse heat dissipation (Rissanen et al. 2023, equations 6 and 7) with a Gaussian blur for
     the heat equation. noise: their sigma, that of training; their delta, that of a reverse step,
@@ -29,24 +24,15 @@ class Dissipation(HotProcess):
     images themselves, because the reflected blur counts pixels at the edge less than others.
     """
 
-    std: Tensor  # standard deviation of the blur in pixels, (T + 1,), float64; std[0] = 0
-    noise: float  # its standard deviation
-    brightness: tuple[float, ...] = ()
-
-    @property
-    def schedule(self) -> Tensor:
-        return self.std
-
-    @cached_property
-    def noise_std(self) -> Tensor:
-        """(T + 1,), float64; 0 at t = 0, the clean image."""
-        std = torch.full((self.T + 1,), self.noise, dtype=torch.float64)
-        std[0] = 0
-        return std
+    def __init__(self, std: Tensor, noise: float, brightness: Sequence[float] = ()) -> None:
+        """std: of the blur in pixels, (T + 1,), float64; std[0] = 0."""
+        super().__init__(std)
+        self.noise, self.brightness = noise, brightness
+        self.noise_std = noise * (std > 0).double()  # 0 at t = 0, the clean image
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """x_t = blur_t(x_0) + delta noise."""
-        return blurred(x_0, self.std, t) + per_image(self.noise_std, t, x_0) * noise
+        return blurred(x_0, self.schedule, t) + per_image(self.noise_std, t, x_0) * noise
 
     def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:
         """x_T is an image of one grey, whose brightness the first value of an array of noise
@@ -64,14 +50,16 @@ class Dissipation(HotProcess):
         return Start(mean + self.noise * second, second)
 
     def remainder(self, t: int) -> str:
-        blur = f"blurred with a standard deviation of {self.std[t]:.2f} pixels"
+        blur = f"blurred with a standard deviation of {self.schedule[t]:.2f} pixels"
         return f"{blur}, noise of {self.noise:g}"
 
     @classmethod
     def fitted(cls, block: dict[str, Any], images: Tensor) -> dict[str, Any]:
         """The block with the quantiles of the mean brightness of training images at step T."""
         process, shares = build(block), torch.linspace(0, 1, QUANTILES, dtype=torch.float64)
-        means = [blurred(x, process.std, process.T).mean((1, 2, 3)) for x in images.split(BATCH)]
+        means = [
+            blurred(x, process.schedule, process.T).mean((1, 2, 3)) for x in images.split(BATCH)
+        ]
         quantiles = torch.cat(means).double().quantile(shares)
         return block | {"brightness": [round(value, 6) for value in quantiles.tolist()]}
 
@@ -80,4 +68,4 @@ def build(block: Mapping[str, Any]) -> Dissipation:
     first, last = map(math.log, block["std"])
     std = torch.linspace(first, last, block["T"], dtype=torch.float64).exp()
     std = torch.cat([std.new_zeros(1), std])
-    return Dissipation(std, block["noise"], tuple(block.get("brightness", ())))
+    return Dissipation(std, block["noise"], block.get("brightness", ()))

@@ -1,7 +1,5 @@
 """The block of a dark spot that spreads."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from hotcold.models.bases import MEAN_SQUARED, Predicted, ProcessParams, Spread, Steps

@@ -1,7 +1,5 @@
 """Hot diffusion: the block of flow matching."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from hotcold.models.bases import Predicted, ProcessParams, Steps

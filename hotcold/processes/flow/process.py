@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -19,28 +18,19 @@ class Velocity(Prediction):
     def target(self, process: Flow, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         return noise - x_0
 
-    def estimate(self, process: Flow, output: Tensor, x_t: Tensor, t: int) -> Tensor:
-        return output
 
-
-@dataclass(frozen=True, eq=False)
 class Flow(HotProcess):
     """x_s = (1 - s) x_0 + s noise, with s = t / T (Lipman et al. 2023, equation 22 with
-    sigma_min = 0 and time reversed; Liu et al. 2023, equation 1)."""
+    sigma_min = 0 and time reversed; Liu et al. 2023, equation 1). schedule: s."""
 
     predictions: ClassVar = {"velocity": Velocity()}
-    share: Tensor  # s, (T + 1,), float64
-
-    @property
-    def schedule(self) -> Tensor:
-        return self.share
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
-        share = per_image(self.share, t, x_0)
+        share = per_image(self.schedule, t, x_0)
         return (1 - share) * x_0 + share * noise
 
     def remainder(self, t: int) -> str:
-        return f"{1 - self.share[t]:.1%} image and {self.share[t]:.1%} noise"
+        return f"{1 - self.schedule[t]:.1%} image and {self.schedule[t]:.1%} noise"
 
 
 def build(block: Mapping[str, Any]) -> Flow:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -47,14 +46,10 @@ def beta_from(alpha_bar: Tensor) -> Tensor:
 
 
 class Eps(Prediction):
-    """The noise, equation 11."""
+    """The noise, equation 11; eps_hat, like x_t, is what the samplers of the process use."""
 
     def target(self, process: Gaussian, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         return noise
-
-    def estimate(self, process: Gaussian, output: Tensor, x_t: Tensor, t: int) -> Tensor:
-        """eps_hat, like x_t: what the samplers of the process use."""
-        return output
 
 
 class EpsOfX0(X0):
@@ -78,16 +73,15 @@ class V(Prediction):
         return signal * output + noise * x_t
 
 
-@dataclass(frozen=True, eq=False)
 class Gaussian(HotProcess):
     """Gaussian noise, equations 1-5."""
 
     predictions: ClassVar = {"eps": Eps(), "x_0": EpsOfX0(), "v": V()}
-    alpha_bar: Tensor  # (T + 1,), float64; alpha_bar[0] = 1
 
     @property
-    def schedule(self) -> Tensor:
-        return self.alpha_bar
+    def alpha_bar(self) -> Tensor:
+        """The schedule; alpha_bar[0] = 1."""
+        return self.schedule
 
     @property
     def beta(self) -> Tensor:

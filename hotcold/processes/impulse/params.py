@@ -1,7 +1,5 @@
 """Cold diffusion: the block of impulse noise."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 import pydantic

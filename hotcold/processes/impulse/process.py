@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -26,25 +25,20 @@ def cosine_density(rho_start: float, rho_end: float, T: int) -> Tensor:
     return torch.cos(t / T * math.pi / 2) ** 2 * (rho_start - rho_end) + rho_end
 
 
-@dataclass(frozen=True, eq=False)
 class Impulse(ColdProcess):
     """Impulse noise, equation 16."""
 
     renews_noise: ClassVar = True
-    density: Tensor  # rho_t, (T + 1,), float64
-    low: float = LOW
-    high: float = HIGH
 
     @property
-    def schedule(self) -> Tensor:
-        return self.density
+    def density(self) -> Tensor:
+        """rho_t, the schedule."""
+        return self.schedule
 
     @cached_property
     def threshold(self) -> Tensor:
         """The density, except for -1 at t = 0, where no pixel is replaced."""
-        threshold = self.density.clone()
-        threshold[0] = -1
-        return threshold
+        return torch.cat([self.density.new_tensor([-1]), self.density[1:]])
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """Salt where u <= rho_t, pepper where u > 1 - rho_t, x_0 elsewhere: equation 16.
@@ -54,15 +48,15 @@ class Impulse(ColdProcess):
         last line of Algorithm 4 would return a noisy image.
         """
         threshold = per_image(self.threshold, t, x_0)
-        salted = x_0.masked_fill(noise <= threshold, self.high)
-        return salted.masked_fill(noise > 1 - threshold, self.low)
+        salted = x_0.masked_fill(noise <= threshold, HIGH)
+        return salted.masked_fill(noise > 1 - threshold, LOW)
 
     def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:
         """x_T is the degraded original, or salt and pepper alone."""
         if not alone:
             return super().start(originals, noise)
         u = noise.uniform(originals)
-        return Start(torch.where(u < 0.5, self.high, self.low).to(originals), u)
+        return Start(torch.where(u < 0.5, HIGH, LOW).to(originals), u)
 
     def noise_behind(self, x_T: Tensor, x_0_hat: Tensor, noise: Tensor) -> Tensor:
         """u of equation 16, drawn from its posterior given x_T and that x_0 is x_0_hat by `noise`,
@@ -79,8 +73,8 @@ class Impulse(ColdProcess):
             either = torch.where(noise < share, noise * (1 - density), density + image)
             return torch.where(same, either, noise * density)
 
-        salt, pepper = x_T >= self.high, x_T <= self.low
-        white, black = x_0_hat >= self.high - NEAR, x_0_hat <= self.low + NEAR
+        salt, pepper = x_T >= HIGH, x_T <= LOW
+        white, black = x_0_hat >= HIGH - NEAR, x_0_hat <= LOW + NEAR
         untouched = density + noise * (1 - 2 * density)
         return torch.where(salt, u(white), torch.where(pepper, 1 - u(black), untouched))
 
@@ -88,7 +82,7 @@ class Impulse(ColdProcess):
         """Whether fewer pixels than in noise are white while their four neighbours are not: their
         share is rho (1 - rho)^4 in noise of density rho, and nearly 0 in a digit."""
         density = float(self.density[self.T])
-        salt = (x_T >= self.high).float()
+        salt = (x_T >= HIGH).float()
         cross = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]], device=x_T.device)
         neighbours = F.conv2d(salt, cross[None, None], padding=1)
         lone = float((salt * (neighbours == 0)).mean())
@@ -127,7 +121,6 @@ class OfReplaced(Categorical):
         return (weight[:, 0] * F.cross_entropy(output, target, reduction="none")).mean()
 
 
-@dataclass(frozen=True, eq=False)
 class GreyImpulse(Impulse):
     """Impulse noise on images with few grey levels; pepper is the first level and salt the last.
 
@@ -135,20 +128,23 @@ class GreyImpulse(Impulse):
     """
 
     predictions: ClassVar = {"categorical": Categorical()}
-    levels: int = 16
+
+    def __init__(self, density: Tensor, levels: int) -> None:
+        super().__init__(density)
+        self.levels = levels
 
     def may_be_noise(self, x_t: Tensor) -> Tensor:
         """Where a pixel may have been replaced: it is salt or pepper. Bool, as x_t."""
-        return (x_t == self.low) | (x_t == self.high)
+        return (x_t == LOW) | (x_t == HIGH)
 
     def quantise(self, x: Tensor) -> Tensor:
         """The nearest grey level of each pixel, 0 (pepper) .. levels - 1 (salt), int64."""
-        share = (x - self.low) / (self.high - self.low)
+        share = (x - LOW) / (HIGH - LOW)
         return (share * (self.levels - 1)).round().long().clamp(0, self.levels - 1)
 
     def dequantise(self, level: Tensor) -> Tensor:
         """Pixels in [low, high], float32, from grey levels."""
-        return level.float() / (self.levels - 1) * (self.high - self.low) + self.low
+        return level.float() / (self.levels - 1) * (HIGH - LOW) + LOW
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """As equation 16, with x_0 rounded to its nearest grey level, also at t = 0."""
@@ -158,20 +154,16 @@ class GreyImpulse(Impulse):
     def bound_weight(self) -> Tensor:
         """T (1 - rho_{t-1} / rho_t), (T + 1,): the weights of -log p(x_0 | x_t) of a replaced pixel
         with which the mean over uniform t is the variational bound (`likelihood.bits`)."""
-        rho, weight = self.density.clone(), torch.zeros_like(self.density)
-        rho[0] = 0
-        weight[1:] = self.T * (1 - rho[:-1] / rho[1:])
-        return weight
+        rho = F.pad(self.density[1:], (1, 0))  # 0 at t = 0
+        return F.pad(self.T * (1 - rho[:-1] / rho[1:]), (1, 0))
 
 
-@dataclass(frozen=True, eq=False)
 class BoundedImpulse(GreyImpulse):
     """The same process with the loss of a known mask."""
 
     predictions: ClassVar = {"categorical": OfReplaced()}
 
 
-@dataclass(frozen=True, eq=False)
 class MaskedImpulse(GreyImpulse):
     """The same noise with a known mask: absorbing diffusion (Austin et al. 2021, appendix A.2.2).
 
@@ -205,5 +197,5 @@ def build(block: Mapping[str, Any]) -> Impulse:
     if not levels:
         return Impulse(density)
     if block.get("known_mask"):
-        return MaskedImpulse(density, levels=levels)
-    return (BoundedImpulse if block.get("bound_weights") else GreyImpulse)(density, levels=levels)
+        return MaskedImpulse(density, levels)
+    return (BoundedImpulse if block.get("bound_weights") else GreyImpulse)(density, levels)

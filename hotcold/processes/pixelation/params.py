@@ -1,7 +1,5 @@
 """The block of pixelation."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 import pydantic

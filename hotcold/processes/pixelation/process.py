@@ -1,9 +1,6 @@
 """Cold diffusion: pixelation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,17 +10,13 @@ from torch import Tensor
 from hotcold.models.process import ColdProcess, as_tensor
 
 
-@dataclass(frozen=True, eq=False)
 class Pixelation(ColdProcess):
     """Squares of one grey that grow with t (Bansal et al., section 5.3); deterministic."""
 
-    sides: tuple[
-        int, ...
-    ]  # sides of the squares at t = 1..T, in pixels; divisors of the image's side
-
-    @property
-    def schedule(self) -> Tensor:
-        return torch.tensor([1, *self.sides], dtype=torch.float64)
+    def __init__(self, sides: tuple[int, ...]) -> None:
+        """sides of the squares at t = 1..T, in pixels; divisors of the image's side."""
+        super().__init__(torch.tensor([1, *sides], dtype=torch.float64))
+        self.sides = sides
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
         """Each square has the mean of its pixels; the noise is not used."""

@@ -1,7 +1,5 @@
 """The block of ancestral sampling."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from hotcold.models import kinds

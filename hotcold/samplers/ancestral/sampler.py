@@ -1,7 +1,5 @@
 """Ancestral sampling of a Gaussian process."""
 
-from __future__ import annotations
-
 from hotcold.models.process import Start
 from hotcold.numerics.rng import ChunkedNoise
 from hotcold.processes.gaussian.process import Gaussian

@@ -1,7 +1,5 @@
 """The reverse of impulse noise by draws of grey levels."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

@@ -1,7 +1,5 @@
 """The cold samplers: naive, improved, and one step of restoration."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from hotcold.models.process import Process, Start

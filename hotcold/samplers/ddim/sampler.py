@@ -1,7 +1,5 @@
 """DDIM sampling of a Gaussian process."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

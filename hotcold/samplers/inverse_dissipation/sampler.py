@@ -1,7 +1,5 @@
 """Inverse heat dissipation."""
 
-from __future__ import annotations
-
 from hotcold.models.process import Start
 from hotcold.numerics.rng import ChunkedNoise
 from hotcold.processes.dissipation.process import Dissipation

@@ -1,7 +1,5 @@
 """The block of the solvers of a flow."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from hotcold.runtime.params import Count

@@ -1,7 +1,5 @@
 """Euler steps and Heun's method for the ordinary differential equation of a flow."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from hotcold.models.process import Start
@@ -25,7 +23,7 @@ def run(
     Euler: the velocity at the start of a step. Heun: its mean with that at the end of the Euler
     step, but for the last step, where nothing is left to correct (Karras et al. 2022, Algorithm 1).
     """
-    share = process.share.tolist()
+    share = process.schedule.tolist()
     x, path = start.x_T, subset_of_steps(process.T, sampler.steps)
     watch(sampler.main_set, process.T, x)
     for t, s in pairwise(path):
