@@ -143,7 +143,9 @@ def test_models_without_a_bound_are_refused() -> None:
     hot = DiffusionModel(chain.network, build_process("linear"), "eps")
     with pytest.raises(TypeError, match="gaussian degradation has no grey levels"):
         variational_bound(hot, images, 1, stream, torch.float32)
-    partial = DiffusionModel(chain.network, GreyImpulse(cosine_density(0.0, 0.4, T)), "categorical")
+    partial = DiffusionModel(
+        chain.network, GreyImpulse(cosine_density(0.0, 0.4, T), 3), "categorical"
+    )
     with pytest.raises(ValueError, match=r"the last density is 0\.4, must be 0\.5"):
         variational_bound(partial, images, 1, stream, torch.float32)
     with pytest.raises(ValueError, match="evaluations is 5, must not exceed T, 4"):

@@ -51,14 +51,6 @@ def test_network_gets_x_t_and_t_over_T(rng: torch.Generator) -> None:
     assert inputs[1][1].tolist() == [0.5] * 4
 
 
-def test_categorical_prediction_is_a_distribution_over_grey_levels(rng: torch.Generator) -> None:
-    model = DiffusionModel.build(BLOCKS["categorical"])
-    with torch.no_grad():
-        probabilities = model.predict(torch.rand(2, 1, 28, 28, generator=rng) - 0.5, 3)
-    assert probabilities.shape == (2, 4, 28, 28)
-    torch.testing.assert_close(probabilities.sum(1), torch.ones(2, 28, 28))
-
-
 @pytest.mark.parametrize("predicts", BLOCKS)
 def test_saved_model_has_the_same_predictions_and_description(
     predicts: str, tmp_path: Path, rng: torch.Generator

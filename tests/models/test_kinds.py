@@ -1,19 +1,14 @@
 """Kinds of process, network and sampler, found by the names of their folders."""
 
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import pytest
-import torch
 from conftest import build_process
 from examples import NETWORKS, PROCESSES
 
 from hotcold.models import kinds
-from hotcold.models.model import DiffusionModel
 from hotcold.models.params import DesignParams
-from hotcold.numerics import checkpoints
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Section, validate
 
@@ -79,25 +74,6 @@ def test_kind_that_is_not_a_folder_is_refused_before_an_import(
     monkeypatch.setattr(kinds, "import_module", lambda name: pytest.fail(f"imports {name}"))
     with pytest.raises(ValueError, match=rf"^{kinds.KEYS[family]}\.kind is .*, must be one of '"):
         kinds.behaviour(family, kind, "build")
-
-
-@pytest.mark.parametrize("key", ["degradation", "network"])
-@pytest.mark.parametrize("kind", ["this", "..this", "../../this"])
-def test_file_of_weights_whose_kind_is_not_a_folder_is_refused_and_imports_nothing(
-    key: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sys.modules.pop("this", None)
-    description: dict[str, Any] = {
-        "degradation": PROCESSES["linear"],
-        "network": NETWORKS["cnn"] | {"predicts": "eps"},
-    }
-    description[key] = description[key] | {"kind": kind}
-    path = tmp_path / "model.safetensors"
-    checkpoints.save(path, {"x": torch.ones(2)}, description)
-    before = set(sys.modules)
-    with pytest.raises(UserError, match=rf"is not a model of this project.*{key}\.kind is"):
-        DiffusionModel.load(path)
-    assert set(sys.modules) == before
 
 
 class Incomplete(Section):

@@ -19,18 +19,11 @@ UNIT = st.floats(0, 1, exclude_max=True, width=32)
 DENSITIES = st.tuples(st.floats(1e-6, 0.5), st.floats(0.001, 0.5)).map(sorted)
 
 
-def test_share_of_replaced_pixels_is_a_squared_sine() -> None:
+@pytest.mark.parametrize(("first", "last"), [(0.0, 0.5), (0.05, 0.25)])
+def test_density_rises_as_a_squared_sine(first: float, last: float) -> None:
     t = torch.arange(151, dtype=torch.float64)
-    torch.testing.assert_close(2 * GREY.density, (math.pi * t / 300).sin() ** 2)
-
-
-@given(DENSITIES, st.integers(2, 2000))
-def test_density_rises_from_rho_start_to_rho_end(rho: list[float], T: int) -> None:
-    density = cosine_density(*rho, T)
-    assert density.shape == (T + 1,)
-    torch.testing.assert_close(density[[0, -1]], torch.tensor(rho, dtype=torch.float64))
-    assert (density.diff() >= -1e-15).all()
-    assert density.max() <= 0.5 + 1e-15
+    expected = first + (last - first) * (math.pi * t / 300).sin() ** 2
+    torch.testing.assert_close(cosine_density(first, last, 150), expected)
 
 
 @pytest.mark.parametrize("t", [1, 75, 150])
@@ -61,15 +54,6 @@ def test_impulse_noise_replaces_or_keeps_each_pixel_and_masks_nest(
 QUARTILES = torch.tensor([0.1, 0.25, 0.5, 0.75, 0.9])
 
 
-def test_noise_behind_a_picture_degrades_an_image_to_it(rng: torch.Generator) -> None:
-    x_0 = torch.rand(2, 1, 28, 28, generator=rng) * 0.9 - 0.45  # neither black nor white
-    u, other = (torch.rand(x_0.shape, generator=rng) for _ in range(2))
-    x_T = PUBLISHED.degrade(x_0, u, PUBLISHED.T)
-    noise = PUBLISHED.noise_behind(x_T, x_0, other)
-    assert torch.equal(PUBLISHED.degrade(x_T, noise, PUBLISHED.T), x_T)
-    assert ((noise >= 0) & (noise < 1)).all()
-
-
 def test_inferred_noise_has_the_posterior_of_pixels_that_belong_to_the_image(
     rng: torch.Generator,
 ) -> None:
@@ -80,6 +64,7 @@ def test_inferred_noise_has_the_posterior_of_pixels_that_belong_to_the_image(
     x_T, density = PUBLISHED.degrade(x_0, u, PUBLISHED.T), 0.25
     found = PUBLISHED.noise_behind(x_T, x_0 * 0.95, other)
     assert torch.equal(PUBLISHED.degrade(x_0, found, PUBLISHED.T), x_T)
+    assert ((found >= 0) & (found < 1)).all()
     for colour in (-0.5, 0.0, 0.5):
         for image in (-0.5, 0.0, 0.5):
             if (here := (x_T == colour) & (x_0 == image)).any():
@@ -97,15 +82,6 @@ def test_grey_levels_are_recovered_and_the_ends_are_pepper_and_salt() -> None:
     assert GREY.dequantise(levels)[[0, 15]].tolist() == [LOW, HIGH]
 
 
-def test_last_state_of_impulse_noise_does_not_depend_on_the_image(rng: torch.Generator) -> None:
-    a, b = (torch.rand(3, 1, 28, 28, generator=rng) - 0.5 for _ in range(2))
-    u = GREY.draw_noise(a, rng)
-    for process in (GREY, Impulse(GREY.density)):
-        x_T = process.degrade(a, u, process.T)
-        assert torch.equal(x_T, process.degrade(b, u, process.T))
-        assert set(x_T.unique().tolist()) == {-0.5, 0.5}
-
-
 @pytest.mark.parametrize("t", [1, 75, 150])
 def test_known_mask_is_where_the_same_noise_replaces_pixels(t: int, rng: torch.Generator) -> None:
     known = MaskedImpulse(GREY.density, levels=16)
@@ -120,21 +96,6 @@ def test_known_mask_is_where_the_same_noise_replaces_pixels(t: int, rng: torch.G
     seen = known.network_input(masked)
     assert torch.equal(seen[:, :1], masked)
     assert torch.equal(seen[:, 1:].bool(), replaced)
-
-
-def test_weights_of_the_bound_are_those_of_the_posterior() -> None:
-    """A replaced pixel is x_0 at t - 1 with probability 1 - rho_{t-1} / rho_t, and always at 0."""
-    weight = MaskedImpulse(cosine_density(0.0, 0.5, 4), levels=2).bound_weight.tolist()
-    rho = [math.sin(math.pi * t / 8) ** 2 / 2 for t in range(5)]
-    assert weight == pytest.approx([0, *(4 * (1 - rho[t - 1] / rho[t]) for t in range(1, 5))])
-
-
-def test_loss_of_an_image_is_its_mean_squared_error(rng: torch.Generator) -> None:
-    x_0, t = torch.full((4, 1, 28, 28), 0.3), torch.full((4,), 75)
-    u = PUBLISHED.draw_noise(x_0, rng)
-    zero = DiffusionModel(lambda x_t, t: torch.zeros_like(x_t), PUBLISHED, "x_0")
-    assert zero.loss(x_0, t, u).item() == pytest.approx(0.09)
-    assert DiffusionModel(lambda x_t, t: x_0, PUBLISHED, "x_0").loss(x_0, t, u).item() == 0
 
 
 def test_loss_of_grey_levels_is_their_cross_entropy(rng: torch.Generator) -> None:
