@@ -205,14 +205,6 @@ def test_loss_that_is_not_finite_ends_training(images: Tensor) -> None:
         run_epoch(network, images, epoch=3)
 
 
-def test_loss_in_bfloat16_is_close_to_that_in_float32(images: Tensor) -> None:
-    losses = [
-        run_epoch(small_network(), images, settings=replace(SETTINGS, dtype=dtype))
-        for dtype in (torch.float32, torch.bfloat16)
-    ]
-    assert losses[1] == pytest.approx(losses[0], rel=0.01)
-
-
 class LabelRecorder(Recorder):
     """A network that records the labels too."""
 
