@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hotcold.classifier.network import Classifier
-from hotcold.metrics import untrained
+from hotcold.metrics import kernel, untrained
 from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, Scores
@@ -44,8 +44,10 @@ def scorer() -> Scorer:
 @pytest.fixture(scope="module")
 def scores(scorer: Scorer) -> Scores:
     drawn = images(90, 2)
-    distance, _ = nearest_images(drawn, images(150, 1))
-    return scorer(drawn) | {"nearest_training_distance": distance.mean().item()}
+    distance, _ = nearest_images(drawn, images(150, 1), block=40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "BLOCK", 40)
+        return scorer(drawn) | {"nearest_training_distance": distance.mean().item()}
 
 
 @pytest.fixture(scope="module")
