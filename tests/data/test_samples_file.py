@@ -27,12 +27,6 @@ def test_saved_sets_are_loaded_and_equal_sets_give_equal_bytes(
     assert (np.load(tmp_path / "a.npz")["naive"] == sets["naive"].numpy()).all()
 
 
-@pytest.mark.parametrize("size", [0, 10, 2000, -5])
-def test_missing_or_damaged_file_is_refused(tmp_path: Path, size: int) -> None:
-    path = tmp_path / "a.npz"
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a\.npz is missing: run dvc repro"):
-        samples_file.load(path)
-    samples_file.save(path, {"naive": torch.randint(0, 256, (9, 1, 28, 28), dtype=torch.uint8)}, {})
-    path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(UserError, match=r"a\.npz is damaged"):
-        samples_file.load(path)
+        samples_file.load(tmp_path / "a.npz")

@@ -51,6 +51,7 @@ class Model:
         return Model(1 - epoch / 10)
 
 
+AUTO = Autoguidance(checkpoint=5, weight=2.0)
 LABEL = torch.tensor([0.0, 1.0, 7.0])
 X_T = torch.zeros(3, 1, 2, 2)
 
@@ -99,16 +100,8 @@ def test_guidance_acts_inside_its_interval_alone() -> None:
         (DDIM(steps=5, guidance=2.0), 10),
         (DDIM(steps=5, guidance=0.0), 5),
         (DDIM(steps=5, guidance=2.0, guidance_interval=(0.2, 0.6)), 7),  # at 6 and 4 of 10
-        (DDIM(steps=5, autoguidance=Autoguidance(checkpoint=1, weight=2.0)), 10),
-        (
-            DDIM(
-                steps=5,
-                guidance=2.0,
-                autoguidance=Autoguidance(checkpoint=1, weight=2.0),
-                guidance_interval=(0.0, 0.2),
-            ),
-            7,
-        ),
+        (DDIM(steps=5, autoguidance=AUTO), 10),
+        (DDIM(steps=5, guidance=2.0, autoguidance=AUTO, guidance_interval=(0.0, 0.2)), 7),
         (ODE(steps=5, method="heun"), 9),
         (ODE(steps=5, method="heun", guidance=2.0, guidance_interval=(0.0, 0.2)), 11),
     ],
@@ -118,21 +111,15 @@ def test_evaluations_are_those_of_the_network(sampler: Any, evaluations: int) ->
 
 
 def test_sampler_is_read_from_an_entry_of_results() -> None:
-    sampler = DDIM(
-        steps=5,
-        order=2,
-        guidance=2.0,
-        guidance_interval=(0.2, 0.6),
-        autoguidance=Autoguidance(checkpoint=5, weight=3.0),
-    )
+    ends = (0.2, 0.6)
+    sampler = DDIM(steps=5, order=2, guidance=2.0, guidance_interval=ends, autoguidance=AUTO)
     entry = json.loads(json.dumps(sampler.model_dump() | {"fid": 3.0, "evaluations": 7}))
     assert recorded(entry) == sampler
 
 
 def test_sampler_of_an_early_checkpoint_is_without_autoguidance() -> None:
-    auto = Autoguidance(checkpoint=5, weight=2.0)
-    sampler = DDIM(steps=5, autoguidance=auto, guidance_interval=(0.0, 0.5))
+    sampler = DDIM(steps=5, autoguidance=AUTO, guidance_interval=(0.0, 0.5))
     assert sampler.at(6) == sampler
     assert sampler.at(5) == DDIM(steps=5)
-    both = DDIM(steps=5, autoguidance=auto, guidance=2.0, guidance_interval=(0.0, 0.5))
+    both = sampler.model_copy(update={"guidance": 2.0})
     assert both.at(5) == DDIM(steps=5, guidance=2.0, guidance_interval=(0.0, 0.5))
