@@ -17,8 +17,6 @@ from hotcold.numerics import devices
 from hotcold.numerics.rng import CHUNK, Stream
 from hotcold.runs.progress import Progress
 
-BYTE = 8  # bits
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -94,9 +92,9 @@ def variational_bound(
 def _estimate(bits: Tensor, chunks: int) -> Estimate:
     """The mean over images, and the standard error from the means of chunks, which share their
     steps t; with one chunk, from the images."""
-    groups = (
-        torch.stack([part.mean() for part in bits.tensor_split(chunks)]) if chunks > 1 else bits
-    )
+    groups = bits
+    if chunks > 1:
+        groups = torch.stack([part.mean() for part in bits.tensor_split(chunks)])
     return Estimate(bits.mean().item(), (groups.std() / len(groups) ** 0.5).item())
 
 
@@ -117,4 +115,4 @@ def compressed(levels: Tensor) -> float:
     """Bits a pixel of all images in one LZMA file, a byte for each pixel before compression."""
     content = levels.to(torch.uint8).numpy().tobytes()
     size = len(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
-    return BYTE * size / levels.numel()
+    return 8 * size / levels.numel()

@@ -58,9 +58,10 @@ class Fit:
         with Progress(label, self.epochs * steps, done=done["epoch"] * steps) as bar:
             for epoch in range(done["epoch"] + 1, self.epochs + 1):
                 rate = self.state.rate
-                train_loss = train_epoch(
+                losses = train_epoch(
                     step, self.state.optimizer, training, settings, epoch, bar.advance
                 )
+                train_loss = losses.mean().item()
                 validation_loss = validate(evaluated, validation, settings, epoch)
                 self.state.end_epoch(validation_loss)
                 done["seconds"].append(time.monotonic() - start)

@@ -81,7 +81,7 @@ def draw_batches(
         yield tuple(map(distributed.shard, batch))
 
 
-def train_batches(
+def train_epoch(
     step: Step,
     optimizer: torch.optim.Optimizer,
     examples: Examples,
@@ -92,6 +92,7 @@ def train_batches(
     """Train for one pass over the examples; the loss of each batch, (batches,).
 
     Dropout follows from (seed, epoch), like the batches. `advance` is called after each step.
+    Raises UserError if a loss is not finite.
     """
     step.model.module.train()
     torch.manual_seed(derive(settings.seed, "dropout", epoch))
@@ -100,22 +101,11 @@ def train_batches(
         losses.append(step(*batch))
         optimizer.step()
         advance()
-    return distributed.all_reduce(torch.stack(losses)) / distributed.size()
-
-
-def train_epoch(
-    step: Step,
-    optimizer: torch.optim.Optimizer,
-    examples: Examples,
-    settings: LoopSettings,
-    epoch: int,
-    advance: Callable[[], None] = lambda: None,
-) -> float:
-    """Train as `train_batches`; the mean of its losses. Raises UserError if one is not finite."""
-    means = train_batches(step, optimizer, examples, settings, epoch, advance)
+    means = distributed.all_reduce(torch.stack(losses)) / distributed.size()
     bad = means.isfinite().logical_not().nonzero().flatten().tolist()
     where = f" from step {bad[0] + 1} on" if bad else ""
-    return _check_finite(means.mean().item(), "training", epoch, where)
+    _check_finite(means.mean().item(), "training", epoch, where)
+    return means
 
 
 @torch.no_grad()

@@ -33,9 +33,9 @@ class TrainState:
         self.plateau: ReduceLROnPlateau | None = None
         if recipe.plateau:
             self.plateau = ReduceLROnPlateau(self.optimizer, **recipe.plateau.model_dump())
-        self.ema_network = (
-            copy.deepcopy(network).requires_grad_(False) if recipe.ema is not None else None
-        )
+        self.ema_network: nn.Module | None = None
+        if recipe.ema is not None:
+            self.ema_network = copy.deepcopy(network).requires_grad_(False)
         self._set_rate()
         if recipe.ema is not None or recipe.warmup is not None:
             self.optimizer.register_step_post_hook(lambda *_: self._after_step())

@@ -56,7 +56,7 @@ def run_epoch(
     epoch: int = 1,
     settings: LoopSettings = SETTINGS,
     advance: Callable[[], None] = lambda: None,
-) -> float:
+) -> Tensor:
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     step = Step(model(network), settings.dtype)
     return train_epoch(step, optimizer, Examples(images), settings, epoch, advance)

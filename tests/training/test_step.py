@@ -17,7 +17,7 @@ from hotcold.models.model import DiffusionModel
 from hotcold.numerics import distributed
 from hotcold.runtime.errors import UserError
 from hotcold.training import step as step_module
-from hotcold.training.loop import Examples, LoopSettings, train_batches
+from hotcold.training.loop import Examples, LoopSettings, train_epoch
 from hotcold.training.params import PlateauParams, RecipeParams
 from hotcold.training.state import TrainState
 from hotcold.training.step import (
@@ -92,7 +92,7 @@ def train(
     for epoch in range(1, epochs + 1):
         labels = torch.arange(len(images)) % 10 if step.model.classes else None
         examples = Examples(images, labels)
-        losses.append(train_batches(step, state.optimizer, examples, SETTINGS, epoch))
+        losses.append(train_epoch(step, state.optimizer, examples, SETTINGS, epoch))
         state.end_epoch(1.0)
     weights = [parameter.flatten() for parameter in state.eval_network.parameters()]
     return torch.cat(losses), torch.cat(weights)

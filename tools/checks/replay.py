@@ -187,7 +187,7 @@ class Training:
         examples = loop.Examples(images, labels).to(self.device)
         state = TrainState(step.model.module, recipe, COMPARED)
         settings = loop.LoopSettings(self.batch_size, 0, self.dtype, recipe.stratified_t)
-        return loop.train_batches(step, state.optimizer, examples, settings, epoch=1)
+        return loop.train_epoch(step, state.optimizer, examples, settings, epoch=1)
 
     def check_losses(self, compiled: bool) -> Row:
         """Captured against plain steps: the median over steps of the relative difference. Rounding

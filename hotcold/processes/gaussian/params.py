@@ -54,13 +54,10 @@ class GaussianParams(ProcessParams):
             raise ValueError("beta is missing, or schedule: cosine instead of it")
         if self.beta and self.schedule:
             raise ValueError(f"beta is {list(self.beta)}, must be absent with schedule: cosine")
-        if self.beta:
-            self._check_range(*self.beta)
-        return self
-
-    def _check_range(self, first: float, last: float) -> None:
-        """Every step must add noise in float64, and alpha_bar must remain a float32."""
-        if 1 - first == 1:
+        if not self.beta:
+            return self
+        first, last = self.beta
+        if 1 - first == 1:  # every step must add noise in float64
             raise ValueError(f"beta starts at {first}, must be at least 1e-15: it adds no noise")
         step = (last - first) / self.T
         alpha_bar = math.exp(sum(math.log1p(-first - t * step) for t in range(1, self.T + 1)))
@@ -70,3 +67,4 @@ class GaussianParams(ProcessParams):
                 f"{alpha_bar:.1e}, below {SMALLEST}, the smallest number that float32 has in full "
                 "precision"
             )
+        return self

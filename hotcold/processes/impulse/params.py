@@ -4,14 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from hotcold.models.bases import (
-    MEAN_SQUARED,
-    Flag,
-    NetworkParams,
-    Predicted,
-    ProcessParams,
-    Steps,
-)
+from hotcold.models.bases import MEAN_SQUARED, Flag, NetworkParams, Predicted, ProcessParams, Steps
 
 LEAST_DENSITY = 0.001
 Density = Annotated[float, pydantic.Field(ge=0, le=0.5)]
