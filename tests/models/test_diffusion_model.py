@@ -14,22 +14,13 @@ from hotcold.numerics import checkpoints
 from hotcold.runtime.errors import UserError
 
 BLOCKS = {
-    "eps": {
-        "degradation": PROCESSES["linear"],
-        "network": {"kind": "cnn", "hidden": (2, 3), "dropout": 0.1, "predicts": "eps"},
-    },
-    "v": {
-        "degradation": PROCESSES["cosine"],
-        "network": NETWORKS["unet"] | {"classes": 10, "predicts": "v"},
-    },
-    "x_0": {
-        "degradation": PROCESSES["fading"],
-        "network": NETWORKS["cnn"] | {"predicts": "x_0"},
-    },
-    "categorical": {
-        "degradation": PROCESSES["masked"],
-        "network": NETWORKS["unet"] | {"predicts": "categorical"},
-    },
+    predicts: {"degradation": PROCESSES[process], "network": network | {"predicts": predicts}}
+    for predicts, process, network in (
+        ("eps", "linear", {"kind": "cnn", "hidden": (2, 3), "dropout": 0.1}),
+        ("v", "cosine", NETWORKS["unet"] | {"classes": 10}),
+        ("x_0", "fading", NETWORKS["cnn"]),
+        ("categorical", "masked", NETWORKS["unet"]),
+    )
 }
 
 
