@@ -66,7 +66,11 @@ def test_frechet_distance_agrees_with_torchmetrics(rng: torch.Generator) -> None
     metric = FrechetInceptionDistance(feature=Features(16))
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
-    assert Frechet.to(real)(generated) == pytest.approx(metric.compute().item(), rel=1e-6)
+    frechet = Frechet.to(real)
+    assert frechet(generated) == pytest.approx(metric.compute().item(), rel=1e-6)
+    found, half = frechet.difference(generated + 1, generated, 5, rng)
+    assert found == pytest.approx(frechet(generated + 1) - frechet(generated))
+    assert half > 0
 
 
 def test_nearest_finds_a_copy_across_blocks(rng: torch.Generator) -> None:
