@@ -112,13 +112,13 @@ def test_draws_with_a_known_mask_have_the_distribution_of_the_data(rng: torch.Ge
         return torch.where(process.may_be_noise(x_t), unknown, known)
 
     x_T = torch.full((n, 1, 1, 1), MaskedImpulse.MASK)
-    states = draw(Categorical(steps=4, churn=2.0), predict, process, x_T, rng)
+    states = draw(Categorical(steps=4, churn=1.0), predict, process, x_T, rng)
     for t, x_t in states.items():
         share = process.may_be_noise(x_t).double().mean().item()
         assert share == pytest.approx(2 * float(process.density[t]) if t else 0, abs=0.006)
     known = ~process.may_be_noise(states[3])
     again = process.may_be_noise(states[2])[known].double().mean().item()
-    assert again == pytest.approx(0.5 * 2 * float(process.density[2]), abs=0.01)
+    assert again == pytest.approx(0.25 * 2 * float(process.density[2]), abs=0.01)
     assert_shares(process.quantise(states[0]), prior)
 
 
@@ -148,10 +148,20 @@ def test_density_that_starts_above_0_leaves_no_noise(
     assert (x_0 == 0).all()
 
 
-def test_largest_u_draws_the_last_category_although_the_sum_is_rounded_down() -> None:
-    probabilities = torch.tensor([0.25, 0.75 - 1e-6]).view(1, 2, 1, 1)
-    u = torch.tensor(1 - 1e-9, dtype=torch.float64).view(1, 1, 1, 1)
-    assert draw_category(probabilities, u).item() == 1
+def test_grey_pixel_stays_and_others_follow_the_temperature(rng: torch.Generator) -> None:
+    predicted = torch.tensor(PRIOR).view(1, 3, 1, 1).expand(200_000, 3, 1, 1)
+    sampler, grey = Categorical(steps=1, temperature=0.5), torch.zeros(200_000, 1, 1, 1)
+    assert (draw(sampler, lambda x, t: predicted, TINY, grey, rng)[0] == 0).all()
+    drawn = draw(sampler, lambda x, t: predicted, TINY, grey + 0.5, rng)[0]
+    assert_shares(TINY.quantise(drawn), [p**2 / 0.38 for p in PRIOR])
+
+
+@pytest.mark.parametrize(("first", "u"), [(0.25, 1 - 1e-9), (0.0, 0.0)])
+def test_ends_of_u_draw_the_last_category(first: float, u: float) -> None:
+    """Although the sum is rounded down, and although the first has probability 0."""
+    probabilities = torch.tensor([first, 1 - first - 1e-6]).view(1, 2, 1, 1)
+    end = torch.full((1, 1, 1, 1), u, dtype=torch.float64)
+    assert draw_category(probabilities, end).item() == 1
 
 
 def test_churn_and_eta_exclude_each_other_and_churn_has_a_limit() -> None:
