@@ -296,32 +296,12 @@ def test_what_an_ended_dvc_left_half_written_can_be_mended(
 
 
 def test_outputs_are_where_they_belong(workspace: Project) -> None:
-    folder = workspace.folder
-    assert {p.name for p in (folder / "results/models/model2").iterdir()} >= {
-        "best.safetensors",
-        "epoch_001.safetensors",
-        "last.safetensors",
-    }
-    metrics = workspace.json("report/scores.json")
-    assert set(metrics) == {"classifier", "real", "model2", "model4"}
-    sets = {"degraded", "median_filter", "one_step", "naive", "improved", "inferred"}
-    assert set(metrics["model4"]["restoration"]) == sets
-    assert all(scores["psnr"] > 0 for scores in metrics["model4"]["restoration"].values())
-    shown = workspace.run("dvc metrics show")
-    assert "model2.fid" in shown
-    assert not list(folder.rglob("*.partial"))
-    assert not list((folder / "results").rglob(".gitignore"))
-
-
-def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
-    workspace: Project,
-) -> None:
-    text = (workspace.folder / "report/report.md").read_text()
-    linked = set(re.findall(r"\]\(figures/(.+?)\)", text))
-    assert linked == {p.name for p in (workspace.folder / "report/figures").glob("*.png")}
-    assert "Small budget: no conclusions" in text
-    assert "none: Not requested: inception.use is 'off'." in text
-    assert "restores" in text
+    kept = {path.stem for path in (workspace.folder / "results/models/model2").iterdir()}
+    assert kept >= {"best", "epoch_001", "last"}
+    assert set(workspace.json("report/scores.json")) == {"classifier", "real", *TINY["models"]}
+    assert "model2.fid" in workspace.run("dvc metrics show")
+    assert not list(workspace.folder.rglob("*.partial"))
+    assert not list((workspace.folder / "results").rglob(".gitignore"))
 
 
 @pytest.mark.slow
@@ -359,28 +339,18 @@ def of_each(*stages: str) -> set[str]:
             "bootstrap: 4",
             of_each("evaluate", "step_study") | {"evaluate_real", "figures"},
         ),
-        ("likelihood:\n  images: 6", "likelihood:\n  images: 7", of_each("likelihood")),
-        ("loss_scale: log", "loss_scale: linear", {"figures"}),
         ("learning_rate: 0.001", "learning_rate: 1e-02", {"train@model2", "figures"}),
-        ("dropout: 0.15", "dropout: 0.2", {"train@model4", "figures"}),
-        ("images: 512", "images: 513", {"train_classifier", "figures"}),
-        ("use: 'off'", "use: auto", {"download_inception"}),
-        ("  weights: null", "  weights: a.pth", {"download_inception"}),
-        ("reference: 500", "reference: 400", {"evaluate_real"}),
         (
             "precision: auto",
             "precision: float32",
             of_each("train", "sample", "step_study", "likelihood")
             | {"train_classifier", "figures"},
         ),
-        ("epochs: 2", "epochs: 3", of_each("train") | {"figures"}),
         (
             "kind: ancestral",
             "kind: ddim\n      steps: 2",
             {"sample@model2", "step_study@model2", "figures"},
         ),
-        ("start: validation", "start: train", {"sample@model4", "figures"}),
-        ("factor: 0.5", "factor: 0.4", {"train@model4", "figures"}),
     ],
 )
 def test_parameters_change_the_stages_that_read_them(
@@ -394,34 +364,15 @@ def test_parameters_change_the_stages_that_read_them(
 
 
 EDITS = {
-    "hotcold/reporting/figures/style.py": {"figures"},
-    "hotcold/scores.py": of_each("evaluate", "step_study") | {"evaluate_real", "figures"},
-    "hotcold/samples_file.py": of_each("sample", "evaluate") | {"figures"},
-    "hotcold/sampling/predictors.py": of_each("sample", "step_study") | {"figures"},
-    "hotcold/training/loop.py": of_each("train"),
-    "hotcold/likelihood/bits.py": of_each("likelihood"),
     "hotcold/metrics/restoration.py": of_each("evaluate", "step_study") | {"evaluate_real"},
-    "hotcold/downloads/mnist.py": {"download", "download_inception"},
     "stages/train.py": of_each("train"),
-    "stages/sample.py": of_each("sample"),
-    # A module that no list names.
-    "hotcold/training/new_module.py": of_each("train"),
-    # How a stage runs.
-    "hotcold/runs/progress.py": set(),
-    "hotcold/runtime/paths.py": set(),
-    # A kind that some models use, and one that no model uses.
-    "hotcold/networks/cnn/network.py": of_each("train", "sample", "step_study", "likelihood")
-    | {"figures"},
+    "hotcold/training/new_module.py": of_each("train"),  # which no list names
+    "hotcold/runtime/paths.py": set(),  # how a stage runs
     "hotcold/processes/gaussian/process.py": {
         f"{stage}@model2" for stage in ("train", "sample", "step_study", "likelihood")
     }
     | {"figures"},
-    "hotcold/samplers/cold/sampler.py": {"sample@model4", "step_study@model4", "figures"},
-    "hotcold/samplers/ancestral/sampler.py": {"sample@model2", "step_study@model2", "figures"},
-    "hotcold/processes/blur/process.py": {"figures"},
-    "hotcold/processes/new/params.py": {"figures"},
-    "hotcold/networks/new/params.py": {"figures"},
-    "hotcold/samplers/new/params.py": {"figures"},
+    "hotcold/samplers/new/params.py": {"figures"},  # of no model
 }
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from dvc.scm import SCMError
 from PIL import Image
 from pygit2 import GitError
 
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import parse
 from tools import experiments, table
 from tools.experiments import Experiment
 
@@ -202,17 +200,3 @@ def test_a_setting_of_somebody_neither_breaks_a_row_nor_controls_the_terminal() 
     values = experiments.flat({"a|b": {"c\x1b": "x|\x1b[31m\n\u202ey"}, "d": [8, 8]})
     assert values == {"a|b.c\N{REPLACEMENT CHARACTER}": "x|�[31m �y", "d": "[8, 8]"}
     assert [experiments.cell(each) for each in ("a|b\x07", 1)] == ["a¦b�", 1]
-
-
-def test_the_quick_reader_of_yaml_finds_what_the_complete_one_finds() -> None:
-    for name in ("params.yaml", "dvc.lock"):
-        text = (ROOT / name).read_text()
-        assert experiments.content(text) == parse(text)
-    for text in (
-        "a:\n  b: {c: 1,\n    d: 2}\n  e:\n  - f: 1\n    g: 2\n\nh: |\n  i: 1\n",
-        "a:\n",
-        "",
-    ):
-        assert experiments.content(text) == (parse(text) or {})
-    with pytest.raises(UserError):
-        experiments.content("a: [")
