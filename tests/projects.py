@@ -31,6 +31,11 @@ NO_NETWORK = dict.fromkeys(
 )
 
 
+def ran(output: str) -> set[str]:
+    """The stages that DVC ran."""
+    return set(re.findall("Running stage '(.*)'", output))
+
+
 class Project:
     """A folder in which commands run."""
 
@@ -40,6 +45,7 @@ class Project:
         self.environment.pop("MNIST_MIRROR", None)
 
     def run(self, command: str, succeeds: bool = True) -> str:
+        print(f"$ {command}", flush=True)
         done = subprocess.run(
             ["bash", "-euc", command],
             cwd=self.folder,
@@ -52,7 +58,7 @@ class Project:
 
     def repro(self, options: str = "") -> set[str]:
         """The stages that ran."""
-        return set(re.findall("Running stage '(.*)'", self.run(f"dvc repro {options}")))
+        return ran(self.run(f"dvc repro {options}"))
 
     def edit(self, old: str, new: str, file: str = "params.yaml") -> None:
         path = self.folder / file
