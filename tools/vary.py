@@ -15,6 +15,7 @@ name, such as model5-seed-1, is replaced.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,11 +90,7 @@ def measure(table: Table, model: str, key: str, value: str) -> None:
 
 def without(model: str, part: str) -> list[str]:
     """Overrides of params.yaml that remove a part of a model's recipe."""
-    signs = [change[0] if change[0] in "+~" else "" for change in PARTS[part]]
-    return [
-        f"{sign}models.{model}.{change.removeprefix(sign)}"
-        for sign, change in zip(signs, PARTS[part], strict=True)
-    ]
+    return [re.sub("^([+~]?)", rf"\1models.{model}.", change) for change in PARTS[part]]
 
 
 def ablation(results: Mapping[str, dict[str, Any]]) -> str:
