@@ -312,66 +312,49 @@ def of_each(*stages: str) -> set[str]:
     return {f"{stage}@{model}" for stage in stages for model in ("model2", "model4")}
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        (
-            "bootstrap: 3",
-            "bootstrap: 4",
-            of_each("evaluate", "step_study") | {"evaluate_real", "figures"},
-        ),
-        ("learning_rate: 0.001", "learning_rate: 1e-02", {"train@model2", "figures"}),
-        (
-            "precision: auto",
-            "precision: float32",
-            of_each("train", "sample", "step_study", "likelihood")
-            | {"train_classifier", "figures"},
-        ),
-        (
-            "kind: ancestral",
-            "kind: ddim\n      steps: 2",
-            {"sample@model2", "step_study@model2", "figures"},
-        ),
-    ],
-)
-def test_parameters_change_the_stages_that_read_them(
-    workspace: Project, old: str, new: str, expected: set[str]
-) -> None:
-    workspace.edit(old, new)
-    try:
-        assert changed_stages(workspace) == expected | {"check_params", "report"}
-    finally:
-        workspace.edit(new, old)
-
-
-EDITS = {
+GAUSSIAN = {f"{stage}@model2" for stage in ("train", "sample", "step_study", "likelihood")}
+PARAMS = {  # what is replaced in params.yaml, and by what -> the stages that read it
+    ("bootstrap: 3", "bootstrap: 4"): of_each("evaluate", "step_study")
+    | {"evaluate_real", "figures"},
+    ("learning_rate: 0.001", "learning_rate: 1e-02"): {"train@model2", "figures"},
+    ("precision: auto", "precision: float32"): of_each(
+        "train", "sample", "step_study", "likelihood"
+    )
+    | {"train_classifier", "figures"},
+    ("kind: ancestral", "kind: ddim\n      steps: 2"): {
+        *("sample@model2", "step_study@model2", "figures")
+    },
+}
+EDITS = {  # a module -> the stages of its part
     "hotcold/metrics/restoration.py": of_each("evaluate", "step_study") | {"evaluate_real"},
     "stages/train.py": of_each("train"),
     "hotcold/training/new_module.py": of_each("train"),  # which no list names
     "hotcold/runtime/paths.py": set(),  # how a stage runs
-    "hotcold/processes/gaussian/process.py": {
-        f"{stage}@model2" for stage in ("train", "sample", "step_study", "likelihood")
-    }
-    | {"figures"},
+    "hotcold/processes/gaussian/process.py": GAUSSIAN | {"figures"},
     "hotcold/samplers/new/params.py": {"figures"},  # of no model
 }
 
 
-@pytest.mark.parametrize("module", EDITS)
-def test_an_edit_of_a_module_changes_the_stages_of_its_part(
-    workspace: Project, module: str
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        *(("params.yaml", *change, found | {"check_params"}) for change, found in PARAMS.items()),
+        *((module, "", "# edited\n", found) for module, found in EDITS.items()),
+    ],
+)
+def test_a_change_runs_the_stages_that_depend_on_it(
+    workspace: Project, file: str, old: str, new: str, expected: set[str]
 ) -> None:
-    path = workspace.folder / module
-    text = path.read_text() if path.exists() else None
+    path = workspace.folder / file
+    text = path.read_text() if path.exists() else ""
+    assert old in text
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f"{text or ''}# edited\n")
-    library = {"report"} if module.startswith("hotcold") else set()
+    path.write_text(text.replace(old, new, 1))
     try:
-        assert changed_stages(workspace) == EDITS[module] | library
+        library = set() if file.startswith("stages") else {"report"}
+        assert changed_stages(workspace) == expected | library
     finally:
-        path.write_text(text) if text is not None else path.unlink()
-        if path.parent.name == "new":
-            path.parent.rmdir()
+        path.write_text(text) if text else path.unlink()
 
 
 def test_a_bad_parameter_stops_dvc_before_any_work(workspace: Project) -> None:
