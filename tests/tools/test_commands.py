@@ -137,7 +137,9 @@ def test_generate_chooses_what_the_step_study_found_best(
     assert (better in printed) == warns
     assert (run(*same_as.split())[1] == picture).all()
     (trained / paths.STEP_STUDY / "model2.json").unlink()
-    assert "(model2 has no step study)" in command(generate, "model2", *options.split())
+    printed = command(generate, "model2", *options.split())
+    assert "(model2 has no step study)" in printed
+    assert "--eta" in options or "with η = 1" in printed  # as the ancestral sampler
 
 
 @pytest.mark.parametrize(
