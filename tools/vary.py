@@ -114,12 +114,12 @@ def main(
 ) -> None:
     models = [known_model(name) for name in names if "=" not in name]
     settings = [name for name in names if "=" in name]
-    tables = {
-        seeds: (SEEDS, "seed"),
-        noise: (NOISE_AXIS, "models.{}.degradation.noise"),
-        draws: (DRAWS, "sampling.seed"),
-    }
-    given = [values for values in (seeds, noise, draws) if values is not None]
+    options = (
+        (SEEDS, "seed", seeds),
+        (NOISE_AXIS, "models.{}.degradation.noise", noise),
+        (DRAWS, "sampling.seed", draws),
+    )
+    given = [option for option in options if option[-1] is not None]
     if len(given) + ablate != 1:
         raise UserError("one of --seeds, --noise, --draws and --ablate must be given")
     if settings and not ablate:
@@ -132,8 +132,8 @@ def main(
                 results[part] = train(name, [*settings, *without(model, part)], model)
             print(ablation(results))
         return
-    table, key = tables[given[0]]
-    values = parse(f"[{given[0]}]", f"'{given[0]}'")
+    ((table, key, text),) = given
+    values = parse(f"[{text}]", f"'{text}'")
     variants = [(model, key.format(model), value) for value in values for model in models]
     for variant in variants:
         check(*variant)
