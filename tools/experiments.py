@@ -36,10 +36,7 @@ CHECK = "check_params"  # its output never changes, so it makes no other stage o
 DONE = ("", "success")
 COPIES = Path(".dvc/tmp/exps")  # of the files of git, in which experiments run
 LONGEST_START = 120  # seconds
-HEAD = re.compile(r" *[A-Za-z_][\w.-]*:( *#.*)?\n( *#.*\n|\n)*")  # a key whose block follows
 BLOCK = re.compile(r"^  (?=\S)", re.MULTILINE)  # the start of a stage in dvc.lock, which DVC writes
-SECTION = re.compile(r"^    (deps|params|outs):\n", re.MULTILINE)
-HASHED = re.compile(r"^    - path: (.+)\n(?:      .+\n)*?      md5: (\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -98,36 +95,19 @@ class Recorded:
     outs: dict[str, str]
 
 
-@cache  # experiments have most stages in common
-def recorded(block: str) -> Recorded:
-    """A stage from its text in dvc.lock."""
-    parts = dict(zip(*[iter(SECTION.split(block)[1:])] * 2, strict=True))
-    deps, outs = (dict(HASHED.findall(parts.get(key, ""))) for key in ("deps", "outs"))
-    return Recorded(deps, content(parts.get("params", ""), 6).get(str(paths.PARAMS), {}), outs)
+@cache  # experiments have most stages in common, and YAML takes milliseconds
+def recorded(block: str) -> tuple[str, Recorded]:
+    """The name of a stage and the stage, from its text in dvc.lock."""
+    ((name, stage),) = parse(block).items()
+    deps, outs = (
+        {each["path"]: each["md5"] for each in stage.get(key, ())} for key in ("deps", "outs")
+    )
+    return name, Recorded(deps, stage.get("params", {}).get(str(paths.PARAMS), {}), outs)
 
 
 @cache
-def content(text: str, indent: int = 0) -> dict[str, Any]:
-    """A mapping in YAML, parsed key by key, because experiments have most of them in common, and
-    YAML takes milliseconds. Raises UserError if it is none."""
-    found: dict[str, Any] = {}
-    for piece in pieces(text, indent):
-        head, *blocks = pieces(piece, indent + 2)
-        if blocks and HEAD.fullmatch(head):
-            key = head.partition(":")[0].strip()
-            found[key] = content("".join(blocks), indent + 2)
-        else:
-            found |= piece_of(piece)
-    return found
-
-
-def pieces(text: str, indent: int) -> list[str]:
-    """The text, divided before each key that is indented by so many spaces."""
-    return [each for each in re.split(rf"^(?= {{{indent}}}[^\s#-])", text, flags=re.M) if each]
-
-
-@cache
-def piece_of(text: str) -> dict[str, Any]:
+def mapping(text: str) -> dict[str, Any]:
+    """The content of params.yaml. Raises UserError if it is no mapping."""
     value = parse(text, str(paths.PARAMS))
     if not isinstance(value, dict | None):
         raise UserError(f"{paths.PARAMS} must be a mapping")
@@ -146,10 +126,8 @@ class Revision:
     def __init__(self, root: Path, tree: Tree | None = None) -> None:
         """tree: of the folder `root` in a commit; None for the workspace."""
         self.root, self.tree = root, tree
-        self.params = content(self.read(str(paths.PARAMS)).decode())
-        blocks = BLOCK.split(self.read("dvc.lock").decode())[1:]
-        named = (block.partition(":\n") for block in blocks)
-        self.stages = {name: recorded(text) for name, _, text in named}
+        self.params = mapping(self.read(str(paths.PARAMS)).decode())
+        self.stages = dict(map(recorded, BLOCK.split(self.read("dvc.lock").decode())[1:]))
         self.made_by = {out: name for name, stage in self.stages.items() for out in stage.outs}
         self.found: dict[str, bool] = {}
 
@@ -244,22 +222,20 @@ def inside(tree: Tree) -> Iterator[tuple[str, str]]:
             yield str(item.name), md5_in_git(item)
 
 
-def load() -> list[Experiment]:
+def load(waited: int = 0) -> list[Experiment]:
     """The workspace, the last commit, and its experiments. While an experiment starts, whose copy
-    DVC cannot read yet, this waits for it. Raises UserError without a git repository of this user.
-    """
-    end, said = time.monotonic() + LONGEST_START, False
-    while True:
-        try:
-            with Repo() as repo:
-                return list(_all(repo))
-        except (DvcException, GitError, SCMError) as error:
-            if time.monotonic() > end or not any(COPIES.rglob("tmp*")):
-                raise UserError(f"DVC cannot show experiments: {error}") from None
-        if not said:
-            print("an experiment is starting: waiting for it", file=sys.stderr, flush=True)
-            said = True
-        time.sleep(1)
+    DVC cannot read yet, this waits for it; waited: seconds. Raises UserError without a git
+    repository of this user."""
+    try:
+        with Repo() as repo:
+            return list(_all(repo))
+    except (DvcException, GitError, SCMError) as error:
+        if waited == LONGEST_START or not any(COPIES.rglob("tmp*")):
+            raise UserError(f"DVC cannot show experiments: {error}") from None
+    if not waited:
+        print("an experiment is starting: waiting for it", file=sys.stderr, flush=True)
+    time.sleep(1)
+    return load(waited + 1)
 
 
 def _all(repo: Repo) -> Iterator[Experiment]:

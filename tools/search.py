@@ -86,14 +86,13 @@ def find_target(metric: str, stage: str | None) -> Target:
     """
     with Repo() as repo:
         if stage is None:
-            computed = {each.addressing: _metrics(repo, each.outs) for each in repo.index.stages}
-            stage = next((name for name, metrics in computed.items() if metric in metrics), None)
-        if stage is None:
-            known = set().union(*computed.values())
-            raise UserError(
-                f"no stage has computed {metric}{nearest(metric, known)}: "
-                "run dvc repro, or name its stage with --target if it is new"
-            )
+            known = _computed(repo)
+            if metric not in known:
+                raise UserError(
+                    f"no stage has computed {metric}{nearest(metric, known)}: "
+                    "run dvc repro, or name its stage with --target if it is new"
+                )
+            stage = known[metric]
         try:
             stages = repo.stage.collect(stage, with_deps=True)
         except DvcException as error:
@@ -103,11 +102,12 @@ def find_target(metric: str, stage: str | None) -> Target:
         return Target(stage, files, sorted({key for dep in deps for key in dep.params}))
 
 
-def _metrics(repo: Repo, outs: Sequence) -> set[str]:
-    """The names of the metrics of a stage that have a value in the workspace."""
-    files = [str(out) for out in outs if out.metric]
-    shown = repo.metrics.show(files).get("", {}).get("data", {}) if files else {}
-    return {name for file in shown.values() for name in flat(file.get("data", {}))}
+def _computed(repo: Repo) -> dict[str, str]:
+    """The metrics that have a value in the workspace -> the stage that computes each."""
+    found = ((out, each) for each in repo.index.stages for out in each.outs if out.metric)
+    stages = {str(out): each.addressing for out, each in found}
+    shown = repo.metrics.show(list(stages)).get("", {}).get("data", {})
+    return {name: stages[f] for f in shown for name in flat(shown[f].get("data", {}))}
 
 
 def experiment_names() -> set[str]:

@@ -15,6 +15,7 @@ name, such as model5-seed-1, is replaced.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,11 +90,7 @@ def measure(table: Table, model: str, key: str, value: str) -> None:
 
 def without(model: str, part: str) -> list[str]:
     """Overrides of params.yaml that remove a part of a model's recipe."""
-    signs = [change[0] if change[0] in "+~" else "" for change in PARTS[part]]
-    return [
-        f"{sign}models.{model}.{change.removeprefix(sign)}"
-        for sign, change in zip(signs, PARTS[part], strict=True)
-    ]
+    return [re.sub("^([+~]?)", rf"\1models.{model}.", change) for change in PARTS[part]]
 
 
 def ablation(results: Mapping[str, dict[str, Any]]) -> str:
@@ -117,12 +114,12 @@ def main(
 ) -> None:
     models = [known_model(name) for name in names if "=" not in name]
     settings = [name for name in names if "=" in name]
-    tables = {
-        seeds: (SEEDS, "seed"),
-        noise: (NOISE_AXIS, "models.{}.degradation.noise"),
-        draws: (DRAWS, "sampling.seed"),
-    }
-    given = [values for values in (seeds, noise, draws) if values is not None]
+    options = (
+        (SEEDS, "seed", seeds),
+        (NOISE_AXIS, "models.{}.degradation.noise", noise),
+        (DRAWS, "sampling.seed", draws),
+    )
+    given = [option for option in options if option[-1] is not None]
     if len(given) + ablate != 1:
         raise UserError("one of --seeds, --noise, --draws and --ablate must be given")
     if settings and not ablate:
@@ -135,8 +132,8 @@ def main(
                 results[part] = train(name, [*settings, *without(model, part)], model)
             print(ablation(results))
         return
-    table, key = tables[given[0]]
-    values = parse(f"[{given[0]}]", f"'{given[0]}'")
+    ((table, key, text),) = given
+    values = parse(f"[{text}]", f"'{text}'")
     variants = [(model, key.format(model), value) for value in values for model in models]
     for variant in variants:
         check(*variant)

@@ -1,8 +1,7 @@
 """Stands for the stages of a copied project: writes the outputs that dvc.yaml declares for a stage,
 made of all that the stage may read, in a fraction of a second.
 
-python -m stages.<stage> [<model>], where this file is stages/<stage>.py, writes those of one stage;
-`write_all` writes those of all stages in STUBS, in the working folder.
+python -m stages.<stage> [<model>], where this file is stages/<stage>.py, writes those of one stage.
 """
 
 from __future__ import annotations
@@ -58,13 +57,6 @@ def write(name: str, model: str) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             text = {".json": '{"a": "%s"}\n', ".csv": "epoch,hash\n1,%s\n"}.get(out.suffix, "%s\n")
             path.write_text(text % digest.hexdigest())
-
-
-def write_all() -> None:
-    for name, stage in load(Path("dvc.yaml"))["stages"].items():
-        if name not in REAL:
-            for model in load()["models"] if "do" in stage else [""]:
-                write(name, model)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ import stub_stage
 import yaml
 from conftest import ROOT, TINY
 from moto.server import ThreadedMotoServer
-from projects import Project
+from projects import Project, ran
 
 from hotcold.downloads.mnist import SHA256
 from hotcold.runtime.params import load
 from tools import leftovers, offline_plots
-from tools.copy_project import copy_project, write_params
+from tools.copy_project import copy_project
 
 MNIST = {name: f"content of {name}".encode() for name in SHA256}
 PAGE = (ROOT / "docs/dvc.md").read_text()
@@ -60,12 +60,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(folder)
     put_mnist(project, "data/mnist")
     project.run("git init -q -b main && git add -A && git commit -q -m start")
-    assert project.repro("download") == {"check_params", "download"}
-    (folder / "stub_stage.py").write_text(Path(stub_stage.__file__).read_text())
-    project.run("python -c 'import stub_stage; stub_stage.write_all()' && rm stub_stage.py")
-    project.run("dvc commit -q -f && dvc push -q && git add -A && git commit -q -m results")
-    assert project.is_clean()
-    assert project.repro() == set()
+    project.run("dvc repro -q && dvc push -q && git add -A && git commit -q -m results")
     return project
 
 
@@ -86,10 +81,23 @@ def complete(origin: Project, tmp_path: Path) -> Project:
     return project
 
 
+def colleague(project: Project) -> Project:
+    """A clone of what `complete` has committed and pushed."""
+    project.run("dvc push -q && git push -q origin main")
+    place = project.folder.parent
+    return Project(place / "hub.git").clone(place / "colleague")
+
+
 def runs_nothing(project: Project) -> bool:
     """Whether a clone with the results of its commit has all that it needs, and keeps it."""
     project.run("dvc pull --allow-missing")
     return project.repro("--pull --allow-missing") == set() and project.is_clean()
+
+
+def md5(content: bytes) -> str:
+    """The name of an object in a store of DVC."""
+    name = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return f"{name[:2]}/{name[2:]}"
 
 
 def damage(path: Path) -> None:
@@ -106,9 +114,9 @@ def test_merge_of_two_trainings_takes_the_results_of_both_from_the_cache(
     complete.run("git checkout -q -b other")
     for branch, model, rate in (("other", "model4", "0.0003"), ("main", "model2", "0.0004")):
         complete.run(f"git checkout -q {branch} && dvc checkout -q")
-        params = load(complete.folder / "params.yaml")
-        params["models"][model]["training"]["learning_rate"] = float(rate)
-        write_params(complete.folder / "params.yaml", params)
+        models = load(complete.folder / "params.yaml")["models"]
+        models[model]["training"]["learning_rate"] = float(rate)
+        complete.set_models(models)
         assert f"train@{model}" in complete.repro()
         complete.run("git add -A && git commit -q -m rate")
     assert "Merge conflict in dvc.lock" in complete.run("git merge other", succeeds=False)
@@ -134,52 +142,30 @@ def has_trace(project: Project, model: str) -> bool:
 
 
 @pytest.mark.slow
-def test_removed_and_renamed_models_leave_nothing_here_and_in_a_clone(
-    complete: Project, tmp_path: Path
+def test_models_that_go_leave_nothing_here_and_in_a_clone_and_return_without_work(
+    complete: Project,
 ) -> None:
-    models = load(complete.folder / "params.yaml")["models"]
+    params = complete.folder / "params.yaml"
+    text, before, models = params.read_text(), complete.results(), load(params)["models"]
     complete.set_models({"renamed": models["model4"]})
-    ran = complete.repro()
+    output = complete.run("dvc repro")
     new = {
         f"{stage}@renamed" for stage in ("train", "sample", "evaluate", "step_study", "likelihood")
     }
-    assert ran == {"check_params", "figures", "report"} | new
-    assert "up to date" in complete.run("dvc status")
-    complete.run(
-        'git add -A && git commit -q -m "Without model2" && dvc push && git push origin main'
-    )
-    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
-    assert runs_nothing(colleague)
-    assert colleague.results() == complete.results()
-    for project, model in product((complete, colleague), models):
-        assert not has_trace(project, model)
-
-
-@pytest.mark.slow
-def test_model_that_returns_is_restored_without_work(complete: Project) -> None:
-    params = complete.folder / "params.yaml"
-    text, before = params.read_text(), complete.results()
-    complete.set_models({"model2": load(params)["models"]["model2"]})
-    output = complete.run("dvc repro")
+    assert ran(output) == {"check_params", "figures", "report"} | new
     assert "results/models/model4 is not of a model in params.yaml: moved to scratch" in output
     assert "dvc.yaml: the artifact model4 is not of a model: delete its line" in output
     assert (complete.folder / "scratch/removed/results/models/model4/part.txt").exists()
+    assert "up to date" in complete.run("dvc status")
+    complete.run('git add -A && git commit -q -m "Without model2"')
+    other = colleague(complete)
+    assert runs_nothing(other)
+    assert other.results() == complete.results()
+    for project, model in product((complete, other), models):
+        assert not has_trace(project, model)
     params.write_text(text)
     assert complete.repro() <= {"check_params", "figures", "report"}  # others by the run cache
     assert complete.results() == before
-
-
-@pytest.mark.slow
-def test_results_that_git_forgets_are_put_away(complete: Project) -> None:
-    """As after a `git checkout` of params.yaml and dvc.lock without `dvc checkout`."""
-    for folder in ("models", "scores", "metrics/train"):
-        path = complete.folder / "results" / folder / "model8"
-        path.mkdir()
-        (path / "part.txt").touch()
-    assert "figures" in complete.run("dvc status")
-    assert complete.repro() == {"figures"}
-    assert not has_trace(complete, "model8")
-    assert complete.is_clean()
 
 
 def test_leftovers_are_only_what_no_model_wrote(
@@ -236,7 +222,7 @@ def test_page_of_the_plots_is_that_of_the_installed_library() -> None:
 
 @pytest.mark.slow
 def test_results_are_shared_through_s3_without_what_is_public(
-    complete: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    complete: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "anybody")
     own["no_proxy"] = "127.0.0.1"
@@ -249,27 +235,22 @@ def test_results_are_shared_through_s3_without_what_is_public(
     client = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
     client.create_bucket(Bucket="hotcold")
     complete.run("dvc remote modify store url s3://hotcold/results")
-    complete.run(f"dvc remote modify store endpointurl {address} && dvc push -q")
-    complete.run("git commit -q -a -m s3 && git push -q origin main")
+    complete.run(f"dvc remote modify store endpointurl {address} && git commit -q -a -m s3")
+    other = colleague(complete)
     held = {item["Key"] for item in client.list_objects_v2(Bucket="hotcold")["Contents"]}
-    for content in MNIST.values():
-        name = hashlib.md5(content).hexdigest()  # noqa: S324
-        assert f"results/files/md5/{name[:2]}/{name[2:]}" not in held
-    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
-    colleague.environment = complete.environment
-    assert runs_nothing(colleague)
-    assert colleague.results() == complete.results()
+    assert not held & {f"results/files/md5/{md5(content)}" for content in MNIST.values()}
+    other.environment = complete.environment
+    assert runs_nothing(other)
+    assert other.results() == complete.results()
     server.stop()
 
 
 @pytest.mark.slow
 def test_damaged_file_in_the_committed_remote_is_not_restored(
-    origin: Project, tmp_path: Path
+    origin: Project, clone: Project
 ) -> None:
-    clone = origin.clone(tmp_path / "clone")
     model = "results/models/model2/part.txt"
-    name = hashlib.md5((origin.folder / model).read_bytes()).hexdigest()  # noqa: S324
-    damage(clone.folder / f"data/pretrained/files/md5/{name[:2]}/{name[2:]}")
+    damage(clone.folder / "data/pretrained/files/md5" / md5((origin.folder / model).read_bytes()))
     clone.run("dvc pull --allow-missing")
     assert clone.results() == origin.results() - {model}
     assert "results/models/model2" in clone.run("dvc status")
@@ -279,8 +260,8 @@ def test_every_committed_object_has_the_hash_that_is_its_name() -> None:
     objects = [p for p in (ROOT / "data/pretrained/files/md5").rglob("*") if p.is_file()]
     assert objects
     for path in objects:
-        name = path.parent.name + path.name.removesuffix(".dir")
-        assert hashlib.md5(path.read_bytes()).hexdigest() == name, path  # noqa: S324
+        name = f"{path.parent.name}/{path.name.removesuffix('.dir')}"
+        assert md5(path.read_bytes()) == name, path
 
 
 @pytest.mark.parametrize(
@@ -295,42 +276,20 @@ def test_every_committed_object_has_the_hash_that_is_its_name() -> None:
 def test_mnist_that_is_there_is_used(
     clone: Project, folder: str, ending: str, options: str
 ) -> None:
+    """Without a file of the user, which data/mnist may have and a dependency may not."""
     put_mnist(clone, folder, ending)
-    if folder == "data/mnist":
-        (clone.folder / folder / "notes.txt").write_text("mine")
+    notes = clone.folder / folder / "notes.txt"
+    notes.write_text("mine")
+    if folder == "data/mnist_idx":
+        output = clone.run("dvc repro download", succeeds=False)
+        assert "data/mnist_idx also has notes.txt, which is not of MNIST: move it" in output
+        notes.unlink()
     output = clone.run(f"dvc repro {options} download")
     assert f"SHA-256 verified, from {folder}" in output
     for name, content in MNIST.items():
         assert (clone.folder / "data/mnist_idx" / name).read_bytes() == content
     assert "up to date" in clone.run("dvc status download")
     assert clone.is_clean()
-
-
-@pytest.mark.slow
-def test_wrong_file_of_the_user_is_named_and_kept(clone: Project) -> None:
-    name = next(iter(MNIST))
-    put_mnist(clone, "data/mnist", **{name: b"<html>"})
-    output = clone.run("dvc repro --pull download", succeeds=False)
-    assert f"data/mnist: {name} does not have the SHA-256 of the genuine file" in output
-    assert "Traceback" not in output
-    assert (clone.folder / "data/mnist" / name).read_bytes() == b"<html>"
-    put_mnist(clone, "data/mnist")  # as the message says
-    assert clone.repro("--pull download") == {"download"}
-
-
-def test_file_that_is_not_of_mnist_does_not_become_a_dependency(clone: Project) -> None:
-    put_mnist(clone, "data/mnist_idx")
-    (clone.folder / "data/mnist_idx/notes.txt").write_text("mine")
-    output = clone.run("dvc repro download", succeeds=False)
-    assert "data/mnist_idx also has notes.txt, which is not of MNIST: move it" in output
-    assert (clone.folder / "data/mnist_idx/notes.txt").exists()
-
-
-def test_edit_of_the_library_downloads_nothing_again(complete: Project) -> None:
-    shutil.rmtree(complete.folder / "data/mnist")
-    with (complete.folder / "hotcold/downloads/mnist.py").open("a") as file:
-        file.write("# edited\n")
-    assert "from data/mnist_idx" in complete.run("dvc repro download")
 
 
 def test_artifacts_are_the_models() -> None:
@@ -347,69 +306,47 @@ def test_artifacts_are_the_models() -> None:
 
 @pytest.mark.readme
 def test_experiment_without_a_model_has_no_record_of_it_and_a_commit_brings_it_back(
-    complete: Project, tmp_path: Path
+    complete: Project,
 ) -> None:
     before = complete.results()
     complete.run("dvc push -q")
     complete.run("dvc exp run -S '~models.model4'")
     assert not has_trace(complete, "model4")
     assert "up to date" in complete.run("dvc status")
-    complete.run("git add -A && git commit -q -m without && git push -q origin main")
-    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
-    assert runs_nothing(colleague)
-    colleague.run("git checkout HEAD~1 -- params.yaml dvc.yaml dvc.lock report")
-    colleague.run("dvc pull --allow-missing")
-    assert colleague.repro("--pull --allow-missing") == set()
-    assert colleague.results() == before
-
-
-@pytest.mark.readme
-def test_pull_alone_brings_the_same_files(clone: Project) -> None:
-    output = clone.run("dvc pull", succeeds=False)
-    assert "data/mnist_idx" in output
-    alone = clone.results()
-    assert runs_nothing(clone)
-    assert clone.results() == alone
+    complete.run("git add -A && git commit -q -m without")
+    other = colleague(complete)
+    assert runs_nothing(other)
+    other.run("git checkout HEAD~1 -- params.yaml dvc.yaml dvc.lock report")
+    other.run("dvc pull --allow-missing")
+    assert other.repro("--pull --allow-missing") == set()
+    assert other.results() == before
 
 
 @pytest.mark.readme
 def test_change_of_a_sampler_in_a_clone_runs_what_depends_on_it(clone: Project) -> None:
-    clone.run("dvc pull --allow-missing")
-    path = clone.folder / "params.yaml"
-    path.write_text(path.read_text().replace("start: validation", "start: train"))
+    assert "data/mnist_idx" in clone.run("dvc pull", succeeds=False)
+    alone = clone.results()
+    assert runs_nothing(clone)
+    assert clone.results() == alone
+    clone.edit("start: validation", "start: train")
     missing = clone.run("dvc repro --pull --allow-missing", succeeds=False)
     assert "failed to reproduce 'sample@model4'" in missing
     put_mnist(clone, "data/mnist")
-    ran = clone.repro("--pull") - {"download", "download_inception"}
-    assert ran == {"sample@model4", "evaluate@model4", "figures", "report"}
+    stages = clone.repro("--pull") - {"download", "download_inception"}
+    assert stages == {"sample@model4", "evaluate@model4", "figures", "report"}
 
 
 @pytest.mark.readme
-def test_pulled_experiment_is_applied_after_the_downloads(
-    complete: Project, tmp_path: Path
-) -> None:
-    complete.run("dvc push -q && git push -q origin main")
+def test_pulled_experiment_is_applied_after_the_downloads(complete: Project) -> None:
     complete.run("dvc exp run --temp --name trained -S models.model4.network.dropout=0.2")
+    other = colleague(complete)
     complete.run("dvc exp push origin trained")
-    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
-    put_mnist(colleague, "data/mnist")
-    colleague.run("dvc repro download download_inception")
-    colleague.run("dvc exp pull origin trained")
-    colleague.run("dvc exp apply trained")
-    assert "dropout: 0.2" in (colleague.folder / "params.yaml").read_text()
-    assert "up to date" in colleague.run("dvc status")
-
-
-@pytest.mark.readme
-def test_experiments_of_a_shallow_clone_are_kept_once_it_has_the_history(
-    complete: Project, tmp_path: Path
-) -> None:
-    complete.run("dvc push -q && git push -q origin main")
-    clone = Project(tmp_path / "hub.git").clone(tmp_path / "shallow", "--depth 1")
-    put_mnist(clone, "data/mnist")
-    clone.run("dvc repro download download_inception && dvc pull -q")
-    clone.run("git fetch --unshallow && dvc exp run --temp -S figures.dpi=77 --name kept")
-    assert "kept" in clone.run("dvc exp list")
+    put_mnist(other, "data/mnist")
+    other.run("dvc repro download download_inception")
+    other.run("dvc exp pull origin trained")
+    other.run("dvc exp apply trained")
+    assert "dropout: 0.2" in (other.folder / "params.yaml").read_text()
+    assert "up to date" in other.run("dvc status")
 
 
 @pytest.mark.readme
@@ -423,61 +360,24 @@ def test_new_module_is_added_to_git_before_a_temporary_experiment(complete: Proj
 
 
 @pytest.mark.readme
-def test_garbage_collection_keeps_experiments_if_told_to(complete: Project) -> None:
-    complete.run("dvc exp run --temp --name kept -S models.model4.network.dropout=0.2")
-    complete.run("dvc gc --force --workspace --all-experiments")
-    complete.run("dvc exp apply kept && git checkout -q . && dvc checkout -q")
-    complete.run("dvc gc --force --workspace")
-    assert "Is your cache up to date?" in complete.run("dvc exp apply kept", succeeds=False)
-
-
-@pytest.mark.readme
-def test_damaged_files_are_not_fetched_and_are_found_in_the_cache(
-    complete: Project, tmp_path: Path
-) -> None:
-    complete.run("dvc remote modify store verify true && dvc push -q")
-    complete.run("git commit -q -a -m verified && git push -q origin main")
+def test_damaged_files_are_found_in_the_cache(complete: Project) -> None:
     model = "results/models/model4/part.txt"
     content = (complete.folder / model).read_bytes()
-    name = hashlib.md5(content).hexdigest()  # noqa: S324
-    stored = tmp_path / f"store/files/md5/{name[:2]}/{name[2:]}"
-    damage(stored)
-    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
-    colleague.run("dvc pull --allow-missing")
-    assert not (colleague.folder / model).exists()
-    stored.chmod(0o644)
-    stored.write_bytes(content)
-    colleague.run("dvc pull --allow-missing")
-    assert (colleague.folder / model).read_bytes() == content
-
-    cached = colleague.folder / f".dvc/cache/files/md5/{name[:2]}/{name[2:]}"
+    other = colleague(complete)
+    other.run("dvc pull --allow-missing")
+    cached = other.folder / f".dvc/cache/files/md5/{md5(content)}"
     damage(cached)
-    (colleague.folder / model).unlink()
-    colleague.run("dvc checkout --allow-missing")
-    assert (colleague.folder / model).read_bytes() == cached.read_bytes() != content
+    (other.folder / model).unlink()
+    other.run("dvc checkout --allow-missing")
+    assert (other.folder / model).read_bytes() == cached.read_bytes() != content
     check = next(line for line in PAGE.splitlines() if line.startswith("find .dvc/cache"))
-    output = colleague.run(check, succeeds=False)
-    assert output.splitlines()[0] == f"{cached.relative_to(colleague.folder)}: FAILED"
+    output = other.run(check, succeeds=False)
+    assert output.splitlines()[0] == f"{cached.relative_to(other.folder)}: FAILED"
     cached.unlink()
-    shutil.rmtree((colleague.folder / model).parent)
-    colleague.run("dvc pull --allow-missing")
-    assert (colleague.folder / model).read_bytes() == content
-    assert colleague.run(check) == ""
-
-
-@pytest.mark.readme
-def test_run_cache_is_shared(complete: Project, tmp_path: Path) -> None:
-    params = complete.folder / "params.yaml"
-    old = params.read_text()
-    complete.run("dvc push -q")
-    params.write_text(old.replace("dropout: 0.15", "dropout: 0.2"))
-    complete.run("dvc repro && git commit -q -a -m changed && dvc push --run-cache")
-    complete.run("git push -q origin main")
-    colleague = Project(tmp_path / "hub.git").clone(tmp_path / "colleague")
-    put_mnist(colleague, "data/mnist")
-    colleague.repro("--pull")
-    (colleague.folder / "params.yaml").write_text(old)
-    assert colleague.repro("--pull") <= {"figures", "report"}
+    shutil.rmtree((other.folder / model).parent)
+    other.run("dvc pull --allow-missing")
+    assert (other.folder / model).read_bytes() == content
+    assert other.run(check) == ""
 
 
 @pytest.mark.readme

@@ -37,13 +37,6 @@ def test_a_sweep_queues_the_grid_runs_it_and_shows_the_table() -> None:
     assert shown[-1] == ["hotcold", "table"]
 
 
-def test_one_command_measures_the_axis_between_cold_and_hot_and_draws_it() -> None:
-    lines = make("-n", "axis").splitlines()
-    assert lines[-2] == "hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4"
-    assert lines[-1] == "dvc repro figures report"
-    assert printed("axis", "SIZES=0.3,0.5")[-1][-1] == "0.3,0.5"
-
-
 def test_help_names_every_target_and_every_variable() -> None:
     makefile, shown = (ROOT / "Makefile").read_text(), make("help")
     targets = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import dvc.api
 import pytest
 import yaml
 from conftest import ROOT, TINY, run_stage, write_fake_mnist
@@ -60,31 +59,6 @@ def found(repository: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Exp
     """The experiments as the tools see them, by name."""
     monkeypatch.chdir(repository.folder)
     return {each.name: each for each in experiments.load()}
-
-
-def scores(repository: Project, rev: str | None) -> dict[str, float]:
-    """The scores of model2 of a revision, with all digits."""
-    path = str(paths.SCORES / "model2/scores.json")
-    entries = json.loads(dvc.api.read(path, repo=str(repository.folder), rev=rev))
-    best = next(entry for entry in entries if "best" in entry["roles"])
-    return best["sets"][best["main"]]
-
-
-def test_dvc_shows_the_scores_of_an_experiment_of_one_model(repository: Project) -> None:
-    shown = json.loads(repository.run("dvc exp show --json"))
-    baseline = shown[1]["data"]["metrics"]
-    longer = shown[1]["experiments"][0]["revs"][0]["data"]["metrics"]
-    path = "results/metrics/evaluate/model2.json"
-    for metrics, rev in ((baseline, "main"), (longer, "longer")):
-        expected = scores(repository, rev)
-        for key, value in metrics[path]["data"]["model2"].items():
-            assert value == pytest.approx(expected[key])
-    assert baseline[path] != longer[path]
-    path = "results/metrics/train/model2.json"
-    losses = [metrics[path]["data"]["model2"]["validation_loss"] for metrics in (baseline, longer)]
-    assert losses[1] < losses[0]
-    changes = json.loads(repository.run("dvc metrics diff --json HEAD longer"))
-    assert set(changes) == {path, path.replace("train", "evaluate")}
 
 
 def test_metrics_that_an_experiment_did_not_compute_are_outdated(

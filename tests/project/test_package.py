@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from conftest import ROOT, TINY
 from projects import ENVIRONMENT
 
@@ -108,37 +107,3 @@ def test_wheel_generates_and_describes_in_an_environment_without_the_repository(
     sentence = "error: outside of a project, --weights must name the folder of model1\n"
     assert run("generate", "model1", code=1) == sentence
     assert run("table", code=1) == "error: there is no command 'table' outside of a project\n"
-
-
-STAGE = """
-import json
-import hotcold
-json.dump({"code": hotcold.__file__}, open("where.json", "w"))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # in its own code
-def test_temporary_experiment_imports_its_own_code_and_not_that_which_is_installed(
-    tmp_path: Path,
-) -> None:
-    for name in ("stages", "hotcold"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").touch()
-    (tmp_path / "stages/where.py").write_text(STAGE)
-    stage = {"cmd": "python -m stages.where", "params": ["seed"]}
-    stage["metrics"] = [{"where.json": {"cache": False}}]
-    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"where": stage}}))
-    (tmp_path / "params.yaml").write_text("seed: 1\n")
-    script = "git init -q && dvc init -q && git add -A && git commit -q -m start"
-    script += " && dvc exp run -q --temp -S seed=2 -n other && dvc exp show --json"
-    done = subprocess.run(
-        ["bash", "-euc", script],
-        cwd=tmp_path,
-        env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(ROOT)},  # as an editable installation
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert str(tmp_path / ".dvc/tmp/exps") in done.stdout
-    assert str(ROOT / "hotcold") not in done.stdout

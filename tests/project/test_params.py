@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hotcold.params import Params
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import load, validate
+from hotcold.runtime.params import load, parse, validate
 from tools.copy_project import QUICK_LIMIT, quick_budget, set_key
 from tools.copy_project import changed as copied
 
@@ -30,26 +30,13 @@ def test_committed_file_is_valid_and_its_values_are_frozen() -> None:
         params.training.epochs = 3
 
 
-def test_models_of_tables_1_and_3() -> None:
-    models = check(VALID).models
-    published = ["model1", "model2", "model3", "model4"]
-    assert list(models)[:4] == published
-    hot = {m: (models[m].degradation.beta, models[m].degradation.T) for m in ("model1", "model2")}
-    assert hot == {"model1": ((1e-4, 0.02), 1000), "model2": ((1e-4, 0.05), 1200)}
-    assert [models[m].training.learning_rate for m in published] == [2e-4, 1e-3, 2e-4, 2e-4]
-    assert models["model1"].network.hidden == (16, 32, 32, 16)
-    for name in ("model2", "model3", "model4"):
-        assert models[name].network.hidden == (32, 64, 128, 64, 32)
-    for name in ("model3", "model4"):
-        assert (models[name].degradation.rho, models[name].degradation.T) == ((0.05, 0.25), 150)
-    assert [models[m].network.dropout for m in published] == [0, 0, 0, 0.15]
-    plateaus = [models[m].training.plateau for m in published]
-    assert plateaus[:3] == [None] * 3
-    assert (plateaus[3].factor, plateaus[3].patience) == (0.5, 3)
-    assert [models[m].network.predicts for m in published] == ["eps"] * 2 + ["x_0"] * 2
+def test_published_models_have_the_published_predictions_samplers_and_recipes() -> None:
+    """tests/reporting/test_settings.py compares their other settings with the published ones."""
+    models = list(check(VALID).models.values())[:4]
+    assert [model.network.predicts for model in models] == ["eps"] * 2 + ["x_0"] * 2
+    assert [model.sampler.kind for model in models] == ["ancestral"] * 2 + ["cold"] * 2
     recipe = {"epochs", "ema", "warmup", "stratified_t"}
-    assert not any(models[m].training.model_fields_set & recipe for m in published)
-    assert [models[m].sampler.kind for m in published] == ["ancestral"] * 2 + ["cold"] * 2
+    assert not any(model.training.model_fields_set & recipe for model in models)
 
 
 def test_quick_budget_is_valid() -> None:
@@ -70,12 +57,10 @@ def test_committed_budget_is_the_published_one() -> None:
 
 REMOVE = object()
 NAN, INFINITY = float("nan"), float("inf")
-ONE_MORE = "input should be greater than or equal to 1"
+MOST, FEWEST = (f"input should be {which} than or equal to" for which in ("less", "greater"))
+ONE_MORE, ZERO = f"{FEWEST} 1", f"{FEWEST} 0"
 INTEGER, NUMBER = "input should be a valid integer", "input should be a valid number"
-BETWEEN = "input should be greater than 0"
-LEAST = "input should be greater than or equal to 0.0000001"
 NAME = "is not a valid name of a model, must be a letter, then up to 63 letters, digits, _ or -"
-ZERO = "input should be greater than or equal to 0"
 BELOW_1 = "input should be less than 1"
 UNKNOWN = "not a known key (allowed keys: "
 BAD = [  # keys, a value, and what the sentence contains after the key's path and the value
@@ -103,51 +88,33 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("classifier models.model1", None, "input should be a valid dictionary"),
     ("training.checkpoints models.model1.network.hidden", 5, "input should be a valid tuple"),
     ("models.model1.training.learning_rate", "fast", NUMBER),
-    (
-        "models.model1.training.learning_rate models.model5.sampler.eta",
-        NAN,
-        "input should be a finite number",
-    ),
+    ("models.model1.training.learning_rate models.model5.sampler.eta", NAN, "a finite number"),
     ("models.model1.training.learning_rate", INFINITY, "input should be a finite number"),
-    ("models.model1.training.learning_rate classifier.learning_rate", 1e-8, LEAST),
+    ("models.model1.training.learning_rate classifier.learning_rate", 1e-8, f"{FEWEST} 0.0000001"),
     (
         "models.model4.network.dropout models.model5.training.ema models.model5.training.warmup "
         "classifier.learning_rate models.model4.training.plateau.factor",
         1.0,
         BELOW_1,
     ),
-    (
-        "models.model5.sampler.eta models.model6.sampler.eta",
-        1.5,
-        "input should be less than or equal to 1",
-    ),
-    (
-        "models.model1.degradation.T models.model6.degradation.levels evaluation.bootstrap",
-        1,
-        "input should be greater than or equal to 2",
-    ),
-    ("models.model1.degradation.T", 10**12, "input should be less than or equal to 10000"),
+    ("models.model5.sampler.eta models.model6.sampler.eta", 1.5, f"{MOST} 1"),
+    ("models.model1.degradation.T models.model6.degradation.levels", 1, f"{FEWEST} 2"),
+    ("models.model1.degradation.T", 10**12, f"{MOST} 10000"),
+    ("evaluation.bootstrap", 1, f"{FEWEST} 2"),
+    ("evaluation.bootstrap", 10**9, f"{MOST} 100000"),
     ("models.model1.network.hidden", (8,) * 33, "tuple should have at most 32 items"),
-    (
-        "models.model1.network.hidden",
-        (),
-        "tuple should have at least 1 item",
-    ),
+    ("models.model1.network.hidden", (), "tuple should have at least 1 item"),
     ("models", {}, "dictionary should have at least 1 item"),
-    ("likelihood.images", 3, "input should be greater than or equal to 4"),
-    ("sampling.images", 9, "input should be greater than or equal to 10"),
+    ("likelihood.images", 3, f"{FEWEST} 4"),
+    ("sampling.images", 9, f"{FEWEST} 10"),
     ("sampling.guidances", (), "is [], must have some: model9 has labels"),
     ("models.model9.training.label_dropout", 0.0, "is 0.0, must be more than 0: without it"),
-    (
-        "evaluation.reference inception.reference",
-        10_001,
-        "input should be less than or equal to 10000",
-    ),
-    ("evaluation.bootstrap", 10**9, "input should be less than or equal to 100000"),
-    ("figures.examples_per_digit", 10**8, "input should be less than or equal to 100"),
-    ("figures.dpi", 3000, "input should be less than or equal to 600"),
+    ("evaluation.reference inception.reference", 10_001, f"{MOST} 10000"),
+    ("figures.examples_per_digit", 10**8, f"{MOST} 100"),
+    ("figures.dpi", 3000, f"{MOST} 600"),
     ("models.model5.training.stratified_t models.model5.sampler.clip", 1, "a valid boolean"),
     # What fits another key.
+    ("data.train", 40_000, " + data.validation is 52000, must be 60000"),
     ("data.held_out", 20_000, "must not exceed data.validation, 12000"),
     ("classifier.images", 60_000, "must not exceed 60000 - data.held_out, 50000"),
     ("classifier.batch_size", 60_000, "must not exceed classifier.images, 50000"),
@@ -162,14 +129,20 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("models.model5.degradation.beta", (0.1, 0.2), "must be absent with schedule: cosine"),
     ("models.model1.degradation.beta", (0.02, 1e-4), "must be [beta1, beta2] with beta1 <= beta2"),
     ("models.model1.degradation.beta", (0.5, 0.99), "must be smaller for T = 1000: alpha_bar"),
-    (
-        "models.model3.degradation.rho",
-        (1e-30, 1e-30),
-        "must be [rho_start, rho_end] with rho_start",
-    ),
+    ("models.model1.degradation.beta", (1e-17, 1e-17), " starts at 1e-17, must be at least 1e-15"),
+    ("models.model3.degradation.rho", (0.0, 0.0), "must be [rho_start, rho_end] with rho_start <="),
     ("models.model3.degradation.rho", (0.2, 0.1), "must be [rho_start, rho_end] with rho_start <="),
     ("models.model5.network.predicts", "categorical", "must be 'eps' or 'x_0' or 'v' for gaussian"),
     ("models.model3.network.predicts", "eps", "must be 'x_0' or 'categorical' for impulse degrad"),
+    # A place in a list.
+    ("training.checkpoints", (1, 0), f".1 is 0: {ONE_MORE}"),
+    ("models.model1.degradation.beta", (1e-4, 2.0), f".1 is 2.0: {BELOW_1}"),
+    ("models.model1.degradation.beta", (0, 0.5), ".0 is 0: input should be greater than 0"),
+    ("models.model5.network.channels", (32, 64), ".2 is missing"),
+    ("models.model5.network.channels", (32, 64, 60), ".2 is 60: input should be a multiple of 8"),
+    ("models.model3.degradation.rho", (0.05, 0.6), ".1 is 0.6: input should be less than or eq"),
+    ("models.model3.degradation.rho", (-0.1, 0.2), f".0 is -0.1: {ZERO}"),
+    ("models.model1.network.hidden", (16, 0), f".1 is 0: {ONE_MORE}"),
     # One of a few words.
     ("precision", "float16", "input should be 'auto', 'float32' or 'bfloat16'"),
     ("training.weights", "bfloat16", "input should be 'float16' or 'float32'"),
@@ -184,14 +157,7 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     # Unknown keys.
     ("training.epoch", 5, "not a known key (did you mean 'epochs'?)"),
     ("models.model1.training.learningrate", 1e-3, "not a known key (did you mean 'learning_rate'"),
-    ("training.zzz", 5, f"{UNKNOWN}batch_size, checkpoints, epochs, imag"),
     ("models.model1.degradation.rho", (0.1, 0.2), f"{UNKNOWN}T, beta, kind, schedule)"),
-    ("models.model5.network.hidden", (32,), f"{UNKNOWN}channels, classes, kind, predicts)"),
-    ("models.model1.sampler.steps", 5, f"{UNKNOWN}autoguidance, clip, guidance, "),
-    ("models.model3.sampler.clip", True, f"{UNKNOWN}kind, start)"),
-    ("models.model6.sampler.clip", True, f"{UNKNOWN}churn, eta, kind"),
-    ("sampling.sampler", "ddim", f"{UNKNOWN}epoch, guidances, images"),
-    ("figures.colour", "red", f"{UNKNOWN}dpi, "),
     ("plots", {}, f"{UNKNOWN}classifier, data, evaluation, figures, inc"),
 ]
 
@@ -222,74 +188,50 @@ def test_bad_value_is_refused_with_its_key_and_the_allowed_values(
     for key in keys.split():
         message = refusal(changed(key, value))
         written = list(value) if "must " in allowed and isinstance(value, tuple) else value
-        shown = "" if value is REMOVE else f"is {written!r}"
-        assert message.startswith(f"params.yaml: {key} {shown}")
+        shown = "" if value is REMOVE or allowed[0] in ". " else f" is {written!r}"
+        assert message.startswith(f"params.yaml: {key}{shown}")
         assert allowed in message
         assert "\n" not in message
 
 
-BLUR, SIDES = {"kind": "blur", "std": 2.0, "T": 9}, {"kind": "pixelation", "sides": (2, 3)}
-DISSIPATION = {"kind": "dissipation", "std": (0.3, 20.0), "noise": 0.1, "T": 9}
+HEAT = "degradation: {kind: dissipation, std: [0.3, 20.0], noise: 0.1, T: 9}"
 COMBINATIONS = [  # of a model's block: what differs from the committed file, and the sentence
-    ("model1", {"degradation": {"kind": "gaussian", "T": 9}}, "degradation.beta is missing"),
-    (
-        "model1",
-        {"degradation": BLUR, "network.predicts": "v"},
-        "network.predicts is 'v', must be 'x_0' for blur",
-    ),
-    ("model1", {"degradation": BLUR | {"std": 0.4}}, "degradation.std is 0.4: input should be gre"),
-    (
-        "model1",
-        {"degradation": {"kind": "fading", "width": 5e-324, "T": 9}},
-        "degradation.width is 5e-324: input should be greater than or equal to 0.5",
-    ),
-    (
-        "model1",
-        {"degradation": DISSIPATION | {"std": (0.01, 2.0)}},
-        "degradation.std.0 is 0.01: input should be greater than or equal to 0.1",
-    ),
-    ("model1", {"degradation": SIDES}, "degradation.sides is [2, 3], must be two or more of 2, 4"),
-    ("model6", {"sampler.churn": 51.0}, "sampler.churn is 51.0, must not exceed steps, 50"),
-    (
-        "model6",
-        {"sampler.eta": 0.5, "sampler.churn": 1.0},
-        "sampler.churn is 1.0, must be absent with eta",
-    ),
-    ("model4", {"training.warmup": 0.1}, "training.warmup is 0.1, must be absent with plateau"),
-    ("model7", {"degradation.known_mask": True}, "degradation.known_mask is True, must be absent"),
-    ("model8", {"degradation.levels": 15}, "degradation.levels is 15, must be even with known_mas"),
-    ("model8", {"network.classes": 10}, "network.classes is 10, must be absent for impulse degrad"),
-    ("model9", {"network.classes": 9}, "network.classes is 9: "),
-    ("model5", {"sampler.guidance": 2.0}, "sampler.guidance is 2.0, must be absent without networ"),
-    ("model5", {"training.label_dropout": 0.1}, "training.label_dropout is 0.1, must be absent wi"),
-    (
-        "model7",
-        {"degradation": DISSIPATION | {"std": (3.0, 2.0)}},
-        "degradation.std is [3.0, 2.0], must be [",
-    ),
-    ("model5", {"degradation": DISSIPATION}, "network.predicts is 'v', must be 'x_0' for dissipat"),
-    ("model7", {"degradation": DISSIPATION}, "sampler.kind is 'cold', must be 'inverse_dissipatio"),
-    ("model6", {"network.predicts": "x_0"}, "degradation.levels is 16, must be absent unless netw"),
-    ("model7", {"network.predicts": "categorical"}, "degradation.levels is missing: a categorical"),
-    (
-        "model6",
-        {"degradation": {"kind": "impulse", "rho": (0.0, 0.4), "T": 150, "levels": 16}},
-        "degradation.rho ends at 0.4, must end at 0.5 for a categorical prediction",
-    ),
-    (
-        "model6",
-        {"network": {"kind": "cnn", "hidden": (8,), "predicts": "categorical"}},
-        "network.kind is 'cnn', whose output has one channel: a categorical",
-    ),
+    ("model1", "degradation: {kind: gaussian, T: 9}", "degradation.beta is missing"),
+    ("model1", "degradation: {kind: blur, std: 0.4, T: 9}", "std is 0.4: input should be greater"),
+    ("model1", "degradation: {kind: fading, width: 5e-324, T: 9}", "width is 5e-324: input should"),
+    ("model1", f"{{{HEAT}, degradation.std: [0.01, 2.0]}}", "degradation.std.0 is 0.01: input sho"),
+    ("model7", f"{{{HEAT}, degradation.std: [3.0, 2.0]}}", "std is [3.0, 2.0], must be ["),
+    ("model1", "degradation: {kind: pixelation, sides: [2, 3]}", "sides is [2, 3], must be two or"),
+    ("model6", "sampler.churn: 51.0", "sampler.churn is 51.0, must not exceed steps, 50"),
+    ("model6", "{sampler.eta: 0.5, sampler.churn: 1.0}", "churn is 1.0, must be absent with eta"),
+    ("model4", "training.warmup: 0.1", "training.warmup is 0.1, must be absent with plateau"),
+    ("model7", "degradation.known_mask: true", "degradation.known_mask is True, must be absent"),
+    ("model8", "degradation.levels: 15", "degradation.levels is 15, must be even with known_mask"),
+    ("model8", "network.classes: 10", "network.classes is 10, must be absent for impulse degrad"),
+    ("model9", "network.classes: 9", "network.classes is 9: "),
+    ("model5", "sampler.guidance: 2.0", "sampler.guidance is 2.0, must be absent without network"),
+    ("model5", "training.label_dropout: 0.1", "training.label_dropout is 0.1, must be absent with"),
+    ("model6", "network.predicts: x_0", "degradation.levels is 16, must be absent unless netw"),
+    ("model7", "network.predicts: categorical", "degradation.levels is missing: a categorical"),
+    ("model6", "degradation.rho: [0.0, 0.4]", "degradation.rho ends at 0.4, must end at 0.5 for a"),
+    ("model6", "network: {kind: cnn, hidden: [8], predicts: categorical}", "one channel"),
+    # A prediction or a sampler that does not fit the degradation.
+    ("model1", "{degradation: {kind: blur, std: 2.0, T: 9}, network.predicts: v}", "must be 'x_0'"),
+    ("model5", HEAT, "network.predicts is 'v', must be 'x_0' for dissipation"),
+    ("model7", HEAT, "sampler.kind is 'cold', must be 'inverse_dissipation' for dissip"),
+    ("model1", "sampler: {kind: categorical, steps: 5}", "must be 'ancestral' or 'ddim' for gauss"),
+    ("model3", "sampler: {kind: ancestral}", "must be 'cold' for impulse degrad"),
+    ("model6", "sampler: {kind: ancestral}", "must be 'categorical' for impulse degradation that"),
+    ("model2", "sampler: {kind: ddim, steps: 1201}", "must not exceed degradation.T"),
 ]
 
 
 @pytest.mark.parametrize(("name", "update", "sentence"), COMBINATIONS)
 def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
-    name: str, update: dict[str, Any], sentence: str
+    name: str, update: str, sentence: str
 ) -> None:
     values = VALID
-    for key, value in update.items():
+    for key, value in parse(update).items():
         values = changed(f"models.{name}.{key}", value, values)
     message = refusal(values)
     assert message.startswith(f"params.yaml: models.{name}.")
@@ -297,74 +239,18 @@ def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
     assert "\n" not in message
 
 
-ANCESTRAL, COLD = {"kind": "ancestral"}, {"kind": "cold", "start": "validation"}
-CATEGORICAL = {"kind": "categorical", "steps": 5}
-
-
-@pytest.mark.parametrize(
-    ("name", "sampler", "allowed"),
-    [
-        ("model1", CATEGORICAL, "'ancestral' or 'ddim' for gaussian degradation that predicts eps"),
-        ("model5", COLD, "'ancestral' or 'ddim' for gaussian degradation that predicts v"),
-        ("model3", ANCESTRAL, "'cold' for impulse degradation that predicts x_0"),
-        ("model6", ANCESTRAL, "'categorical' for impulse degradation that predicts categorical"),
-    ],
-)
-def test_sampler_that_does_not_fit_its_model_is_refused_in_one_sentence(
-    name: str, sampler: dict[str, Any], allowed: str
-) -> None:
-    message = refusal(changed(f"models.{name}.sampler", sampler))
-    assert message == (
-        f"params.yaml: models.{name}.sampler.kind is '{sampler['kind']}', must be {allowed}"
-    )
-
-
 def test_each_model_has_its_own_sampler_and_eta_is_0_by_default() -> None:
-    values = changed("models.model2.sampler", {"kind": "ddim", "steps": 1100})
-    values["models"]["model4"]["sampler"]["start"] = "train"
-    params = check(values)  # T of model1 is 1000, which does not limit the steps of model2
-    samplers = {name: model.sampler.model_dump() for name, model in params.models.items()}
-    assert samplers["model1"] == {"kind": "ancestral"}
-    assert samplers["model2"] == {"kind": "ddim", "steps": 1100, "eta": 0.0}
-    assert samplers["model3"] == {"kind": "cold", "start": "validation"}
-    assert samplers["model4"] == {"kind": "cold", "start": "train"}
-    for name in ("model5", "model6"):
-        without = {key: value for key, value in samplers[name].items() if key != "churn"}
-        assert without == VALID["models"][name]["sampler"]
-    message = refusal(changed("models.model2.sampler", {"kind": "ddim", "steps": 1201}))
-    assert "models.model2.sampler.steps is 1201, must not exceed degradation.T, 1200" in message
+    params = check(changed("models.model2.sampler", {"kind": "ddim", "steps": 1100}))
+    samplers = [model.sampler.model_dump() for model in params.models.values()]
+    assert samplers[0] == {"kind": "ancestral"}
+    assert samplers[1] == {"kind": "ddim", "steps": 1100, "eta": 0.0}  # T of model1 is no limit
+    assert samplers[2] == {"kind": "cold", "start": "validation"}
 
 
 def test_epochs_of_a_model_replace_those_of_all_models() -> None:
     params = check(changed("models.model6.training.epochs", 3))
     assert params.epochs("model1") == params.training.epochs == 75
     assert params.epochs("model6") == 3
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "place", "allowed"),
-    [
-        ("training.checkpoints", (1, 0), "1 is 0", ONE_MORE),
-        ("models.model1.degradation.beta", (1e-4, 2.0), "1 is 2.0", "input should be less than 1"),
-        ("models.model1.degradation.beta", (0, 0.5), "0 is 0", BETWEEN),
-        ("models.model5.network.channels", (32, 64), "2 is missing", "is missing"),
-        ("models.model5.network.channels", (32, 64, 60), "2 is 60", "a multiple of 8"),
-        ("models.model3.degradation.rho", (0.05, 0.6), "1 is 0.6", "less than or equal to 0.5"),
-        ("models.model3.degradation.rho", (-0.1, 0.2), "0 is -0.1", "than or equal to 0"),
-        ("models.model1.network.hidden", (16, 0), "1 is 0", ONE_MORE),
-    ],
-)
-def test_bad_value_in_a_list_is_reported_with_its_index(
-    key: str, value: Any, place: str, allowed: str
-) -> None:
-    message = refusal(changed(key, value))
-    assert message.startswith(f"params.yaml: {key}.{place}")
-    assert allowed in message
-
-
-def test_parts_of_the_split_must_add_up_to_mnist() -> None:
-    message = refusal(changed("data.train", 40_000))
-    assert message.startswith("params.yaml: data.train + data.validation is 52000, must be 60000")
 
 
 @pytest.mark.parametrize(
@@ -395,10 +281,7 @@ def test_every_fault_gets_a_line() -> None:
 @pytest.mark.parametrize(
     ("name", "allowed"),
     [
-        ("../model", NAME),
-        ("", NAME),
-        ("1st", NAME),
-        ("x" * 65, NAME),
+        *((name, NAME) for name in ("../model", "", "1st", "x" * 65)),
         ("real", "must not be classifier or real: the metrics have these keys"),
         ("Model1", "must differ from model1 in more than case: some file systems ignore it"),
     ],
@@ -409,11 +292,6 @@ def test_name_of_a_model_must_be_a_valid_file_name(name: str, allowed: str) -> N
     message = refusal(values)
     assert message.startswith(f"params.yaml: models.{name} is not a valid name of a model")
     assert allowed in message
-
-
-def test_schedule_without_noise_is_refused() -> None:
-    message = refusal(changed("models.model1.degradation.beta", (1e-17, 1e-17)))
-    assert "models.model1.degradation.beta starts at 1e-17, must be at least 1e-15" in message
 
 
 def test_checkpoints_beyond_the_budget_are_allowed() -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
-from conftest import ROOT
-from projects import Project
+from projects import COMMIT, Project, small
 
 from hotcold.runtime.errors import UserError
 from tools import sweep
@@ -40,22 +37,10 @@ STAGES = {
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    (tmp_path / "params.yaml").write_text("rate: 0.5\nmodels: {}\n")
-    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}))
-    (tmp_path / "score.py").write_text(SCORE)
-    (tmp_path / ".gitignore").write_text("/scratch/\n/hotcold\n/tools\n/ran.txt\n")
-    for name in ("hotcold", "tools"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    project = Project(tmp_path)
-    project.run(
-        "git init -q && dvc init -q && dvc repro -q && git add -A && git commit -q -m start"
-    )
+    project = small(tmp_path, STAGES, "rate: 0.5\nmodels: {}\n", score=SCORE)
+    project.run(f"dvc repro -q && {COMMIT}")
     monkeypatch.chdir(tmp_path)
     return project
-
-
-def run(project: Project, options: str, succeeds: bool = True) -> str:
-    return project.run(f"{sys.executable} -m hotcold sweep {options}", succeeds)
 
 
 def results(project: Project) -> dict[str, dict]:
@@ -69,24 +54,25 @@ def results(project: Project) -> dict[str, dict]:
 def test_each_experiment_is_a_job_whose_results_come_back_and_a_second_sweep_adds_what_is_missing(
     project: Project,
 ) -> None:
-    printed = run(project, "rate=0.1,0.2,3 --jobs 2", succeeds=False)
+    printed = project.run("hotcold sweep rate=0.1,0.2,3 --jobs 2", succeeds=False)
     assert "3 experiments, 0 of them done" in printed
     (log,) = re.findall(r"error: sweep-\w+ failed, see (\S+)", printed)
     assert "the rate is too high" in Path(log).read_text()
     assert sorted(each["loss"] for each in results(project).values()) == pytest.approx([0.01, 0.04])
     assert not (project.folder / "ran.txt").read_text().replace("once\n", "", 1)  # from the cache
-    assert "3 experiments, 2 of them done" in run(project, "rate=0.1,0.2,0.3")
+    assert "3 experiments, 2 of them done" in project.run("hotcold sweep rate=0.1,0.2,0.3")
     best = min(results(project).items(), key=lambda item: item[1]["loss"])[0]
     project.run(f"dvc exp apply {best}")
     assert (project.folder / "out.txt").read_text() == "0.1\n"
     sentence = "error: there are uncommitted changes, which the jobs would not have: commit them"
-    assert sentence in run(project, "rate=0.1", succeeds=False)
+    assert sentence in project.run("hotcold sweep rate=0.1", succeeds=False)
 
 
 @pytest.mark.slurm
 def test_jobs_run_on_the_nodes_of_slurm(project: Project) -> None:
     """tests/project/slurm.sh starts a Slurm of two nodes."""
-    run(project, "rate=0.1,0.2,0.3,0.4 --on slurm --job slurm_partition=all --job cpus_per_task=1")
+    jobs = "--on slurm --job slurm_partition=all --job cpus_per_task=1"
+    project.run(f"hotcold sweep rate=0.1,0.2,0.3,0.4 {jobs}")
     found = results(project).values()
     assert sorted(each["loss"] for each in found) == pytest.approx([0.01, 0.04, 0.09, 0.16])
     assert {each["node"] for each in found} == {"n1", "n2"}

@@ -20,26 +20,18 @@ COMMANDS = [
 ]
 
 
-def refusal(path: Path, *inputs: Path | None) -> str:
-    with pytest.raises(UserError) as error:
-        outputs.check(path, *inputs)
-    return str(error.value)
-
-
-def test_path_of_no_picture_or_no_folder_is_refused(tmp_path: Path) -> None:
-    assert refusal(Path("x.jpg")) == "--output is x.jpg, must end in .png"
-    assert refusal(Path("no/x.png")) == "--output is no/x.png: there is no folder no"
-    outputs.check(tmp_path / "x.PNG", None, Path("no.png"))
-    assert not list(tmp_path.iterdir())
-
-
-def test_file_that_is_read_is_refused(tmp_path: Path) -> None:
+def test_path_of_no_picture_of_no_folder_or_of_an_input_is_refused(tmp_path: Path) -> None:
     path, link = tmp_path / "in.png", tmp_path / "link.png"
     link.symlink_to(path)
-    outputs.check(tmp_path / "other.png", path, None)
-    for output in (path, tmp_path / "." / path.name, link):
-        expected = f"--output is {output}, which is read, must be another file"
-        assert refusal(output, None, path) == expected
+    outputs.check(tmp_path / "x.PNG", None, path)
+    for output, sentence in (
+        ("x.jpg", "x.jpg, must end in .png"),
+        ("no/x.png", "no/x.png: there is no folder no"),
+        *((same, f"{same}, which is read, must be another file") for same in (path, link)),
+    ):
+        with pytest.raises(UserError) as error:
+            outputs.check(Path(output), None, path)
+        assert str(error.value) == f"--output is {sentence}"
 
 
 @pytest.mark.parametrize(("tool", "arguments"), [(tool, rest) for tool, *rest in COMMANDS])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, prepare, run_stage
+from conftest import prepare, run_stage
 from PIL import Image
 
 from hotcold import samples_file
@@ -26,8 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With the scored samples of a model2."""
     folder = tmp_path_factory.mktemp("score")
     prepare(folder)
-    for stage, *names in ((train_classifier,), (evaluate_real,)):
-        run_stage(folder, stage, *names)
+    for stage in (train_classifier, evaluate_real):
+        run_stage(folder, stage)
     for stage in (train, sample, evaluate):
         run_stage(folder, stage, "model2")
     return folder
@@ -133,12 +131,11 @@ def test_wrong_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     refused(tmp_path, "tall.PNG has 28 x 30 pixels, must have 28 x 28")
 
 
-def test_the_command_ends_with_an_error_for_too_few_images(folder: Path, tmp_path: Path) -> None:
+def test_too_few_images_are_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     np.save(tmp_path / "few.npy", BLACK[:3])
-    command = [sys.executable, "-m", "hotcold", "score", str(tmp_path / "few.npy")]
-    done = subprocess.run(
-        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    (line,) = done.stderr.strip().splitlines()
-    assert "there are 3 images to score, must be at least 4" in line
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DEVICE", "cpu")
+    with pytest.raises(UserError, match="there are 3 images to score, must be at least 4"):
+        score.main([str(tmp_path / "few.npy")], standalone_mode=False)

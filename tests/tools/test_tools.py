@@ -17,12 +17,10 @@ from tools.copy_project import copy_project, override, write_params
 
 
 def test_copy_has_separate_params_and_no_results(tmp_path: Path) -> None:
-    before = (ROOT / "params.yaml").read_text()
     copy_project(tmp_path / "copy", {"training.epochs": 1})
     values = yaml.safe_load((tmp_path / "copy/params.yaml").read_text())
     assert values["training"]["epochs"] == 1
     assert values["training"]["batch_size"] == 128
-    assert (ROOT / "params.yaml").read_text() == before
     assert (tmp_path / "copy/stages/train.py").exists()
     for absent in ("dvc.lock", "report/report.md", "report/figures", "results", ".venv", ".git"):
         assert not (tmp_path / "copy" / absent).exists()
@@ -31,6 +29,10 @@ def test_copy_has_separate_params_and_no_results(tmp_path: Path) -> None:
 def test_copy_replaces_an_earlier_copy_and_nothing_else(tmp_path: Path) -> None:
     copy_project(tmp_path / "copy", {})
     (tmp_path / "copy/results").mkdir()
+    for key in ("no.such.key", "seed.x", "training.epoch"):
+        with pytest.raises(UserError, match=f"^params.yaml has no key {key}$"):
+            copy_project(tmp_path / "copy", {key: 3})
+    assert (tmp_path / "copy/results").exists()
     copy_project(tmp_path / "copy", {})
     assert not (tmp_path / "copy/results").exists()
     mine = tmp_path / "mine/thesis.tex"
@@ -42,15 +44,6 @@ def test_copy_replaces_an_earlier_copy_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     copy_project(tmp_path / "empty", {})
     assert mine.read_text() == "text"
-
-
-@pytest.mark.parametrize("key", ["no.such.key", "seed.x", "training.epoch"])
-def test_unknown_keys_are_refused_before_anything_is_deleted(tmp_path: Path, key: str) -> None:
-    copy_project(tmp_path / "copy", {})
-    (tmp_path / "copy/kept").touch()
-    with pytest.raises(UserError, match=f"^params.yaml has no key {key}$"):
-        copy_project(tmp_path / "copy", {key: 3})
-    assert (tmp_path / "copy/kept").exists()
 
 
 def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_every_reader(
@@ -70,9 +63,9 @@ def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_every_reader(
         assert again["models"]["model1"]["training"]["learning_rate"] == 0.0002
 
 
-@pytest.mark.parametrize("argument", ["inception.use=off", "inception.use='off'"])
-def test_override_is_read_as_dvc_reads_it(argument: str) -> None:
-    assert override(argument) == ("inception.use", "off")
+def test_override_is_read_as_dvc_reads_it() -> None:
+    for argument in ("inception.use=off", "inception.use='off'"):
+        assert override(argument) == ("inception.use", "off")
     assert override("models.model1.training.learning_rate=1e-4")[1] == 0.0001
 
 

@@ -82,6 +82,18 @@ def random_images(count: int) -> Tensor:
     return torch.randint(0, 256, (count, 1, SIDE, SIDE), generator=g, dtype=torch.uint8)
 
 
+def initial(params: ModelParams, device: torch.device, dropout: bool = True) -> DiffusionModel:
+    """A model with the same initial weights at each call; without dropout, its loss is not
+    random."""
+    block = params.block()
+    if not dropout:
+        block["network"].pop("dropout", None)
+    torch.manual_seed(0)
+    model = DiffusionModel.build(block)
+    model.module.to(device)
+    return model
+
+
 class Bench:
     """The variants for one model of params.yaml. steps: of training or sampling in one run.
 
@@ -92,31 +104,24 @@ class Bench:
         self.params = read(f"models.{name}", ModelParams)
         self.device, self.steps = device, steps
         self.batch_size = read("training", TrainingParams).batch_size
-        process = self.model().process
+        process = initial(self.params, device).process
         if not isinstance(process, Gaussian):
             kind = self.params.degradation.kind
             raise UserError(f"{name} has {kind} degradation, must be gaussian like the reference")
         self.process = process
 
-    def model(self) -> DiffusionModel:
-        """The model, with the same initial weights at each call."""
-        torch.manual_seed(0)
-        model = DiffusionModel.build(self.params.block())
-        model.module.to(self.device)
-        return model
-
     def training(self, precisions: list[str]) -> list[Variant]:
         """Algorithm 1 as in published notebooks, and by `train_epoch` with steps as in a long
         training."""
         rate, count = self.params.training.learning_rate, self.steps * self.batch_size
-        plain = reference.plain(self.model().module)
+        plain = reference.plain(initial(self.params, self.device).module)
         source = reference.batches(random_images(TRAINING_IMAGES), self.batch_size)
         optimizer = torch.optim.Adam(plain.parameters(), rate)
         steps = partial(reference.train_steps, plain, optimizer, self.process, source, self.steps)
         variants = [Variant("reference, float32", steps, count)]
         examples = Examples(random_images(count).to(self.device))
         for precision in precisions:
-            model, dtype = self.model(), devices.DTYPES[precision]
+            model, dtype = initial(self.params, self.device), devices.DTYPES[precision]
             optimizer = torch.optim.Adam(model.module.parameters(), rate, fused=True)
             settings = LoopSettings(self.batch_size, seed=0, dtype=dtype)
             step = build_step(model, dtype, self.batch_size, MIN_COMPILED_STEPS)
@@ -126,7 +131,7 @@ class Bench:
 
     def sampling(self, precisions: list[str]) -> list[Variant]:
         """SAMPLED images by all steps of the reverse process, and by DDIM_STEPS of DDIM."""
-        model, T = self.model(), self.process.T
+        model, T = initial(self.params, self.device), self.process.T
         network = model.module.eval()
         plain = reference.plain(copy.deepcopy(network))
         x_T = torch.randn(SAMPLED, 1, SIDE, SIDE, device=self.device)

@@ -21,7 +21,6 @@ from hotcold import samples_file
 from hotcold.classifier.network import Classifier
 from hotcold.commands import Model, command
 from hotcold.data import mnist
-from hotcold.models.params import read_design
 from hotcold.numerics.rng import generator
 from hotcold.numerics.tables import read_csv
 from hotcold.params import Params
@@ -145,8 +144,6 @@ def agrees(text: str, value: float) -> bool:
 @click.argument("models", nargs=-1, type=Model(), metavar="[MODEL]...")
 def main(models: tuple[str, ...]) -> None:
     params = validate(load(), Params)
-    for name in models:
-        read_design(name)  # a wrong name is refused before any work
     shown = printed((paths.REPORT / "report.md").read_text(encoding="utf-8"))
     wrong = []
     for name, values in Recomputation(params).rows(models or params.models):

@@ -166,16 +166,7 @@ class Training:
         self.name, self.device, self.dtype = name, device, precision(device)
         self.params = read(f"models.{name}", ModelParams)
         self.batch_size = read("training", TrainingParams).batch_size
-
-    def model(self, dropout: bool) -> DiffusionModel:
-        """The model with its initial weights; without dropout, its loss is not random."""
-        block = self.params.block()
-        if not dropout:
-            block["network"].pop("dropout", None)
-        torch.manual_seed(0)
-        model = DiffusionModel.build(block)
-        model.module.to(self.device)
-        return model
+        self.model = partial(speed.initial, self.params, device)
 
     def losses(self, step: Step) -> Tensor:
         """The losses of the steps, (COMPARED,)."""

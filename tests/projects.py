@@ -1,4 +1,4 @@
-"""A copy of the project in which commands run without the network."""
+"""Projects in which commands run without the network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import yaml
+from conftest import ROOT
 
 from hotcold.runtime.params import load
 from tools.copy_project import write_params
@@ -15,6 +19,7 @@ from tools.copy_project import write_params
 ENVIRONMENT = {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "DEVICE": "cpu",
+    "DVC_NO_ANALYTICS": "1",
     "GIT_CONFIG_COUNT": "2",
     "GIT_CONFIG_KEY_0": "user.name",
     "GIT_CONFIG_VALUE_0": "tester",
@@ -26,6 +31,11 @@ NO_NETWORK = dict.fromkeys(
 )
 
 
+def ran(output: str) -> set[str]:
+    """The stages that DVC ran."""
+    return set(re.findall("Running stage '(.*)'", output))
+
+
 class Project:
     """A folder in which commands run."""
 
@@ -35,6 +45,7 @@ class Project:
         self.environment.pop("MNIST_MIRROR", None)
 
     def run(self, command: str, succeeds: bool = True) -> str:
+        print(f"$ {command}", flush=True)
         done = subprocess.run(
             ["bash", "-euc", command],
             cwd=self.folder,
@@ -47,7 +58,7 @@ class Project:
 
     def repro(self, options: str = "") -> set[str]:
         """The stages that ran."""
-        return set(re.findall("Running stage '(.*)'", self.run(f"dvc repro {options}")))
+        return ran(self.run(f"dvc repro {options}"))
 
     def edit(self, old: str, new: str, file: str = "params.yaml") -> None:
         path = self.folder / file
@@ -72,3 +83,23 @@ class Project:
 
     def is_clean(self) -> bool:
         return self.run("git status --porcelain") == ""
+
+
+def small(folder: Path, stages: dict[str, Any], params: str, **files: str) -> Project:
+    """A repository of git and DVC with these stages, and with the commands of this project.
+
+    files: of Python, by name.
+    """
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    (folder / "params.yaml").write_text(params)
+    (folder / ".gitignore").write_text("/scratch/\n/hotcold\n/tools\n/ran.txt\n")
+    for name, code in files.items():
+        (folder / f"{name}.py").write_text(code)
+    for name in ("hotcold", "tools"):
+        (folder / name).symlink_to(ROOT / name)
+    project = Project(folder)
+    project.run("git init -q -b main && dvc init -q")
+    return project
+
+
+COMMIT = "git add -A && git commit -q -m start"
