@@ -2,8 +2,8 @@
 
 results/records/<stage>/<model>.json has the device, precision and versions, variables that change
 the rounding, a hash of the library and the stage, the keys of params.yaml, and SHA-256 of inputs
-and outputs. Equal runs write equal bytes. A stage that reads results refuses them if they are not what
-their records say, see `check`.
+and outputs. Equal runs write equal bytes. A stage that reads results refuses them if they are not
+what their records say, see `check`.
 """
 
 from __future__ import annotations

@@ -52,11 +52,8 @@ def test_commit_is_the_last_one_that_changed_the_code(
         clone = tmp_path / f"depth_{depth}"
         git(tmp_path, "clone", "-q", "--depth", str(depth), f"file://{origin}", str(clone))
         assert named(clone, monkeypatch) == expected
-    rows = [
-        {"commit": last},
-        {"commit": f"{last} with uncommitted changes"},
-        {"commit": "deadbeef"},
-    ]
+    monkeypatch.chdir(origin)
+    rows = [{"commit": commit} for commit in (last, f"{last} with uncommitted changes", "deadbeef")]
     expected = ["deadbeef (not in this repository)", last, f"{last} with uncommitted changes"]
     assert provenance.measured(rows) == sorted(expected)
     (origin / MEASURED).mkdir(parents=True)
