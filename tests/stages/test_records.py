@@ -175,3 +175,11 @@ def test_a_source_of_the_same_second_and_size_is_compiled_again(tmp_path: Path) 
     assert value("VALUE = 1", "") == "1"
     assert value("VALUE = 2", "") == "1"  # what Python does by itself
     assert value("VALUE = 2", "import stages; ") == "2"
+    assert {Path("stages/__init__.py"), Path("hotcold/runtime/startup.py")} <= LOADED.keys()
+    first = tmp_path / "stages/__init__.py"  # which runs before the project's own loader
+    os.utime(first, (1, 1))
+    assert value("VALUE = 2", "import stages; ") == "2"
+    first.write_text(first.read_text().replace("The stages", "the stages"))
+    os.utime(first, (1, 1))
+    with pytest.raises(subprocess.CalledProcessError):
+        value("VALUE = 2", "import stages; ")
