@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing import get_context
-from pathlib import Path
-
 from hotcold.models.params import read_designs
 from hotcold.reporting.figures import (
     classes,
@@ -35,37 +29,8 @@ from hotcold.reporting.reading.results import (
 from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runs.stage import stage
 from hotcold.runtime import paths
-from hotcold.runtime.errors import UserError, run
+from hotcold.runtime.errors import run
 from hotcold.runtime.params import Seed, read
-
-
-@contextmanager
-def in_second_process(gallery: Gallery, draw: Callable[[], None]) -> Iterator[None]:
-    """Call `draw`, which adds figures to a gallery, beside the body of a `with` statement.
-
-    The second process is forked, so it needs no imports; PyTorch must not have computed before.
-    """
-    context = get_context("fork")
-    reader, writer = context.Pipe(duplex=False)
-
-    def send() -> None:
-        reader.close()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process prints the line
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        draw()
-        with suppress(BrokenPipeError):  # the first process was killed
-            writer.send(gallery.files)
-
-    process = context.Process(target=send, daemon=True)
-    process.start()
-    writer.close()  # so that the end of the process ends `recv`
-    yield
-    try:
-        drawn: dict[Path, bytes] = reader.recv()
-    except EOFError:
-        raise UserError("the process that draws losses and classes ended early") from None
-    process.join()
-    gallery.files |= drawn
 
 
 @stage("figures", __doc__)
@@ -83,21 +48,18 @@ def main() -> None:
     gallery = Gallery(params.dpi, list(designs))
     gallery.add_table("models", ("model", "colour"), gallery.colours.items())
 
-    def draw_slow_lines() -> None:
-        losses.draw(gallery, models, published, params)
-        classes.draw(gallery, models, frequencies, confusion, published)
-
-    with in_second_process(gallery, draw_slow_lines):
-        degradations.draw(gallery, models, published, seed)
-        scores.draw(gallery, models, real, published)
-        step_study.draw(gallery, models)
-        guidance.draw(gallery, models)
-        noise_axis.draw(gallery, noise, models, real)
-        compute.draw(gallery, models, real["fid"])
-        images.draw_real(gallery)
-        for model in models:
-            images.draw(gallery, model, params.examples_per_digit)
-        film.draw(gallery, list(designs))
+    losses.draw(gallery, models, published, params)
+    classes.draw(gallery, models, frequencies, confusion, published)
+    degradations.draw(gallery, models, published, seed)
+    scores.draw(gallery, models, real, published)
+    step_study.draw(gallery, models)
+    guidance.draw(gallery, models)
+    noise_axis.draw(gallery, noise, models, real)
+    compute.draw(gallery, models, real["fid"])
+    images.draw_real(gallery)
+    for model in models:
+        images.draw(gallery, model, params.examples_per_digit)
+    film.draw(gallery, list(designs))
     gallery.write()
     print(f"figures: {len(gallery.files)} files in {paths.FIGURES}, {MEDIA} and {paths.PLOTS}")
 

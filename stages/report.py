@@ -97,7 +97,10 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "films": summary.films(models),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},
         "environments": provenance.environments(),
-        "commit": provenance.commit(),
+        "commit": provenance.commit(*provenance.TEXTS),
+        "measured_at": provenance.measured(
+            row for table in (DRAWS, NOISE_AXIS, SEEDS) for row in table.rows(settings)
+        ),
         "packages": provenance.packages(),
     }
 

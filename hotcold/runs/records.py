@@ -1,24 +1,28 @@
 """Where results come from: a record beside the outputs of each stage that computes them.
 
-results/records/<stage>/<model>.json has the device, precision and versions, a hash of the library
-and the stage, the keys of params.yaml, and SHA-256 of inputs and outputs. Equal runs write equal
-bytes. A stage that reads results refuses them if they are not what their records say, see `check`.
+results/records/<stage>/<model>.json has the device, precision and versions, variables that change
+the rounding, a hash of the library and the stage, the keys of params.yaml, and SHA-256 of inputs
+and outputs. Equal runs write equal bytes. A stage that reads results refuses them if they are not
+what their records say, see `check`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from hotcold.numerics import tables
+from hotcold.numerics import checkpoints, tables
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, member, read, validate
@@ -26,6 +30,8 @@ from hotcold.runtime.sources import PACKAGES, ROOT
 
 UNKNOWN = "not recorded"  # in records that were made later than their results
 VERSIONS = ("numpy", "scipy", "torchmetrics")  # beside PyTorch's
+# Environment variables that change the rounding of PyTorch and of its libraries
+ROUNDING = re.compile("ATEN_|CUBLAS_|DNNL_|MKL_|NVIDIA_TF32|ONEDNN_|OPENBLAS_|TORCH_ALLOW_TF32")
 
 
 class Record(pydantic.BaseModel, frozen=True, extra="allow"):
@@ -119,21 +125,55 @@ def _value(key: str) -> str:
     return str(value)
 
 
+def variables() -> dict[str, str]:
+    """The environment variables of this process that change the rounding."""
+    return {name: os.environ[name] for name in sorted(os.environ) if ROUNDING.match(name)}
+
+
+@cache
+def ignored() -> tuple[str, ...]:
+    """The patterns of .dvcignore, which are of names."""
+    lines = (ROOT / ".dvcignore").read_text().splitlines()
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def members(folder: Path) -> list[Path]:
+    """The files in a folder but those that DVC ignores, such as of editors; in order."""
+    return sorted(
+        each
+        for each in folder.rglob("*")
+        if each.is_file()
+        and not any(
+            fnmatch(part, one) for part in each.relative_to(folder).parts for one in ignored()
+        )
+    )
+
+
 def sha256(path: Path) -> str:
-    """Of a file, or of the names and contents of the files in a folder; empty if there is none."""
+    """Of a file, or of the names and contents of the `members` of a folder; empty if there is
+    none."""
     if not path.is_dir():
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
-    files = sorted(each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc")
-    lines = "".join(f"{each.relative_to(path).as_posix()} {sha256(each)}\n" for each in files)
+    names = [(each.relative_to(path).as_posix(), sha256(each)) for each in members(path)]
+    lines = "".join(f"{name} {digest}\n" for name, digest in names)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def check(stage: Stage) -> dict[str, str]:
     """SHA-256 of the inputs of a stage. Raises UserError if a result among them, or among what it
-    was computed from, is not what its record says, or was computed with another params.yaml."""
+    was computed from, is not what its record says, or was computed with another params.yaml or
+    from other data than the rest."""
     results = any(paths.RESULTS in dep.parents for dep in stage.inputs)
     makers = of_results() if results else {}
     known: dict[Stage, Record] = {}
+    data: dict[str, tuple[str, str]] = {}  # an input that no stage made -> its SHA-256, and of what
+
+    def agree(path: str, digest: str, reader: Stage) -> None:
+        earlier, first = data.setdefault(path, (digest, reader.name))
+        if digest != earlier:
+            raise UserError(
+                f"{reader.name} and {first} are of different {path}: run dvc repro, or restore it"
+            )
 
     def follow(maker: Stage) -> Record:
         if maker not in known:
@@ -144,7 +184,9 @@ def check(stage: Stage) -> dict[str, str]:
                     raise UserError(f"{maker.record} has another {key} than params.yaml: {again}")
             for path, digest in record.inputs.items():
                 earlier = makers.get(Path(path))
-                if earlier and follow(earlier).outputs.get(path) != digest:
+                if not earlier:
+                    agree(path, digest, maker)
+                elif follow(earlier).outputs.get(path) != digest:
                     raise UserError(
                         f"{maker.record} is of another {path} than {earlier.record}: {again}"
                     )
@@ -155,12 +197,28 @@ def check(stage: Stage) -> dict[str, str]:
         inside = [out for out in makers if dep in (out, *out.parents)]
         for path in inside or [dep] * bool(stage.record):
             found[path.as_posix()] = digest = sha256(path)
-            if inside and follow(makers[path]).outputs.get(path.as_posix()) != digest:
-                maker = makers[path]
-                raise UserError(
-                    f"{path} is not what {maker.record} describes: run dvc repro {maker.name}"
-                )
+            if not inside:
+                agree(path.as_posix(), digest, stage)
+                continue
+            maker = makers[path]
+            record = follow(maker)
+            again = f"run dvc repro {maker.name}"
+            if record.outputs.get(path.as_posix()) != digest:
+                raise UserError(f"{path} is not what {maker.record} describes: {again}")
+            for weights in path.glob("*.safetensors") if paths.MODELS in path.parents else ():
+                if not is_of(path.name, checkpoints.load(weights)[1], record.params):
+                    raise UserError(f"{weights} is of another model than {path.name}: {again}")
     return found
+
+
+def is_of(model: str, description: dict[str, Any], params: dict[str, Any]) -> bool:
+    """Whether the description of a file of weights has the name and the blocks of a model."""
+    blocks = {key: params.get(f"models.{model}.{key}", {}) for key in ("degradation", "network")}
+    return description.get("model") == model and all(
+        value == description[key].get(name)
+        for key, block in blocks.items()
+        for name, value in block.items()
+    )
 
 
 def read_record(stage: Stage) -> Record:
@@ -185,6 +243,7 @@ def write(stage: Stage, params: dict[str, Any], inputs: dict[str, str]) -> None:
         "cpu": devices.cpu(),
         "threads": torch.get_num_threads(),
         **{name: version(name) for name in VERSIONS},
+        **({"variables": variables()} if variables() else {}),
         "code": hashlib.sha256(code.encode()).hexdigest(),
         "params": params,
         "inputs": inputs,

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from hotcold.numerics import checkpoints, distributed
+from hotcold.runs import records
 from hotcold.runtime import files, paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
@@ -39,11 +40,12 @@ def key(settings: dict[str, Any], *data: Tensor | Path) -> str:
     """A name for the result of this code with these settings and data.
 
     settings: whatever JSON can hold. data: tensors on the CPU, and files. The code is every
-    imported module of the project. PyTorch's build and instruction set are part of the key,
-    because they change the rounding.
+    imported module of the project. PyTorch's build, instruction set and environment variables are
+    part of the key, because they change the rounding.
     """
     code = [digest for _, digest in sorted(LOADED.items())]
-    digest = hashlib.sha256(json.dumps([settings, code], sort_keys=True).encode())
+    known = [settings, code, records.variables()]
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     digest.update(torch.__config__.show().encode())
     for item in data:
         content = item.read_bytes() if isinstance(item, Path) else item.contiguous().numpy().data

@@ -56,7 +56,7 @@ def identities(inputs: list[Path]) -> dict[Path, Any]:
     """What changes with each file of the inputs; much quicker than a hash."""
     found = {}
     for path in inputs:
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        files = records.members(path) if path.is_dir() else [path]
         stats = [(str(each), each.stat()) for each in files if each.is_file()]
         found[path] = [(name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats]
     return found

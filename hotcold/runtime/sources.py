@@ -41,7 +41,21 @@ def finder(folder: str) -> FileFinder:
 
 
 def install() -> None:
-    """Import the project's modules by `Loader` from now on."""
-    if finder not in sys.path_hooks:
-        sys.path_hooks.insert(0, finder)
-        sys.path_importer_cache.clear()
+    """Import the project's modules by `Loader` from now on, and check the few that run already.
+    Exits with a sentence if one of them is not what its source is now."""
+    if finder in sys.path_hooks:
+        return
+    sys.path_hooks.insert(0, finder)
+    sys.path_importer_cache.clear()
+    for name, module in list(sys.modules.items()):
+        path = Path(getattr(module, "__file__", None) or "").resolve()
+        loader = getattr(module, "__loader__", None)
+        if isinstance(loader, SourceFileLoader) and any(
+            path.is_relative_to(ROOT / package) for package in PACKAGES
+        ):
+            content = path.read_bytes()
+            if name != "__main__" and loader.get_code(name) != loader.source_to_code(
+                content, loader.path
+            ):
+                sys.exit(f"error: {module.__cached__} is not of {path}: delete it")
+            LOADED[path.relative_to(ROOT)] = hashlib.sha256(content).hexdigest()

@@ -21,6 +21,7 @@ from scipy.stats import binomtest
 from hotcold.models.params import read_design
 from hotcold.reporting.figures import degradations, step_study, style
 from hotcold.reporting.reading.intervals import wilson
+from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
 
 
@@ -185,3 +186,31 @@ def test_each_setting_of_a_step_study_has_its_own_marker() -> None:
     markers = {container.get_label(): container[0].get_marker() for container in axis.containers}
     assert len(set(markers.values())) == len(markers) == 7
     assert {"η = 0", "churn = 20"} <= set(markers)
+
+
+def test_fifty_models_with_long_names_have_colours_and_figures_of_their_own() -> None:
+    models: list[Any] = [SimpleNamespace(name="m" * 60 + str(k), step_study=[]) for k in range(50)]
+    assert len(set(style.colours([model.name for model in models]).values())) == 50
+    entry = {"kind": "ddim", "steps": 20, "eta": 0.0, "evaluations": 20, "fid": 3.0}
+    for model in models:
+        model.step_study = [entry | {"eta": k / 2} for k in range(3)]
+        model.scores = {"validation_fid": 2.0}
+    gallery = style.Gallery(100, [model.name for model in models])
+    gallery.add("steps", step_study.draw_study(models))
+    with Image.open(io.BytesIO(gallery.files[paths.FIGURES / "steps.png"])) as image:
+        assert image.height < 4000
+    texts = re.findall("<text.*?>(.*?)</text>", gallery.files[MEDIA / "steps.svg"].decode())
+    assert sum(text.startswith("m" * 14 + "…") for text in texts) == 50
+    assert degradations.listed(models) == f"{models[0].name} and 49 others"
+
+
+def test_a_legend_of_many_leaves_the_panels_their_height() -> None:
+    figure, axes = style.panels(2, 2, 2.0)
+    for k in range(50):
+        axes[0].plot([1, 2], label=f"{k}" + "m" * 60)
+    style.add_legend(figure, axes)
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert figure.bbox.containsx(legend.x0) and figure.bbox.containsx(legend.x1)
+    assert axes[0].bbox.height > 100
+    assert axes[0].bbox.y1 < legend.y0

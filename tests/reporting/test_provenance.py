@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hotcold.reporting.reading import provenance
+from hotcold.reporting.reading.sources import MEASURED
 from hotcold.runs.records import UNKNOWN, VERSIONS, Record
 
 
@@ -51,6 +52,17 @@ def test_commit_is_the_last_one_that_changed_the_code(
         clone = tmp_path / f"depth_{depth}"
         git(tmp_path, "clone", "-q", "--depth", str(depth), f"file://{origin}", str(clone))
         assert named(clone, monkeypatch) == expected
+    monkeypatch.chdir(origin)
+    rows = [{"commit": commit} for commit in (last, f"{last} with uncommitted changes", "deadbeef")]
+    expected = ["deadbeef (not in this repository)", last, f"{last} with uncommitted changes"]
+    assert provenance.measured(rows) == sorted(expected)
+    (origin / MEASURED).mkdir(parents=True)
+    (origin / MEASURED / "seeds.csv").touch()
+    assert provenance.measured(rows[:1]) == [last, "with uncommitted rows"]
+    (origin / "report/published").mkdir()
+    (origin / "report/published/scores.yaml").touch()
+    assert named(origin, monkeypatch) == last
+    assert provenance.commit(*provenance.TEXTS) == f"{last} with uncommitted changes"
     (origin / "params.yaml").write_text("edited")
     assert named(origin, monkeypatch) == f"{last} with uncommitted changes"
 

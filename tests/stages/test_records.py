@@ -15,8 +15,9 @@ import pytest
 import yaml
 from conftest import ROOT, TINY, prepare, run_stage
 
+from hotcold.numerics import checkpoints
 from hotcold.numerics.tables import read_json, write_json
-from hotcold.runs import records
+from hotcold.runs import records, resume
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.sources import LOADED
@@ -79,6 +80,43 @@ def test_results_that_are_not_what_their_records_say_are_refused(run: Run) -> No
         records.check(reader)
 
 
+def test_weights_of_another_model_are_refused_even_if_they_have_a_record(run: Run) -> None:
+    weights, record = paths.weights("model2"), read_json(TRAINED)
+    tensors, description = checkpoints.load(weights)
+    for change in ({"model": "model4"}, {"degradation": description["degradation"] | {"T": 9}}):
+        checkpoints.save(weights, tensors, description | change)
+        record["outputs"][WEIGHTS] = records.sha256(Path(WEIGHTS))
+        write_json(TRAINED, record)
+        with pytest.raises(UserError, match=f"{weights} is of another model than model2: run dvc"):
+            run(sample, "model2")
+
+
+def test_results_from_different_images_are_not_mixed(run: Run) -> None:
+    labels = paths.MNIST / "t10k-labels-idx1-ubyte"
+    content = bytearray(labels.read_bytes())
+    content[-1] ^= 1
+    labels.write_bytes(content)
+    with pytest.raises(UserError, match=f"train@model2 and sample@model2 are .* {paths.MNIST}"):
+        run(sample, "model2")
+
+
+def test_files_that_dvc_ignores_change_no_hash(run: Run) -> None:
+    for folder in (Path(WEIGHTS), paths.MNIST):
+        (folder / ".DS_Store").touch()
+        (folder / "run.json~").touch()
+    run(sample, "model2")
+
+
+def test_variables_that_change_the_rounding_are_recorded_and_start_anew(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = resume.key({})
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
+    assert resume.key({}) != key
+    run(train, "model2")
+    assert read_json(TRAINED)["variables"]["ONEDNN_MAX_CPU_ISA"] == "SSE41"
+
+
 def edit_params(key: str) -> None:
     values = yaml.safe_load(paths.PARAMS.read_text())
     values["models"]["model2"][key] |= {"learning_rate": 0.777} if key == "training" else {}
@@ -137,3 +175,11 @@ def test_a_source_of_the_same_second_and_size_is_compiled_again(tmp_path: Path) 
     assert value("VALUE = 1", "") == "1"
     assert value("VALUE = 2", "") == "1"  # what Python does by itself
     assert value("VALUE = 2", "import stages; ") == "2"
+    assert {Path("stages/__init__.py"), Path("hotcold/runtime/startup.py")} <= LOADED.keys()
+    first = tmp_path / "stages/__init__.py"  # which runs before the project's own loader
+    os.utime(first, (1, 1))
+    assert value("VALUE = 2", "import stages; ") == "2"
+    first.write_text(first.read_text().replace("The stages", "the stages"))
+    os.utime(first, (1, 1))
+    with pytest.raises(subprocess.CalledProcessError):
+        value("VALUE = 2", "import stages; ")

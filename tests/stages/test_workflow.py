@@ -19,6 +19,7 @@ from hotcold.models import process
 from hotcold.numerics import checkpoints, tables
 from hotcold.numerics.pixels import to_pixels
 from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
 from stages import evaluate_real, figures, report, train_classifier
 
@@ -96,6 +97,15 @@ def test_inception_features_do_not_change_those_of_the_classifier(folder: Path) 
     inception, _ = checkpoints.load(folder / paths.REAL_INCEPTION)
     assert {key: tuple(x.shape) for key, x in inception.items()} == {"inception": (6, 2048)}
     assert read_json(folder / paths.REAL_SCORES)["inception_fid"] > 0
+
+
+def test_a_report_takes_no_figures_of_other_results(folder: Path) -> None:
+    table = folder / paths.COMPUTE
+    content = table.read_text()
+    table.write_text(content.replace("e+", "e+1"))
+    with pytest.raises(UserError, match=f"{paths.PLOTS} is not what .*: run dvc repro figures"):
+        run_stage(folder, report, **SETTINGS)
+    table.write_text(content)
 
 
 @pytest.mark.parametrize(("name", "main"), [("model2", "ddim"), ("model4", "naive")])

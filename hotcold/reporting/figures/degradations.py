@@ -14,9 +14,11 @@ from hotcold.models.process import Process, build
 from hotcold.numerics.pixels import to_levels, to_pixels
 from hotcold.numerics.rng import generator
 from hotcold.reporting.figures.style import Gallery, image_rows, panels, power_of_ten
-from hotcold.reporting.reading.formatting import names
+from hotcold.reporting.reading.formatting import counted, names
 from hotcold.reporting.reading.published import Published
 from hotcold.reporting.reading.results import ModelResults, by_kind, grouped, known_and_further
+
+LINES, LONGEST = 4, 40  # of the names beside a row, and characters of them in a legend
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults], published: Published, seed: int) -> None:
@@ -49,8 +51,20 @@ def draw_states(models: Sequence[ModelResults], image: Tensor, seed: int) -> Fig
     groups = grouped(models, lambda model: repr(model.design.degradation)).values()
     degraded = [degrade(group[0], image, seed) for group in groups]
     strips, captions = zip(*degraded, strict=True)
-    labels = ["\n".join(model.name for model in group) for group in groups]
+    labels = [
+        "\n".join(model.name for model in group) if len(group) <= LINES else listed(group)
+        for group in groups
+    ]
     return image_rows(strips, labels, captions=captions)
+
+
+def listed(models: Sequence[ModelResults]) -> str:
+    """The names of models, or of the first one and how many others if they are long."""
+    first, *others = found = [model.name for model in models]
+    text = names(found)
+    return (
+        f"{first} and {counted(len(others), 'other')}" if others and len(text) > LONGEST else text
+    )
 
 
 def degrade(model: ModelResults, image: Tensor, seed: int) -> tuple[np.ndarray, list[str]]:
@@ -88,8 +102,7 @@ def draw_schedules(
     for axis, models in zip(axes, by_kind.values(), strict=True):
         lines = grouped(models, lambda model: tuple(process(model).schedule.tolist()))
         for values, group in lines.items():
-            label = names([model.name for model in group])
-            axis.plot(values, color=colours[group[0].name], label=label)
+            axis.plot(values, color=colours[group[0].name], label=listed(group))
         axis.set(xlabel="step t", ylabel=models[0].design.degradation.quantity)
         axis.legend()
     return figure

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hotcold.reporting.figures.params import FiguresParams
-from hotcold.reporting.figures.style import REAL, Gallery, add_legend, panels, set_scale
+from hotcold.reporting.figures.style import MANY, REAL, Gallery, add_legend, panels, set_scale
 from hotcold.reporting.reading.published import Losses, Published, published_losses
 from hotcold.reporting.reading.results import ModelResults, by_kind, grouped, known_and_further
 
@@ -73,7 +73,8 @@ def draw_by_epoch(
     thin line on it, the published ones in grey. Panels share their axes if all show one loss."""
     losses = {m.design.predicted.loss for m in models}
     columns = 3 if len(losses) == 1 else 2  # a label for each panel needs its place
-    figure, axes = panels(len(models), columns, 2.5, sharex=True, sharey=len(losses) == 1)
+    columns, height = (columns, 2.5) if len(models) <= MANY else (3, 1.7)
+    figure, axes = panels(len(models), columns, height, sharex=True, sharey=len(losses) == 1)
     for axis, model in zip(axes, models, strict=True):
         epoch, colour = model.column("epoch"), colours[model.name]
         training, validation = model.column("train_loss"), model.column("validation_loss")
@@ -129,7 +130,10 @@ def draw_by_images(
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         set_scale(axis, "log")
-        axis.legend()
+        if len(models) <= MANY:
+            axis.legend()
     figure.supxlabel("training images seen", fontsize="medium")
     figure.supylabel("validation loss", fontsize="medium")
+    if len(models) > MANY:
+        add_legend(figure, axes)
     return figure

@@ -73,5 +73,5 @@ def draw_shares(models: Sequence[ModelResults], colours: Mapping[str, str]) -> F
         draw_intervals(axis, [e["eta"] for e in study], study, "fid", label=label, **style)
     set_scale(axis, "log")
     axis.set(xlabel="share η of the noise drawn anew", ylabel=find("fid").axis_label)
-    axis.legend()
+    add_legend(figure, [axis], 2) if len(models) > 4 else axis.legend()
     return figure

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.figures.style import REAL, Gallery, set_scale
+from hotcold.reporting.figures.style import MANY, REAL, Gallery, set_scale
 from hotcold.reporting.reading.published import Published, published_fids
 from hotcold.reporting.reading.results import (
     Checkpoint,
@@ -70,11 +70,16 @@ def draw_points(
     colours: Mapping[str, str],
     published: Published | None = None,
 ) -> Figure:
-    """A score of every scored checkpoint with its interval, and that of real images as a line.
+    """A score of every scored checkpoint with its interval, of many models that of the best ones,
+    and that of real images as a line.
 
     published: its FIDs get a panel of their own, because no value of it can be compared.
     """
-    rows: list[Row] = [(model, checkpoint) for model in models for checkpoint in model.checkpoints]
+    rows: list[Row] = [
+        (model, checkpoint)
+        for model in models
+        for checkpoint in (model.checkpoints if len(models) <= MANY else [model.best])
+    ]
     panels = 2 if published else 1  # each fits a phone
     size = (PANEL * panels, 0.23 * len(rows) + 0.23 * len(models) + 0.8)
     figure, axes = plt.subplots(1, panels, figsize=size, sharey=True, squeeze=False)

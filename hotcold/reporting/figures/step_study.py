@@ -10,10 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hotcold.reporting.figures.style import (
+    MANY,
     REAL,
     WIDTH,
     Gallery,
+    add_legend,
     draw_intervals,
+    panels,
     set_scale,
 )
 from hotcold.reporting.reading.results import ModelResults, Scores, grouped, with_interval
@@ -41,19 +44,27 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
 
 def draw_study(models: Sequence[ModelResults]) -> Figure:
     """FID over the evaluations of the network, a panel for each model, a line for each setting of
-    its sampler but the number of steps, and a legend beside it."""
-    looks, size = styles(models), (WIDTH, 2.4 * len(models) + 0.3)
-    figure, axes = plt.subplots(len(models), figsize=size, squeeze=False, sharex=True)
-    for axis, model in zip(axes[:, 0], models, strict=True):
+    its sampler but the number of steps, and a legend beside it, or above all of many."""
+    looks, many = styles(models), len(models) > MANY
+    figure, axes = panels(len(models), 4 if many else 1, 1.7 if many else 2.4, sharex=True)
+    figure.set_figwidth(WIDTH)
+    for axis, model in zip(axes, models, strict=True):
         draw_own_sampler(axis, model.scores)
         draw_settings(axis, model.step_study, "fid", looks)
-        axis.set(title=model.name, ylabel=find("fid").axis_label, xscale="log")
+        axis.set(title=model.name, xscale="log")
         axis.set_xticks(TICKS, map(str, TICKS))
         axis.tick_params(labelbottom=True)
         axis.minorticks_off()
         set_scale(axis, "log")  # FIDs of settings differ by orders of magnitude
-        axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    axes[-1, 0].set_xlabel("evaluations of the network for an image")
+        if not many:
+            axis.set_ylabel(find("fid").axis_label)
+            axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    if many:
+        figure.supxlabel("evaluations of the network for an image", fontsize="medium")
+        figure.supylabel(find("fid").axis_label, fontsize="medium")
+        add_legend(figure, axes)
+    else:
+        axes[-1].set_xlabel("evaluations of the network for an image")
     return figure
 
 

@@ -10,7 +10,8 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from itertools import cycle
+from colorsys import hls_to_rgb
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
@@ -36,9 +38,12 @@ from hotcold.runtime.files import empty_folder
 
 REAL = "0.45"  # the grey of real images and of published numbers
 WIDTH = 7.6  # inches: of a figure that fills a column of the page
+FREE = 0.8  # inches: of a legend that does not make its figure higher
 GAP = 2  # pixels between images
 INCH = 0.62 / 30  # side of a pixel in inches
 SMALL = 8.5  # points: the smallest text, 11 pixels
+MANY = 16  # models: more get smaller panels, and legends outside of them
+GOLDEN = 0.618  # of the circle of hues between two colours: no two are near each other
 GREYS = 15  # grey levels of the frames of films, of which fewer make a smaller file
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 EMBEDDED = r"data:image/png;base64,\s*([\w+/=\s]+)"
@@ -62,9 +67,15 @@ def use(style: Path) -> None:
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
-    """name -> colour, as #rrggbb, in the order of the style's palette."""
-    palette = cycle(map(to_hex, plt.rcParams["axes.prop_cycle"].by_key()["color"]))
-    return dict(zip(names, palette, strict=False))
+    """name -> colour, as #rrggbb: the style's palette in its order, then further hues."""
+    palette = map(to_hex, plt.rcParams["axes.prop_cycle"].by_key()["color"])
+    further = (to_hex(hls_to_rgb(GOLDEN * k % 1, 0.55, 0.6)) for k in count())
+    return dict(zip(names, chain(palette, further), strict=False))
+
+
+def short(text: str) -> str:
+    """A text in which no word, such as the name of a model, is longer than 24 characters."""
+    return re.sub(r"\S{25,}", lambda word: f"{word[0][:14]}…{word[0][-9:]}", text)
 
 
 class Gallery:
@@ -75,7 +86,9 @@ class Gallery:
         self.files: dict[Path, bytes] = {}
 
     def add(self, name: str, figure: Figure) -> None:
-        """Add a figure, as PNG for the Markdown and as SVG for the page."""
+        """Add a figure, as PNG for the Markdown and as SVG for the page; its words are `short`."""
+        for text in figure.findobj(Text):
+            text.set_text(short(text.get_text()))
         self._add(paths.FIGURES / f"{name}.png", encode(rasterise(figure, self.dpi)))
         self._add(MEDIA / f"{name}.svg", vectorise(figure))
         plt.close(figure)
@@ -201,13 +214,19 @@ def panels(
 
 
 def add_legend(figure: Figure, axes: Iterable[Axes], columns: int = 4) -> None:
-    """One legend above all panels, with each label once."""
+    """One legend above all panels, with each label once; many make the figure higher."""
     entries: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    if entries:
-        figure.legend(entries.values(), entries, loc="outside upper center", ncols=columns)
+            entries.setdefault(short(label), handle)
+    for ncols in range(columns, 0, -1) if entries else ():
+        legend = figure.legend(entries.values(), entries, loc="outside upper center", ncols=ncols)
+        size = legend.get_window_extent()
+        if ncols == 1 or size.width < figure.bbox.width:
+            more = max(0, size.height / figure.dpi - FREE)
+            figure.set_figheight(figure.get_figheight() + more)
+            break
+        legend.remove()
 
 
 def tile(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
@@ -263,6 +282,7 @@ def image_rows(
         for j, image in enumerate(row):
             y, x = i * pitch_y, j * pitch_x
             canvas[y : y + side, x : x + side] = image
+    row_labels = [short(label) for label in row_labels]
     lines_of_labels = [line for label in row_labels for line in label.split("\n")]
     label_width = 0.095 * max(map(len, lines_of_labels), default=0)
     width = max(canvas.shape[1] * INCH + 0.3 + label_width, 2.0)

@@ -92,7 +92,9 @@ class Table:
         block = params["models"][model]
         degradation = {k: v for k, v in block["degradation"].items() if k != self.varied}
         kept = {key: params.get(key) for key in SETTINGS if key != self.varied}
-        kept["sampling"] = {k: v for k, v in params["sampling"].items() if k != "seed" or v}
+        kept["sampling"] = {
+            k: v for k, v in params["sampling"].items() if k != "seed" or v is not None
+        }
         kept["model"] = block | {"degradation": degradation}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:10]
 

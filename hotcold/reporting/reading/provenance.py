@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
-from hotcold.reporting.reading.sources import plain
+from hotcold.reporting.reading.measured import Row
+from hotcold.reporting.reading.sources import MEASURED, plain
 from hotcold.runs import records
 
 PACKAGES = ("numpy", "matplotlib", "dvc")
 SOURCES = ("hotcold", "stages", "params.yaml", "dvc.yaml")
+TEXTS = ("report/published", "report/templates", "report/references.bib")
 
 
 def environments() -> dict[str, dict[str, list[str]]]:
@@ -33,29 +37,48 @@ def words(record: records.Record) -> str:
     device = ranks + values["device"].replace("with 1 threads", "with 1 thread")
     parts = [device, *(values[key] for key in ("cpu", "precision", "system"))]
     parts += [f"{name} {values[name]}" for name in ("python", "torch", *records.VERSIONS)]
+    parts += [f"{name}={value}" for name, value in values.get("variables", {}).items()]
     known = [part for part in parts if not part.endswith(records.UNKNOWN)]
     return ", ".join(known) or records.UNKNOWN
 
 
-def commit() -> str:
-    """The last commit that changed code or parameters, and whether they have changed since.
+def commit(*further: str) -> str:
+    """The last commit that changed code, parameters or further paths, and whether they have changed
+    since.
 
     In a shallow clone git takes the oldest commit for one that added every file: unknown.
     """
-
-    def git(*arguments: str) -> str:
-        command = ["git", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
     try:
-        changed = git("status", "--porcelain", "--", *SOURCES)
-        last, *parents = git("log", "-1", "--format=%H %P", "--", *SOURCES).split() or ["none yet"]
+        sources = ("--", *SOURCES, *further)
+        changed = git("status", "--porcelain", *sources)
+        last, *parents = git("log", "-1", "--format=%H %P", *sources).split() or ["none yet"]
         is_shallow = git("rev-parse", "--is-shallow-repository") == "true"
     except (subprocess.CalledProcessError, FileNotFoundError):
         return "none: not a git repository"
     if is_shallow and not parents:
         return "unknown: the clone is shallow"
     return f"{last[:10]} with uncommitted changes" if changed else last[:10]
+
+
+def measured(rows: Iterable[Row]) -> list[str]:
+    """The commits at which rows of report/measured were computed, each as far as git has it, and
+    whether git has the tables as they are."""
+    found = []
+    for words in sorted({row["commit"] for row in rows}):
+        try:
+            git("cat-file", "-e", f"{words.partition(' ')[0]}^{{commit}}")
+        except (subprocess.CalledProcessError, FileNotFoundError):
+            words += " (not in this repository)"
+        found.append(words)
+    with suppress(subprocess.CalledProcessError, FileNotFoundError):
+        if git("status", "--porcelain", "--", str(MEASURED)):
+            found.append("with uncommitted rows")
+    return found
+
+
+def git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def packages() -> dict[str, str]:
