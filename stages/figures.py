@@ -37,6 +37,7 @@ from hotcold.runs.stage import stage
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, run
 from hotcold.runtime.params import Seed, read
+from hotcold.sampling.params import SamplingParams
 
 
 @contextmanager
@@ -97,7 +98,9 @@ def main() -> None:
         images.draw_real(gallery)
         for model in models:
             images.draw(gallery, model, params.examples_per_digit)
-        film.draw(gallery, list(designs))
+        sampling = read("sampling", SamplingParams)
+        drawn = seed if sampling.seed is None else sampling.seed
+        film.draw(gallery, models, drawn, sampling.images)
     gallery.write()
     print(f"figures: {len(gallery.files)} files in {paths.FIGURES}, {MEDIA} and {paths.PLOTS}")
 

@@ -209,7 +209,7 @@ def test_what_git_holds_of_a_run_is_small() -> None:
     held = [ROOT / name for name in project_files() if name.startswith(("report/", "dvc.lock"))]
     assert sum(path.stat().st_size for path in held) < 4_000_000
     assert {path.suffix for path in held} <= {
-        *(".csv", ".json", ".lock", ".md", ".png", ".yaml"),  # results
+        *(".csv", ".json", ".lock", ".md", ".png", ".webp", ".yaml"),  # results
         *(".base64", ".bib", ".css", ".j2", ".js", ".mplstyle", ".ts"),  # inputs
     }
 
