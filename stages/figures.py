@@ -24,7 +24,7 @@ from hotcold.reporting.figures import (
 )
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import Gallery
-from hotcold.reporting.reading.measured import NOISE_AXIS, read_settings
+from hotcold.reporting.reading.measured import NOISE_AXIS, doses, read_settings
 from hotcold.reporting.reading.published import read_published
 from hotcold.reporting.reading.results import (
     read_classifier,
@@ -78,7 +78,8 @@ def main() -> None:
     published = read_published({m.name: (m.kind, m.restores) for m in models})
     real, frequencies = read_real(), read_frequencies()
     confusion = read_classifier()["confusion"]
-    noise = NOISE_AXIS.rows(read_settings())
+    settings = read_settings()
+    noise, redrawn = NOISE_AXIS.rows(settings), doses(models, settings)
 
     style.use(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
@@ -93,7 +94,7 @@ def main() -> None:
         scores.draw(gallery, models, real, published)
         step_study.draw(gallery, models)
         guidance.draw(gallery, models)
-        noise_axis.draw(gallery, noise, models, real)
+        noise_axis.draw(gallery, noise, redrawn, models, real)
         compute.draw(gallery, models, real["fid"])
         images.draw_real(gallery)
         for model in models:
