@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT, prepare, run_all
@@ -21,10 +22,12 @@ from hotcold.commands import describe, generate, restore
 from hotcold.models import kinds
 from hotcold.models.params import read_design
 from hotcold.numerics.tables import read_csv, read_json
+from hotcold.reporting.figures import film
 from hotcold.reporting.reading.results import ModelResults, read_model
 from hotcold.reporting.text.words import described
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load
 
 KEYS = {"processes": "degradation", "networks": "network", "samplers": "sampler"}
 
@@ -81,6 +84,20 @@ def test_figures_tables_and_words_show_the_model(model: ModelResults) -> None:
     assert [int(row["t"]) for row in sides] == list(range(model.design.degradation.T + 1))
     (spent,) = {int(row["evaluations"]) for row in read_csv(paths.COMPUTE) if row["model"] == name}
     assert spent == model.sampler.evaluations(model.design.degradation.T)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["clipped", "impulse"], indirect=True)
+def test_a_moving_picture_degrades_to_the_state_from_which_the_sampler_starts(
+    model: ModelResults,
+) -> None:
+    key = "improved" if model.restores else model.best["main"]
+    states = film.there_and_back(model, key, load()["seed"], load()["sampling"]["images"])
+    degraded, start = states[film.REST + film.FRAMES - 1 :][:2]
+    assert np.abs(degraded.astype(int) - start).mean() < 2
+    assert np.array_equal(states[0], states[-1])  # the digits, at t = 0
+    with Image.open(paths.FIGURES / "hot_and_cold.webp") as moving:
+        assert moving.n_frames > film.FRAMES
 
 
 @pytest.mark.slow

@@ -90,7 +90,8 @@ def draw_doses(rows: Sequence[Row], colours: Mapping[str, str], real: Scores) ->
     fid.set_ylabel(find("fid").axis_label)
     digit.set(ylabel="share of the commonest digit", ylim=(0, None))
     for axis in (fid, digit):
-        axis.set(xlabel="share of pixels drawn anew in each step", xlim=(-0.03, 1.03))
+        axis.set(xlabel="share of pixels drawn anew in each step", xlim=(-0.06, 1.06))
+        axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nimproved", "0.25", "0.5", "0.75", "1\nnaive"])
     add_legend(figure, (fid, digit))
     return figure
 
