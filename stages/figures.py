@@ -18,7 +18,7 @@ from hotcold.reporting.figures import (
 )
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import Gallery
-from hotcold.reporting.reading.measured import NOISE_AXIS, read_settings
+from hotcold.reporting.reading.measured import NOISE_AXIS, doses, read_settings
 from hotcold.reporting.reading.published import read_published
 from hotcold.reporting.reading.results import (
     read_classifier,
@@ -31,6 +31,7 @@ from hotcold.runs.stage import stage
 from hotcold.runtime import paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Seed, read
+from hotcold.sampling.params import SamplingParams
 
 
 @stage("figures", __doc__)
@@ -42,7 +43,8 @@ def main() -> None:
     published = read_published({m.name: (m.kind, m.restores) for m in models})
     real, frequencies = read_real(), read_frequencies()
     confusion = read_classifier()["confusion"]
-    noise = NOISE_AXIS.rows(read_settings())
+    settings = read_settings()
+    noise, redrawn = NOISE_AXIS.rows(settings), doses(models, settings)
 
     style.use(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
@@ -54,12 +56,14 @@ def main() -> None:
     scores.draw(gallery, models, real, published)
     step_study.draw(gallery, models)
     guidance.draw(gallery, models)
-    noise_axis.draw(gallery, noise, models, real)
+    noise_axis.draw(gallery, noise, redrawn, models, real)
     compute.draw(gallery, models, real["fid"])
     images.draw_real(gallery)
     for model in models:
         images.draw(gallery, model, params.examples_per_digit)
-    film.draw(gallery, list(designs))
+    sampling = read("sampling", SamplingParams)
+    drawn = seed if sampling.seed is None else sampling.seed
+    film.draw(gallery, models, drawn, sampling.images)
     gallery.write()
     print(f"figures: {len(gallery.files)} files in {paths.FIGURES}, {MEDIA} and {paths.PLOTS}")
 

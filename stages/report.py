@@ -8,7 +8,7 @@ from hotcold.numerics.tables import write_json
 from hotcold.params import Params
 from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS, doses
 from hotcold.reporting.reading.published import read_claims, read_published
 from hotcold.reporting.reading.results import (
     by_kind,
@@ -88,6 +88,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         in {(claim.kind, claim.verdict) for claim in decided},
         "rankings": list(findings.findings(models, real, again)) if budget.conclusive else [],
         "noise_axis": NOISE_AXIS.rows(settings),
+        "doses": doses(models, settings),
         "drawn_again": DRAWS.rows(settings),
         "trained_again": again,
         "beyond": list(findings.beyond(models, compute, published["models"])),

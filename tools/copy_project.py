@@ -80,12 +80,12 @@ def project_files() -> list[str]:
     ]
 
 
-def set_key(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key that a mapping already has. Raises UserError."""
+def set_key(values: dict[str, Any], key: str, value: Any, new: bool = False) -> None:
+    """Set a dotted key. Raises UserError if a mapping lacks it; new: only if it lacks its block."""
     *parents, last = key.split(".")
     for part in parents:
         values = values.get(part, {}) if isinstance(values, dict) else {}
-    if not isinstance(values, dict) or last not in values:
+    if not isinstance(values, dict) or not (values if new else last in values):
         raise UserError(f"params.yaml has no key {key}")
     values[last] = value
 

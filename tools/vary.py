@@ -3,20 +3,24 @@
 hotcold vary model5 model6 --seeds 1,2
 hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
 hotcold vary model5 model9 --draws 1,2,3
+hotcold vary model3 --redrawn 0.1,0.25,0.5,0.75
 hotcold vary model5 --ablate training.epochs=5 training.images=9600
 
---seeds and --noise write a row for each training, and --draws for each set of images of the same
-weights from other noise, to a table in report/measured, which the report shows. --ablate removes
-one part of a recipe at a time and prints a table of the best checkpoints. The budget is that of
-params.yaml, and results of earlier runs come from DVC's cache. An earlier experiment of the same
-name, such as model5-seed-1, is replaced.
+--seeds and --noise write a row for each training, --draws for each set of images of the same
+weights from other noise, and --redrawn for each share of pixels that a cold sampler draws anew in
+each step, to a table in report/measured, which the report shows. --ablate removes one part of a
+recipe at a time and prints a table of the best checkpoints. The budget is that of params.yaml, and
+results of earlier runs come from DVC's cache. An earlier experiment of the same name, such as
+model5-seed-1, is replaced.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +31,7 @@ from hotcold.commands import command
 from hotcold.params import Params
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.formatting import interval, number
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS, Table
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, REDRAWN, SEEDS, Table
 from hotcold.reporting.reading.results import main_scores
 from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import paths
@@ -37,6 +41,12 @@ from hotcold.runtime.params import load, member, parse, validate
 from tools.copy_project import set_key
 from tools.experiments import run_dvc
 
+TABLES = {  # option -> the table, and the key of params.yaml that varies
+    "seeds": (SEEDS, "seed"),
+    "noise": (NOISE_AXIS, "models.{}.degradation.noise"),
+    "draws": (DRAWS, "sampling.seed"),
+    "redrawn": (REDRAWN, "++models.{}.sampler.redrawn"),
+}
 PARTS = {  # name -> overrides of the model's block that remove the part, in Hydra's syntax
     "complete recipe": [],
     "eps instead of v": ["network.predicts=eps"],
@@ -50,7 +60,7 @@ PARTS = {  # name -> overrides of the model's block that remove the part, in Hyd
 
 def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
     """Train and score one model as the experiment `name`, in a copy of the workspace; the entry of
-    its best checkpoint in scores.json.
+    its best checkpoint in scores.json, with the share of its `commonest` digit.
 
     overrides: of params.yaml, in Hydra's syntax. An earlier experiment of this name is replaced:
     DVC would refuse to run it again, and with --force it would run every stage, the download too.
@@ -60,15 +70,26 @@ def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
     options = [word for override in overrides for word in ("-S", override)]
     if not run_dvc("exp", "run", "--temp", "--name", name, *options, f"evaluate@{model}"):
         raise UserError(f"the experiment {name} failed, see above")
-    text = dvc.api.read(str(paths.SCORES / model / "scores.json"), rev=name)
-    return next(entry for entry in json.loads(text) if "best" in entry["roles"])
+
+    def read(file: str) -> str:
+        return dvc.api.read(str(paths.SCORES / model / file), rev=name)
+
+    best = next(entry for entry in json.loads(read("scores.json")) if "best" in entry["roles"])
+    digits = Counter(
+        row["digit"]
+        for row in csv.DictReader(read("predictions.csv").splitlines())
+        if (row["epoch"], row["set"]) == (str(best["epoch"]), best["main"])
+    )
+    main_scores(best)["commonest"] = max(digits.values()) / digits.total()
+    return best
 
 
 def check(model: str, key: str, value: Any) -> None:
-    """Raises UserError if params.yaml, with this value of a key, is not valid or lacks the key."""
+    """Raises UserError if params.yaml, with this value of a key, is not valid, or lacks a key that
+    does not begin with ++, as DVC has it."""
     params = load()
     member(params["models"], model, f"models.{model}")
-    set_key(params, key, value)
+    set_key(params, key.removeprefix("++"), value, new=key.startswith("++"))
     validate(params, Params)
 
 
@@ -108,20 +129,15 @@ def ablation(results: Mapping[str, dict[str, Any]]) -> str:
 @click.option("--seeds", metavar="N,...", help="such as 1,2")
 @click.option("--noise", metavar="SIZE,...", help="of dissipation")
 @click.option("--draws", metavar="N,...", help="seeds of the noise of images, such as 1,2,3")
+@click.option("--redrawn", metavar="SHARE,...", help="of pixels, by a cold sampler")
 @click.option("--ablate", is_flag=True, help="with the settings KEY=VALUE of all trainings")
-def main(
-    names: tuple[str, ...], seeds: str | None, noise: str | None, draws: str | None, ablate: bool
-) -> None:
+def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
     models = [known_model(name) for name in names if "=" not in name]
     settings = [name for name in names if "=" in name]
-    options = (
-        (SEEDS, "seed", seeds),
-        (NOISE_AXIS, "models.{}.degradation.noise", noise),
-        (DRAWS, "sampling.seed", draws),
-    )
-    given = [option for option in options if option[-1] is not None]
+    given = [(option, text) for option, text in varied.items() if text is not None]
     if len(given) + ablate != 1:
-        raise UserError("one of --seeds, --noise, --draws and --ablate must be given")
+        options = ", ".join(f"--{option}" for option in TABLES)
+        raise UserError(f"one of {options} and --ablate must be given")
     if settings and not ablate:
         raise UserError(f"{settings[0]} must be absent without --ablate")
     if ablate:
@@ -132,13 +148,14 @@ def main(
                 results[part] = train(name, [*settings, *without(model, part)], model)
             print(ablation(results))
         return
-    ((table, key, text),) = given
+    ((option, text),) = given
+    table, key = TABLES[option]
     values = parse(f"[{text}]", f"'{text}'")
     variants = [(model, key.format(model), value) for value in values for model in models]
     for variant in variants:
         check(*variant)
     own = load()["seed"]
-    if not noise and own in values:
-        raise UserError(f"--{table.varied}s has {own}, which is the seed of {paths.PARAMS}")
+    if option in ("seeds", "draws") and own in values:
+        raise UserError(f"--{option} has {own}, which is the seed of {paths.PARAMS}")
     for model, path, value in variants:
         measure(table, model, path, f"{value:g}" if isinstance(value, float) else str(value))

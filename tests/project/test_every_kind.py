@@ -10,19 +10,24 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import torch
 from conftest import ROOT, prepare, run_all
 from examples import MODELS
 from PIL import Image
 
+from hotcold import samples_file
 from hotcold.commands import describe, generate, restore
 from hotcold.models import kinds
 from hotcold.models.params import read_design
 from hotcold.numerics.tables import read_csv, read_json
+from hotcold.reporting.figures import film
 from hotcold.reporting.reading.results import ModelResults, read_model
 from hotcold.reporting.text.words import described
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load
 
 KEYS = {"processes": "degradation", "networks": "network", "samplers": "sampler"}
 
@@ -82,6 +87,20 @@ def test_figures_tables_and_words_show_the_model(model: ModelResults) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("model", ["clipped", "impulse"], indirect=True)
+def test_a_moving_picture_degrades_to_the_state_from_which_the_sampler_starts(
+    model: ModelResults,
+) -> None:
+    key = "improved" if model.restores else model.best["main"]
+    states = film.there_and_back(model, key, load()["seed"], load()["sampling"]["images"])
+    degraded, start = states[film.REST + film.FRAMES - 1 :][:2]
+    assert np.abs(degraded.astype(int) - start).mean() < 2
+    assert np.array_equal(states[0], states[-1])  # the digits, at t = 0
+    with Image.open(paths.FIGURES / "hot_and_cold.webp") as moving:
+        assert moving.is_animated
+
+
+@pytest.mark.slow
 def test_tools_describe_and_generate_or_restore(
     model: ModelResults,
     tmp_path: Path,
@@ -109,19 +128,19 @@ def test_tools_describe_and_generate_or_restore(
             run(restore, *arguments)
 
 
-def with_new_sampler(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run stages on the model `dissipation` with a sampler that is not of the library."""
+def with_new_process(folder: Path, block: str, code: str) -> subprocess.CompletedProcess[str]:
+    """Run stages on a model whose process is not of the library. block: of params.yaml."""
     start = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import stages, hotcold.samplers\n"
-        "hotcold.samplers.__path__.append('samplers')\n"
+        "import stages, hotcold.processes\n"
+        "hotcold.processes.__path__.append('processes')\n"
         "from conftest import Path, run_stage, write_params\n"
-        "from examples import MODELS\n"
-        "from stages import evaluate, sample\n"
-        "model = MODELS['dissipation'] | {'sampler': {'kind': 'one_step'}}\n"
+        "from hotcold.runtime.params import parse\n"
+        "from stages import evaluate, sample, train\n"
+        "models = parse(sys.argv[2])\n"
     )
     return subprocess.run(
-        [sys.executable, "-c", start + code, str(ROOT / "tests")],
+        [sys.executable, "-c", start + code, str(ROOT / "tests"), block],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "DEVICE": "cpu"},
         capture_output=True,
@@ -134,21 +153,24 @@ def test_the_example_of_the_documentation_is_a_kind_in_one_folder(
     folder: Path, tmp_path: Path
 ) -> None:
     page = (ROOT / "docs/extending.md").read_text().split("## An example")[1]
-    params, sampler = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    params, process = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
-    kind = copy / "samplers/one_step"
+    kind = copy / "processes/curtain"
     kind.mkdir(parents=True)
     (kind / "__init__.py").touch()
     (kind / "params.py").write_text(params)
-    incomplete = with_new_sampler(copy, "write_params(Path('.'), models={'a': model})")
-    assert "samplers/one_step/sampler.py must have the function run" in incomplete.stderr
-    (kind / "sampler.py").write_text(sampler)
-    run_both = (
-        "for stage in (sample, evaluate):\n"
-        "    run_stage(Path('.'), stage, 'dissipation', models={'dissipation': model})\n"
+    incomplete = with_new_process(copy, block, "write_params(Path('.'), models=models)")
+    assert "processes/curtain/process.py must have the function build" in incomplete.stderr
+    (kind / "process.py").write_text(process)
+    run_all = (
+        "for stage in (train, sample, evaluate):\n"
+        "    run_stage(Path('.'), stage, 'curtain', models=models)\n"
     )
-    done = with_new_sampler(copy, run_both)
+    done = with_new_process(copy, block, run_all)
     assert done.returncode == 0, done.stderr
-    (scored, *_) = read_json(copy / paths.SCORES / "dissipation/scores.json")
-    assert scored["main"] == "one_step"
-    assert scored["sets"]["one_step"]["fid"] > 0
+    (scored, *_) = read_json(copy / paths.SCORES / "curtain/scores.json")
+    assert scored["sets"]["naive"]["fid"] > 0
+    sets, _ = samples_file.load(copy / paths.samples("curtain", scored["epoch"]))
+    assert not sets["degraded"][:, :, :20].any()
+    assert torch.equal(sets["degraded"][:, :, 20:], sets["original"][:, :, 20:])

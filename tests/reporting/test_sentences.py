@@ -140,6 +140,13 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         if hasattr(m.design.degradation, "noise")
         for noise in ("0", "0.1")
     ]
+    doses = [
+        {"model": m.name, "redrawn": share, "commonest": 0.3}
+        | made_up(np.random.default_rng(2), False)
+        for m in models
+        if m.restores
+        for share in ("0", "0.5", "1")
+    ]
     classifier = {"accuracy": 0.99, "test_images": 10_000, "training_images": 50_000}
     films = {name: {"steps": [1], "sets": []} for name in by_name}
     with pytest.MonkeyPatch.context() as patch:
@@ -158,6 +165,7 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         patch.setattr(report.Budget, "conclusive", conclusive)
         for table, rows in (("SEEDS", again), ("NOISE_AXIS", axis), ("DRAWS", [])):
             patch.setattr(report, table, SimpleNamespace(rows=lambda _, rows=rows: rows))
+        patch.setattr(report, "doses", lambda *_: doses)
         patch.setattr(report.provenance, "commit", lambda: "none")
         environments = {"train": {m.environment["device"]: [m.name] for m in models}}
         patch.setattr(report.provenance, "environments", lambda: environments)

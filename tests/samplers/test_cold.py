@@ -8,7 +8,7 @@ from torch import Tensor
 from hotcold import Cold
 from hotcold.models.process import ColdProcess, Start
 from hotcold.numerics.rng import ChunkedNoise
-from hotcold.samplers.cold.sampler import improved, run
+from hotcold.samplers.cold.sampler import improved, naive, run
 
 SPOT = torch.exp(-((torch.arange(28) - 11.0) ** 2) / 20)
 X_0 = (SPOT[:, None] * SPOT * 0.9 - 0.45).expand(4, 1, 28, 28)  # neither black nor white
@@ -57,3 +57,46 @@ def test_improved_sampler_keeps_surviving_pixels_despite_wrong_restorations(
     restored = improved(lambda x, t: torch.zeros_like(x), process, start)
     torch.testing.assert_close(restored[survived], X_0[survived], rtol=0, atol=1e-6)
     assert restored[~survived].abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("name", COLD)
+def test_the_share_of_pixels_drawn_anew_leads_from_the_improved_to_the_naive_sampler(
+    name: str, rng: torch.Generator
+) -> None:
+    process, start, _ = started(name, rng)
+
+    def noise() -> ChunkedNoise:
+        return ChunkedNoise([len(X_0)], [torch.Generator().manual_seed(1)])
+
+    def restore(x: Tensor, t: int) -> Tensor:
+        return 0.9 * x
+
+    x, fresh = start.x_T, noise()
+    for s in range(process.T, 0, -1):
+        u = fresh.uniform(x) if process.renews_noise else start.noise
+        x = process.degrade(restore(x, s), u, s - 1)
+    assert torch.equal(naive(restore, process, start, noise()), x)
+    kept = naive(restore, process, start, noise(), redrawn=0.0)
+    assert torch.equal(kept, improved(restore, process, start))
+
+
+def test_an_observed_pixel_is_lost_when_it_is_drawn_anew(rng: torch.Generator) -> None:
+    """By a restorer that knows nothing, (1 - 2 rho_T)(1 - share)^T of the pixels are left, and the
+    density of the noise is that of the step."""
+    process, start, noise = started("impulse", rng)
+    seen: dict[int, Tensor] = {}
+    naive(
+        lambda x, t: torch.zeros_like(x),
+        process,
+        start,
+        noise,
+        lambda _, t, x: seen.update({t: x}),
+        redrawn=0.2,
+    )
+    left = torch.isclose(seen[0], X_0, atol=1e-6).double().mean()
+    salt = (seen[1] == process.high).double().mean()
+    for share, expected in (
+        (left, (1 - 2 * process.density[-1]) * 0.8**process.T),
+        (salt, process.density[1]),
+    ):
+        assert abs(share - expected) < 4 * (expected * (1 - expected) / X_0.numel()) ** 0.5

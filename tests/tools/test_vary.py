@@ -6,14 +6,24 @@ import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import ROOT, TINY, write_params
 from dvc.utils.hydra import apply_overrides
 from examples import MODELS
 
 from hotcold.params import ModelParams, Params
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS, UNTRAINED, score_columns
+from hotcold.reporting.figures.noise_axis import draw_doses
+from hotcold.reporting.reading.measured import (
+    DRAWS,
+    NOISE_AXIS,
+    SEEDS,
+    UNTRAINED,
+    doses,
+    score_columns,
+)
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
 from tools import vary
@@ -36,6 +46,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
         of_labels = ("label_accuracy",) * (options[2] == "labels")
         keys = (*score_columns(), *UNTRAINED, *of_labels)
         scores = dict.fromkeys(keys, 10.0 + len(asked))
+        scores["commonest"] = 0.2
         return {"epoch": 2, "main": "main", "sets": {"main": scores}}
 
     monkeypatch.setattr(vary, "train", train)
@@ -74,6 +85,29 @@ def test_every_seed_and_draw_is_an_experiment_and_a_row(runs: Runs) -> None:
     assert rows["model2"]["label_accuracy"] == ""  # nothing was asked for
 
 
+def test_a_share_of_pixels_drawn_anew_is_between_the_samplers_of_the_results(runs: Runs) -> None:
+    run("model4 --redrawn 0.5,0.25,1")
+    name, (setting,), _ = runs[1]
+    assert (name, setting) == ("model4-redrawn-0.25", "++models.model4.sampler.redrawn=0.25")
+    ends = {"improved": {"fid": 0.5}, "naive": {"fid": 30.0}}
+    sets = {key: each | {"fid_below": 0.1, "fid_above": 0.2} for key, each in ends.items()}
+    model = SimpleNamespace(name="model4", best={"epoch": 2, "sets": sets})
+    model.digit_counts = lambda key: np.array([5, 5] if key == "improved" else [9, 1])
+    found = doses([model], load())
+    shown = [(row["redrawn"], row["fid"], row["commonest"]) for row in found]
+    assert shown == [("0", 0.5, 0.5), ("0.25", 12.0, 0.2), ("0.5", 11.0, 0.2), ("1", 30.0, 0.9)]
+    figure = draw_doses(found, {"model4": "C0"}, {"fid": 0.6, "images": 10})
+    fid, digit = (axis.lines[0].get_xydata().tolist() for axis in figure.axes)
+    assert fid == [[0, 0.5], [0.25, 12], [0.5, 11], [1, 30]]
+    assert digit[-1] == [1, 0.9]
+    model.best["epoch"] = 1  # of other weights
+    assert doses([model], load()) == []
+
+    path = Path("params.yaml")
+    apply_overrides(path, [setting])  # as `dvc exp run -S`
+    assert validate(load(path)["models"]["model4"], ModelParams).sampler.redrawn == 0.25
+
+
 def test_ablation_trains_without_each_part_at_the_budget_and_shows_the_scores(
     runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +134,8 @@ def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        ("model4 --redrawn 0.5,1.1", "models.model4.sampler.redrawn is 1.1"),
+        ("model2 --redrawn 0.5", "redrawn is 0.5: not a known key"),
         ("model4 --noise 0.1", "params.yaml has no key models.model4.degradation.noise"),
         ("none --noise 0.1", "models.none is missing"),
         ("none --seeds 1", "models.none is missing"),

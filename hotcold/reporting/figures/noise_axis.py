@@ -1,5 +1,5 @@
 """The axis between cold and hot: scores over the size of the noise, and over the share of impulse
-noise that is drawn anew in each step."""
+noise or of pixels that is drawn anew in each step."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from hotcold.reporting.figures.style import (
@@ -18,16 +19,27 @@ from hotcold.reporting.figures.style import (
     set_scale,
 )
 from hotcold.reporting.reading.formatting import counted
+from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.measured import NOISE_AXIS, Row
 from hotcold.reporting.reading.results import ModelResults, Scores
 from hotcold.scores import find
 
+DOSE = ("model", "redrawn", "fid", "fid_below", "fid_above", "commonest")
+
 
 def draw(
-    gallery: Gallery, rows: Sequence[Row], models: Sequence[ModelResults], real: Scores
+    gallery: Gallery,
+    rows: Sequence[Row],
+    doses: Sequence[Row],
+    models: Sequence[ModelResults],
+    real: Scores,
 ) -> None:
-    """The axis, if the size of the noise was varied, and shares of impulse noise that is drawn
-    anew, if they were studied. rows: of the sizes. real: the scores of real images."""
+    """The axis, if the size of the noise was varied, and shares of impulse noise or of pixels that
+    are drawn anew, if they were studied. rows: of the sizes. doses: of the shares of pixels. real:
+    the scores of real images."""
+    if doses:
+        gallery.add("dose", draw_doses(doses, gallery.colours, real))
+        gallery.add_table("dose", DOSE, [[row[key] for key in DOSE] for row in doses])
     if rows:
         gallery.add("noise_axis", draw_axes(rows, gallery.colours, real["fid"]))
         gallery.add_table("noise_axis", NOISE_AXIS.columns, [list(row.values()) for row in rows])
@@ -58,6 +70,29 @@ def draw_axes(rows: Sequence[Row], colours: Mapping[str, str], real: float) -> F
     quality.set_ylim(0, 1.02)
     quality.set_ylabel("precision, recall")
     add_legend(figure, (fid, quality))
+    return figure
+
+
+def draw_doses(rows: Sequence[Row], colours: Mapping[str, str], real: Scores) -> Figure:
+    """FID and the share of the commonest digit over the share of pixels drawn anew in each step;
+    against test images."""
+    figure, (fid, digit) = plt.subplots(1, 2, figsize=(WIDTH, 2.9))
+    for name in dict.fromkeys(row["model"] for row in rows):
+        own = [row for row in rows if row["model"] == name]
+        x, shares = ([float(row[key]) for row in own] for key in ("redrawn", "commonest"))
+        style: dict[str, Any] = {"fmt": "o-", "ms": 4, "lw": 1, "color": colours[name]}
+        draw_intervals(fid, x, own, "fid", label=name, **style)
+        images = int(real["images"])
+        low, high = wilson(np.array(shares) * images, images)
+        digit.errorbar(x, shares, (shares - low, high - shares), label=name, **style)
+    fid.axhline(real["fid"], color=REAL, ls=":", label="real images")
+    set_scale(fid, "log")
+    fid.set_ylabel(find("fid").axis_label)
+    digit.set(ylabel="share of the commonest digit", ylim=(0, None))
+    for axis in (fid, digit):
+        axis.set(xlabel="share of pixels drawn anew in each step", xlim=(-0.06, 1.06))
+        axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nimproved", "0.25", "0.5", "0.75", "1\nnaive"])
+    add_legend(figure, (fid, digit))
     return figure
 
 

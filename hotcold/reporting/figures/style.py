@@ -97,6 +97,10 @@ class Gallery:
         """Add a picture of frames, which the page alone shows."""
         self._add(MEDIA / f"{name}.png", content)
 
+    def add_moving(self, name: str, content: bytes) -> None:
+        """Add a picture that moves, as WebP, which README shows."""
+        self._add(paths.FIGURES / f"{name}.webp", content)
+
     def add_table(
         self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
     ) -> None:

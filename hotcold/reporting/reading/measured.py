@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from hotcold.numerics.tables import write_csv
 from hotcold.reporting.reading import schemas
+from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.reading.sources import MEASURED, read_table
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
@@ -40,8 +41,8 @@ def read_settings() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Table:
-    """varied: the setting that differs between the rows of a model, `seed`, `draw` or a key of its
-    degradation. schema: of a row. further: columns beside those of all tables."""
+    """varied: the setting that differs between the rows of a model, `seed`, `draw`, `redrawn` or a
+    key of its degradation. schema: of a row. further: columns beside those of all tables."""
 
     path: Path
     varied: str
@@ -109,4 +110,22 @@ class Table:
 NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", schemas.MeasuredNoise)
 UNTRAINED = tuple(column for key in ("pixel_fd", "random_fd") for column in find(key).columns)
 DRAWS = Table(MEASURED / "draws.csv", "draw", schemas.MeasuredDraw, (*UNTRAINED, "label_accuracy"))
+REDRAWN = Table(MEASURED / "redrawn.csv", "redrawn", schemas.MeasuredShare, ("commonest",))
 SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed)
+
+
+def doses(models: Iterable[ModelResults], params: Mapping[str, Any]) -> list[Row]:
+    """The rows of REDRAWN of the best checkpoint of each model, by increasing share, between those
+    of the improved sampler, share 0, and of the naive one, share 1. None for a model without."""
+    found, rows = [], REDRAWN.rows(params)
+    for model in models:
+        best = (model.name, str(model.best["epoch"]))
+        own = [r for r in rows if (r["model"], r["epoch"]) == best and 0 < float(r["redrawn"]) < 1]
+        ends: list[Row] = []
+        for share, key in (("0", "improved"), ("1", "naive")) if own else ():
+            counts = model.digit_counts(key)
+            commonest = counts.max() / counts.sum()
+            row = {"model": model.name, "redrawn": share, "commonest": commonest}
+            ends.append(model.best["sets"][key] | row)
+        found += [*ends[:1], *own, *ends[1:]]
+    return found

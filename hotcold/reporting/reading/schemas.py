@@ -45,6 +45,11 @@ class MeasuredNoise(Measured):
     noise: Annotated[float, Field(ge=0, le=1)]
 
 
+class MeasuredShare(Measured):
+    redrawn: Annotated[float, Field(ge=0, le=1)]
+    commonest: Annotated[float, Field(ge=0, le=1)]
+
+
 class MeasuredSeed(Measured):
     seed: WholeNumber
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hotcold.reporting.reading.formatting import fixed, names
+from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults, main_scores
 
 
@@ -69,3 +70,13 @@ def compute(models: Sequence[ModelResults], spent: Mapping[str, float]) -> str:
         for m in models
     ]
     return f"FID against multiply-adds of training, both on logarithmic axes: {'; '.join(parts)}."
+
+
+def doses(rows: Sequence[Row]) -> str:
+    """FID and the commonest digit by the share of pixels that is drawn anew."""
+    parts = [
+        f"{row['model']} at {float(row['redrawn']):.0%}: FID {fixed(row['fid'], 'fid')}, "
+        f"{row['commonest']:.0%} of the images are its commonest digit"
+        for row in rows
+    ]
+    return f"Two line charts over the share of pixels drawn anew. {'; '.join(parts)}."

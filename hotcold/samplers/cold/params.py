@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
 
 from hotcold.models.bases import ProcessParams
+from hotcold.runtime.params import Share
 from hotcold.sampling.bases import SamplerParams
 
 
@@ -14,6 +17,8 @@ class Cold(SamplerParams):
     Both start from the same degraded images. start: these are validation images (`validation`),
     images that the model was trained on (`train`), or, if the process has it, `noise`: nothing of
     an image is left. The main set is that of Algorithm 4, the sampler of the published report.
+    redrawn: the share of pixels, drawn in each step, to which it applies; Algorithm 2 makes the
+    others.
     """
 
     sets: ClassVar = {"naive": "naive", "improved": "improved"}
@@ -21,6 +26,7 @@ class Cold(SamplerParams):
 
     kind: Literal["cold"] = "cold"
     start: Literal["validation", "train", "noise"]
+    redrawn: Annotated[Share, pydantic.Field(exclude_if=lambda share: share == 1)] = 1.0
 
     def steps_of(self, T: int) -> int:
         return 2 * T
@@ -40,7 +46,8 @@ class Cold(SamplerParams):
             )
 
     def does(self, process: ProcessParams) -> str:
-        sampler = "the naive sampler (algorithm 4)"
+        share = "" if self.redrawn == 1 else f" for {self.redrawn:.0%} of the pixels of a step"
+        sampler = f"the naive sampler (algorithm 4){share}"
         if self.from_noise or process.from_noise_alone:
             return f"starts from {process.start} alone and uses {sampler}"
         images = "training" if self.from_training else "validation"

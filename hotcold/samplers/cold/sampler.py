@@ -1,5 +1,6 @@
 """The cold samplers: naive, improved, and one step of restoration."""
 
+import torch
 from torch import Tensor
 
 from hotcold.models.process import Process, Start
@@ -23,7 +24,7 @@ def run(
     the estimate of one step, for a process that can (`noise_behind`).
     """
     sets = {
-        "naive": naive(predict, process, start, noise, watch),
+        "naive": naive(predict, process, start, noise, watch, sampler.redrawn),
         "improved": improved(predict, process, start, watch),
         "one_step": predict(start.x_T, process.T),
         "degraded": start.x_T,
@@ -35,19 +36,29 @@ def run(
 
 
 def naive(
-    restore: Predict, process: Process, start: Start, noise: ChunkedNoise, watch: Watch = ignore
+    restore: Predict,
+    process: Process,
+    start: Start,
+    noise: ChunkedNoise,
+    watch: Watch = ignore,
+    redrawn: float = 1.0,
 ) -> Tensor:
     """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, then degrade to the next step.
 
     Impulse noise is drawn anew in each step. The position of a dark spot belongs to the image, so
-    such a process keeps the noise of x_T.
+    such a process keeps the noise of x_T. redrawn: the share of pixels, others in each step, for
+    which this is done; the others are those of the improved sampler.
     """
-    x = start.x_T
+    x, u = start
     watch("naive", process.T, x)
     for s in range(process.T, 0, -1):
         x_0_hat = restore(x, s)
-        u = noise.uniform(x) if process.renews_noise else start.noise
-        x = process.degrade(x_0_hat, u, s - 1)
+        drawn = noise.uniform(x)
+        anew = drawn < redrawn
+        kept = x - process.degrade(x_0_hat, u, s) + process.degrade(x_0_hat, u, s - 1)
+        if process.renews_noise:
+            u = torch.where(anew, drawn / redrawn, u)
+        x = torch.where(anew, process.degrade(x_0_hat, u, s - 1), kept)
         watch("naive", s - 1, x)
     return x
 
