@@ -200,7 +200,7 @@ def outputs_in_git() -> dict[str, dict[str, bool]]:
 
 def test_dvc_does_not_delete_what_git_holds() -> None:
     """It deletes an output without `persist` before its stage runs, also if the stage fails."""
-    assert {"report/figures", "report/report.md"} <= set(outputs_in_git())
+    assert {"report/figures", "report/report.md", "report/supplement.md"} <= set(outputs_in_git())
     for options in outputs_in_git().values():
         assert options == {"cache": False, "persist": True}
 
@@ -316,7 +316,8 @@ def test_outputs_are_where_they_belong(workspace: Project) -> None:
 def test_the_report_shows_every_figure_and_says_that_the_budget_is_small(
     workspace: Project,
 ) -> None:
-    text = (workspace.folder / "report/report.md").read_text()
+    documents = [workspace.folder / f"report/{name}.md" for name in ("report", "supplement")]
+    text = "".join(path.read_text() for path in documents)
     linked = set(re.findall(r"\]\(figures/(.+?)\)", text))
     assert linked == {p.name for p in (workspace.folder / "report/figures").glob("*.png")}
     assert "Small budget: no conclusions" in text

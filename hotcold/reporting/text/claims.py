@@ -41,6 +41,7 @@ class Claim:
     published: str
     here: str
     verdict: str
+    in_article: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,13 @@ class Evidence:
 def decide(entries: Sequence[Entry], evidence: Evidence) -> list[Claim]:
     """The claims about models that were run; entries: of report/published/claims.yaml."""
     return [
-        Claim(entry["kind"], entry["text"], entry["source"], *RULES[entry["kind"]](entry, evidence))
+        Claim(
+            entry["kind"],
+            entry["text"],
+            entry["source"],
+            *RULES[entry["kind"]](entry, evidence),
+            in_article=entry.get("article", False),
+        )
         for entry in entries
         if concerned(entry) <= set(evidence.models)
     ]

@@ -1,4 +1,4 @@
-"""Words that templates use: models and settings described, scores listed, commands."""
+"""Words that templates use: models and settings described, commands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hotcold.reporting.reading.formatting import counted, fixed, interval, names
+from hotcold.reporting.reading.formatting import counted, names
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.text.claims import FAILS, HOLDS, IN_PART, OPEN, UNLIKE, Claim
 from hotcold.reporting.text.settings import Recipe, settings_table
-from hotcold.scores import find
 
 GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
     "progress_": "images during training, one row for each kept epoch",
@@ -33,23 +32,6 @@ def described(model: ModelResults) -> str:
     if model.design.classes:
         does += ", each digit in turn"
     return f"**{model.name}** {does}."
-
-
-def smallest_losses(models: Sequence[ModelResults]) -> str:
-    """`is 0.0183 (epoch 73) for model1 and 0.0096 (epoch 73) for model2`."""
-    parts = []
-    for model in models:
-        best = model.lowest_loss
-        loss = fixed(best["validation_loss"], "validation_loss")
-        parts.append(f"{loss} (epoch {best['epoch']:.0f}) for {model.name}")
-    return f"is {names(parts)}"
-
-
-def score_list(models: Sequence[ModelResults], key: str) -> str:
-    """`model1 has an FID of 21.32 [20.37, 22.26] and model2 of 11.65 [10.91, 12.38]`."""
-    first, *others = ((m.name, interval(m.scores, key)) for m in models)
-    rest = [f"{name} of {value}" for name, value in others]
-    return names([f"{first[0]} has an {find(key).label} of {first[1]}", *rest])
 
 
 def verdicts_counted(claims: Sequence[Claim]) -> str:
