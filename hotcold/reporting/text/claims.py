@@ -140,7 +140,7 @@ def loss(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 def loss_ratio(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     pair = (entry["model"], entry["than"])
-    here = [evidence.models[name].column("validation_loss").min() for name in pair]
+    here = [evidence.models[name].lowest_loss["validation_loss"] for name in pair]
     there = [evidence.stated(name, "validation_loss") for name in pair]
     ratio = here[0] / here[1]
     published = round(there[0] / there[1], 1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from scipy.special import chdtri
 
-from hotcold.reporting.reading.formatting import fixed, interval
+from hotcold.reporting.reading.formatting import fixed
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.text.comparisons import all_trainings
@@ -39,20 +39,4 @@ def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> l
         deviation = f"{fixed(between, key)} [{fixed(low, key)}, {fixed(high, key)}]"
         listed = ", ".join(fixed(value, key) for value in values)
         rows.append([model.name, score.heading, listed, deviation, fixed(images, key)])
-    return rows
-
-
-def draw_rows(models: Sequence[ModelResults], drawn_again: Sequence[Row]) -> list[list[str]]:
-    """The scores of every set of images that was drawn from the same weights: the model, the
-    evaluations of the network for an image, the seed of the noise, and scores."""
-    keys = ("fid", "is", "pixel_fd", "random_fd")
-    rows = []
-    for model in models:
-        again = [row for row in drawn_again if row["model"] == model.name]
-        evaluations = str(model.sampler.evaluations(model.design.degradation.T))
-        for draw in [{**model.scores, "draw": "–"}, *again] if again else []:
-            asked = draw.get("label_accuracy")
-            accuracy = f"{100 * asked:.1f} %" if asked else "–"
-            scores = [interval(draw, key) for key in keys]
-            rows.append([model.name, evaluations, draw["draw"], *scores, accuracy])
     return rows

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from hotcold.reporting.reading.formatting import counted, names
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.text.claims import FAILS, HOLDS, IN_PART, OPEN, UNLIKE, Claim
-from hotcold.reporting.text.settings import Recipe, settings_table
 
 GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
     "progress_": "images during training, one row for each kept epoch",
@@ -47,14 +45,6 @@ def verdicts_counted(claims: Sequence[Claim]) -> str:
     found = [verdict for verdict in verbs if counts[verdict]]
     shares = names([f"{counts[each]} {verbs[each][counts[each] != 1]}" for each in found])
     return f"Of {counted(len(claims), 'published claim')}, {shares}"
-
-
-def same_settings(
-    models: Sequence[ModelResults], recipes: Mapping[str, Recipe], published: Mapping[str, Any]
-) -> bool:
-    """Whether no setting of these models differs from the published one."""
-    rows = settings_table(models, recipes, "", published)
-    return not any("(published: " in cell for row in rows for cell in row)
 
 
 def gallery_words(files: Iterable[str], model: str) -> str:
