@@ -337,8 +337,8 @@ def test_a_run_without_published_models_has_no_reproduction(folder: Path, tmp_pa
     only = OVERRIDES | {"models": {"blurred": MODELS["blurred"]}}
     for stage in (figures, report):
         run_stage(copy, stage, **only)
-    article, text = both(copy)
-    assert "no model of the published report is part of this run" in article.lower()
+    _, text = both(copy)
+    assert "No model of the published report is part of this run." in text
     assert "No published model of this run restores images." in text
     assert "model2" not in text[text.index("## Reproduction") : text.index("## References")]
     assert not list((copy / "report").rglob("*model2*"))  # figures of the earlier run
