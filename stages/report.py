@@ -1,4 +1,5 @@
-"""Write report.md, report.html and scores.json in report/ from results and figures alone."""
+"""Write the article (report), its supplement, and scores.json in report/, from results and figures
+alone."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from hotcold.params import Params
 from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS, doses
-from hotcold.reporting.reading.published import read_claims, read_published
+from hotcold.reporting.reading.published import read_citation, read_claims, read_published
 from hotcold.reporting.reading.results import (
     by_kind,
     known_and_further,
@@ -37,13 +38,19 @@ def main() -> None:
     running = live.figures(context["models"])
     context["live"] = {kind: running.get(kind, {}).get("model") for kind in live.KINDS}
     environment = templates.environment(paths.TEMPLATES)
-    text = templates.markdown(environment, context, BIBLIOGRAPHY)
-    page_text = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
-    frame = environment.get_template("page.html.j2")
-    html = rendering.render(page_text, paths.REPORT, frame, scores, summary.plots(), running)
+    texts = templates.markdown(environment, context, BIBLIOGRAPHY)
+    page_texts = templates.markdown(environment, context, BIBLIOGRAPHY, page=True)
+    frame, plots = environment.get_template("page.html.j2"), summary.plots()
+    pages = {
+        name: rendering.render(
+            text, paths.REPORT, frame, plots, running, document=name, scores=scores
+        )
+        for name, text in page_texts.items()
+    }
     write_json(paths.SUMMARY, scores)
-    files.write(paths.REPORT / "report.md", text.encode())
-    files.write(paths.REPORT / "report.html", html.encode())
+    for name, text in texts.items():
+        files.write(paths.REPORT / f"{name}.md", text.encode())
+        files.write(paths.REPORT / f"{name}.html", pages[name].encode())
     print(f"report: {(paths.REPORT / 'report.html').resolve()}")
 
 
@@ -66,6 +73,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     by_name = {model.name: model for model in known}
     evidence = claims.Evidence(by_name, frequencies, classifier, published, again)
     decided = claims.decide(entries["claims"], evidence) if budget.conclusive else []
+    found = findings.Results(models, evidence, real, NOISE_AXIS.rows(settings), compute)
     return summary.scores(models, real, classifier["accuracy"]), {
         "params": params,
         "recipes": {name: m.training.model_dump() for name, m in params.models.items()},
@@ -84,14 +92,11 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "budget": budget,
         "claims": decided,
         "claims_left_out": entries.get("left_out", ()),
-        "cured_by_sampler": ("regularisation", claims.IN_PART)
-        in {(claim.kind, claim.verdict) for claim in decided},
-        "rankings": list(findings.findings(models, real, again)) if budget.conclusive else [],
-        "noise_axis": NOISE_AXIS.rows(settings),
+        "found": findings.findings(found, budget.conclusive),
+        "noise_axis": found.axis,
         "doses": doses(models, settings),
         "drawn_again": DRAWS.rows(settings),
         "trained_again": again,
-        "beyond": list(findings.beyond(models, compute, published["models"])),
         "compute": compute,
         "inception_note": plain(files.read_text(paths.INCEPTION_NOTE)),
         "figures": {path.name for path in paths.FIGURES.glob("*")},
@@ -102,6 +107,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "measured_at": provenance.measured(
             row for table in (DRAWS, NOISE_AXIS, SEEDS) for row in table.rows(settings)
         ),
+        "citation": read_citation(),
         "packages": provenance.packages(),
     }
 

@@ -26,6 +26,7 @@ from hotcold.data.mnist import FILES
 from hotcold.models import kinds, process
 from hotcold.models.model import DiffusionModel
 from hotcold.models.process import Process
+from hotcold.reporting.reading.published import CITATION
 from hotcold.reporting.text.labels import BIBLIOGRAPHY
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
@@ -167,7 +168,7 @@ def prepare(folder: Path) -> None:
     (folder / paths.INCEPTION).mkdir()
     (folder / paths.INCEPTION_NOTE).write_text("Why there are <no> weights.\n")
     (folder / paths.REPORT).mkdir()
-    for path in (paths.PUBLISHED, paths.TEMPLATES, paths.STYLE, BIBLIOGRAPHY):
+    for path in (paths.PUBLISHED, paths.TEMPLATES, paths.STYLE, BIBLIOGRAPHY, CITATION):
         (folder / path).symlink_to(ROOT / path)
 
 

@@ -19,9 +19,17 @@ function saver(label, name, href) {
 const hint = (words) => make("p", { class: "hint" }, words);
 const text = (content, type) => () => URL.createObjectURL(new Blob([content], { type }));
 
+// What the article had before it had a supplement is there now, under the same name.
+function follow() {
+  const other = document.getElementById("other").href;
+  if (document.body.dataset.document === "report" && location.hash && !document.getElementById(location.hash.slice(1))) location.replace(other + location.hash);
+}
+addEventListener("hashchange", follow);
+follow();
+
 // Contents: the current section is marked; on a narrow screen the list is closed.
 const contents = document.querySelector("nav details");
-const links = new Map([...contents.querySelectorAll("a")].map((a) => [a.hash.slice(1), a]));
+const links = new Map([...contents.querySelectorAll("li a")].map((a) => [a.hash.slice(1), a]));
 const wide = matchMedia("(min-width: 75rem)");
 const fold = () => { contents.open = wide.matches; };
 fold();

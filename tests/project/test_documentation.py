@@ -134,14 +134,15 @@ def test_site_has_the_report_first_and_links_that_lead_to_files(tmp_path: Path) 
     (script,) = [step["run"] for step in jobs["publish"]["steps"] if "pages" in step.get("run", "")]
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     shutil.copy(ROOT / "README.md", tmp_path)
-    for path in ("data/pretrained/weights", "report/report.html"):
-        (tmp_path / path).parent.mkdir(parents=True)
+    for path in ("data/pretrained/weights", "report/report.html", "report/supplement.html"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(path)
     identity = "-c user.name=t -c user.email=t@example.org"
     commit = f"git init -q && git add -A && git {identity} commit -q -m start"
     subprocess.run(["bash", "-euc", f"{commit}\n{script}"], cwd=tmp_path, check=True)
     pages = tmp_path / "pages"
-    assert (pages / "index.html").read_text() == "report/report.html"
+    for name, document in (("index", "report"), ("report", "report"), ("supplement",) * 2):
+        assert (pages / f"{name}.html").read_text() == f"report/{document}.html"
     assert not (pages / "data").exists()
     for page in (pages / "about.md", *(pages / "docs").glob("*.md")):
         assert not re.search("{{|{%", page.read_text())  # Jekyll would replace it

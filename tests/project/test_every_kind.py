@@ -74,7 +74,7 @@ def test_results_have_scores_and_a_study_that_fit_the_sampler(model: ModelResult
 
 @pytest.mark.slow
 def test_figures_tables_and_words_show_the_model(model: ModelResults) -> None:
-    name, report = model.name, Path("report/report.md").read_text()
+    name, report = model.name, Path("report/supplement.md").read_text()
     for figure in ("progress", "samples", "digits", "confidence", "nearest", "reverse"):
         assert f"{figure}_{name}.png" in report or (paths.FIGURES / f"{figure}_{name}.png").exists()
     assert described(model) in report

@@ -219,7 +219,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Project) -> None:
     assert "up to date" in shell.run("dvc status")
     left[0] = left[0].replace('"model5 model6 model8" SEEDS=1,2', "model3 SEEDS=1")
     assert "model3-seed-1: FID " in run("make seeds")
-    assert "| model3 | FID" in (shell.folder / "report/report.md").read_text()
+    assert "| model3 | FID" in (shell.folder / "report/supplement.md").read_text()
     shell.run("git clean -q -f report/measured && git checkout -q . && dvc checkout -q")
 
     # The commands that the DVC extension of VS Code runs.

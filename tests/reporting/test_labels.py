@@ -7,7 +7,7 @@ import re
 import pytest
 from conftest import ROOT
 
-from hotcold.reporting.text.labels import BIBLIOGRAPHY, Labels
+from hotcold.reporting.text.labels import ARTICLE, BIBLIOGRAPHY, SUPPLEMENT, Labels
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 
@@ -17,27 +17,41 @@ def labels() -> Labels:
     return Labels(ROOT / BIBLIOGRAPHY)
 
 
-def test_published_numbers_are_kept_and_others_are_counted(labels: Labels) -> None:
-    labels.start()
+def test_published_numbers_are_kept_and_others_are_counted_in_each_document(
+    labels: Labels,
+) -> None:
+    labels.open(SUPPLEMENT)
     assert labels.place("figure", ["loss"], "2") == "2"
     assert labels.place("figure", ["kid"]) == "S1"
     assert labels.place("table", ["scores"]) == "S1"
     assert labels.place("figure", ["steps"]) == "S2"
+    labels.open(ARTICLE)
+    assert labels.place("figure", ["loss"]) == "A"
+    assert labels.place("figure", ["kid"]) == "B"
+    assert labels.has("figure", "kid")
+    assert not labels.has("figure", "steps")
 
 
-def test_the_second_rendering_refers_to_what_comes_later(labels: Labels) -> None:
-    labels.start()
-    labels.ref("figure", "loss")
-    labels.place("figure", ["loss", "loss_again"], "2")
-    labels.start()
-    assert labels.ref("figure", "loss") == "[figure 2](#figure-2)"
-    assert labels.ref("figure", "loss_again") == "[figure 2](#figure-2)"
+def test_the_second_rendering_refers_to_what_comes_later_or_is_in_the_other_document(
+    labels: Labels,
+) -> None:
+    for _ in range(2):
+        labels.start()
+        labels.open(ARTICLE)
+        first = [labels.ref("figure", key) for key in ("loss", "loss_again")]
+        first.append(labels.ref("figure", "loss", SUPPLEMENT))
+        labels.place("figure", ["loss"])
+        labels.open(SUPPLEMENT)
+        labels.place("figure", ["loss", "loss_again"], "2")
+        assert labels.to(SUPPLEMENT) == ""
+    there = "[figure 2](supplement.md#figure-2)"
+    assert first == ["[figure A](#figure-a)", there, there]
     with pytest.raises(KeyError, match="figure other"):
         labels.ref("figure", "other")
 
 
 def test_nothing_is_placed_twice(labels: Labels) -> None:
-    labels.start()
+    labels.open(SUPPLEMENT)
     labels.place("figure", ["loss"], "2")
     for key, number in (("loss", ""), ("other", "2")):
         with pytest.raises(ValueError, match="placed twice"):

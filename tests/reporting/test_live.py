@@ -80,7 +80,7 @@ def page(models: dict[str, DiffusionModel], tmp_path_factory: pytest.TempPathFac
 def write(path: Path, running: dict[str, Any]) -> Path:
     """A page with both live figures."""
     frame = templates.environment(ROOT / paths.TEMPLATES).get_template("page.html.j2")
-    html = rendering.render(TEXT, path.parent, frame, {}, {}, running)
+    html = rendering.render(TEXT, path.parent, frame, {}, running, document="report", scores={})
     path.write_text(html, encoding="utf-8")
     return path
 

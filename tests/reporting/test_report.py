@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT, SCREEN, TINY, prepare, run_models, run_stage
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 
 from hotcold.models.params import read_design
 from hotcold.reporting.page.rendering import slug, svg_size
@@ -22,7 +23,7 @@ from hotcold.reporting.reading.measured import SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published
 from hotcold.reporting.reading.results import read_model
 from hotcold.reporting.text import budget
-from hotcold.reporting.text.labels import BIBLIOGRAPHY, Labels
+from hotcold.reporting.text.labels import BIBLIOGRAPHY, DOCUMENTS, Labels
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
@@ -67,22 +68,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def both(folder: Path, suffix: str = "md") -> list[str]:
+    """The article and its supplement."""
+    return [(folder / f"report/{d}.{suffix}").read_text(encoding="utf-8") for d in DOCUMENTS]
+
+
 @pytest.fixture(scope="module")
 def text(folder: Path) -> str:
-    return (folder / "report/report.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def html(folder: Path) -> str:
-    return (folder / "report/report.html").read_text(encoding="utf-8")
+    return "\n".join(both(folder))
 
 
 def report_with(folder: Path, **overrides: Any) -> str:
-    """The report of the same results with other parameters; the files of `folder` stay."""
+    """The article and supplement of the same results with other parameters; the files of `folder`
+    stay."""
     files = [folder / paths.PARAMS, *(p for p in (folder / "report").iterdir() if p.is_file())]
     contents = {path: path.read_bytes() for path in files if not path.is_symlink()}
     run_stage(folder, report, **(OVERRIDES | overrides))
-    text = (folder / "report/report.md").read_text(encoding="utf-8")
+    text = "\n".join(both(folder))
     for path, content in contents.items():
         path.write_bytes(content)
     return text
@@ -141,8 +143,8 @@ def test_a_fault_of_an_edited_file_is_a_sentence_with_its_name(
     ("name", "content", "error"),
     [
         ("macros.md.j2", "{% macro %}", jinja2.TemplateSyntaxError),
-        ("sections/abstract.md.j2", "{{ nothing }}", jinja2.UndefinedError),
-        ("sections/glossary.md.j2", '{{ labels.ref("table", "x") }}', KeyError),
+        ("article/abstract.md.j2", "{{ nothing }}", jinja2.UndefinedError),
+        ("supplement/glossary.md.j2", '{{ labels.ref("table", "x") }}', KeyError),
     ],
 )
 def test_an_error_in_a_template_keeps_its_traceback(
@@ -180,11 +182,17 @@ def test_models_that_are_not_published_are_not_among_the_reproduction(text: str)
     assert "model2" in reproduction
 
 
-def test_every_link_within_the_markdown_has_its_target(text: str) -> None:
-    headings = {slug(title) for title in re.findall(r"^#+ (.+)", text, flags=re.M)}
-    anchors = re.findall(r'<a id="(.+?)">', text)
-    assert len(anchors) == len(set(anchors))
-    assert set(re.findall(r"\]\(#(.+?)\)", text)) <= headings | set(anchors)
+def test_every_link_within_and_between_the_documents_has_its_target(folder: Path) -> None:
+    targets = {}
+    for name, text in zip(DOCUMENTS, both(folder), strict=True):
+        anchors = re.findall(r'<a id="(.+?)">', text)
+        assert len(anchors) == len(set(anchors))
+        targets[name] = {slug(title) for title in re.findall(r"^#+ (.+)", text, flags=re.M)}
+        targets[name] |= set(anchors)
+    for name, text in zip(DOCUMENTS, both(folder), strict=True):
+        assert set(re.findall(r"\]\(#(.+?)\)", text)) <= targets[name]
+        for other, target in re.findall(r"\]\((\w+)\.md#(.+?)\)", text):
+            assert target in targets[other]
 
 
 def test_the_report_shows_the_figures_that_exist_and_no_others(folder: Path, text: str) -> None:
@@ -235,22 +243,12 @@ def test_every_score_of_the_report_is_explained(text: str) -> None:
     cells = {cell.strip(" ↑↓") for line in heads for cell in line.split("|")}
     assert {"IS", "FID", "KID", "FID, validation", "RMSE"} <= cells
     not_scores = {"", "epoch", "published", "what", "from", "here", "reason", "value", "method"}
-    not_scores |= {"checkpoint", *MODELS}
+    not_scores |= {"checkpoint", "model", "restored by", "commonest digit", "training", *MODELS}
+    not_scores |= {"evaluations", "how"}
     for name in cells - not_scores:
         word = name.replace(" in dB", "").replace("FID, classifier", "FID")
         word = word.replace("IS by the published definition", "IS")
         assert f"**{word.lower()}**" in meaning.lower(), name
-
-
-def test_the_sampler_of_each_further_model_is_described(text: str) -> None:
-    further = text[text.index("### Further models") : text.index("### Scores of all")]
-    assert re.findall(r"^- (\*\*.*)\.$", further, flags=re.M) == [
-        "**model5** generates images from Gaussian noise with the ancestral sampler",
-        "**drawn** generates images from salt-and-pepper noise alone by categorical draws of grey "
-        "levels, in 4 steps with η = 0",
-        "**mean** starts from salt-and-pepper noise alone and uses the naive sampler (algorithm 4)",
-        "**blurred** restores validation images after blur, with the naive sampler (algorithm 4)",
-    ]
 
 
 def test_a_restoration_of_validation_images_has_no_validation_fid(folder: Path, text: str) -> None:
@@ -277,12 +275,10 @@ def test_the_likelihood_of_categorical_models_is_shown_beside_simple_codes(
 
 def test_a_small_budget_gives_neither_verdict_nor_conclusion(text: str) -> None:
     assert text.index("Small budget: no conclusions") < text.index("## Abstract")
-    assert "The training used 0.00178 % of the published number of images" in text
     assert "All verdicts on the published claims are withheld" in text
     body = text[: text.index("## Glossary")]
     assert not re.search(r"\*\*(holds|does not hold|remains open)\*\*", body)
-    assert "model that generates" not in body
-    assert "To one step of blurred, the steps of the improved sampler add " in text
+    assert "The budget of this run is too small for findings" in body
 
 
 def test_a_large_budget_gives_verdicts_and_conclusions(
@@ -291,15 +287,15 @@ def test_a_large_budget_gives_verdicts_and_conclusions(
     monkeypatch.setattr(budget, "CONCLUSIVE_IMAGES", 64)
     monkeypatch.setattr(budget, "CONCLUSIVE_SAMPLES", 12)
     text = report_with(folder)
-    claims = text[text.index("**Table S1.**") : text.index("## Introduction")]
+    claims = text[text.index("**Table S1.**") : text.index("## Methods")]
     rows = re.findall(r"^\| (.+?) \| \*\*(.+?)\*\* \|", claims, flags=re.M)
     assert len(rows) == 7  # of the classifier, of model2 and of model4 alone
     assert ("model4 generates digits", "does not hold") in rows
     assert f"Of {len(rows)} published claims" in text
-    conclusion = text[text.index("## Conclusion") : text.index("## References")]
-    for claim, verdict in rows:
-        assert (claim in conclusion) == (verdict == "does not hold")
-    assert conclusion.count("- By FID, ") == 1
+    article = text[text.index("**Table A.**") : text.index("## Model or sampler?")]
+    short = re.findall(r"^\| (.+?) \(.*?\) \| \*\*(.+?)\*\* \|", article, flags=re.M)
+    assert set(short) < set(rows)
+    assert len(short) == 2  # the others are about models that are not part of this run
     assert "no conclusions" not in text
     assert "Part of the published budget" in text
 
@@ -307,7 +303,7 @@ def test_a_large_budget_gives_verdicts_and_conclusions(
 def test_further_seeds_are_compared_with_the_intervals(
     folder: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "`make seeds` measures it" in text
+    assert "`make seeds` would do it" in text
     assert "### Training again" not in text
     monkeypatch.chdir(folder)
     scores = read_model("model2", read_design("model2")).scores
@@ -331,7 +327,7 @@ def test_further_seeds_are_compared_with_the_intervals(
     assert between == "1.00 [0.52, 6.28]"  # chi squared with 2 degrees of freedom
     width = (scores["fid_below"] + scores["fid_above"]) / 2
     assert float(images) == pytest.approx(width / 1.96, abs=0.006)
-    assert re.search(r"\[table S\d+\]\(#table-s\d+\) shows it for FID and IS of some models", again)
+    assert re.search(r"\[table S\d+\]\(supplement.md#table-s\d+\) shows what further", again)
 
 
 @pytest.mark.slow
@@ -341,16 +337,16 @@ def test_a_run_without_published_models_has_no_reproduction(folder: Path, tmp_pa
     only = OVERRIDES | {"models": {"blurred": MODELS["blurred"]}}
     for stage in (figures, report):
         run_stage(copy, stage, **only)
-    text = (copy / "report/report.md").read_text(encoding="utf-8")
+    _, text = both(copy)
     assert "No model of the published report is part of this run." in text
     assert "No published model of this run restores images." in text
     assert "model2" not in text[text.index("## Reproduction") : text.index("## References")]
     assert not list((copy / "report").rglob("*model2*"))  # figures of the earlier run
-    assert "live-worker" not in (copy / "report/report.html").read_text(encoding="utf-8")
+    assert not any("live-worker" in page for page in both(copy, "html"))
 
 
 def test_the_same_results_give_the_same_bytes(folder: Path) -> None:
-    names = ("report.md", "report.html", "scores.json")
+    names = ("report.md", "report.html", "supplement.md", "supplement.html", "scores.json")
     before = [(folder / "report" / name).read_bytes() for name in names]
     run_stage(folder, report, **OVERRIDES)
     assert [(folder / "report" / name).read_bytes() for name in names] == before
@@ -359,28 +355,34 @@ def test_the_same_results_give_the_same_bytes(folder: Path) -> None:
 # --- the page
 
 
-def test_the_page_contains_everything_that_it_shows(folder: Path, html: str) -> None:
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_page_contains_everything_that_it_shows_and_no_more(folder: Path, place: int) -> None:
+    html, other = both(folder, "html")[place], DOCUMENTS[1 - place]
     images = re.findall(r"<img [^>]+>", html)
     media = list((folder / "report/media").iterdir())
-    assert len(images) == len(media)
+    assert len(images) == len(media) if place else len(images) < len(media) / 3
     assert all('src="data:image/' in image and 'decoding="async"' in image for image in images)
-    assert not re.findall(r'href="(?!data:|#|https://arxiv\.org/)', html)
-    assert re.findall(r'id="live-(\w+)"|data-kind="(\w+)"', html) == [
-        *(("", "restore"), ("restore", ""), ("kernel", ""), ("worker", ""))
-    ]  # with the model "mean"; none has labels
-    for key in ("scores", "tables"):
-        embedded = json.loads(re.search(rf'id="data-{key}">(.*?)</script>', html, flags=re.S)[1])
-        if key == "scores":
-            assert embedded == json.loads((folder / "report/scores.json").read_text())
-        else:
-            assert set(embedded) == {path.stem for path in (folder / "report/plots").iterdir()}
+    assert not re.findall(rf'href="(?!data:|#|https://arxiv\.org/|{other}\.html)', html)
+    assert re.findall(r'id="live-(\w+)"|data-kind="(\w+)"', html) == (
+        [] if place else [("", "restore"), ("restore", ""), ("kernel", ""), ("worker", "")]
+    )  # with the model "mean"; none has labels
+    saved, tables = (
+        json.loads(re.search(rf'id="data-{key}">(.*?)</script>', html, flags=re.S)[1])
+        for key in ("scores", "tables")
+    )
+    assert saved == json.loads((folder / "report/scores.json").read_text())
+    shown = set(" ".join(re.findall('data-tables="(.*?)"', html)).split())
+    assert set(tables) - {"models"} == shown  # whose colours the loss curves have
 
 
-def test_the_page_has_mathematics_captions_and_scopes(html: str) -> None:
-    assert html.count('<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"') == 17
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_page_has_mathematics_captions_and_scopes(folder: Path, place: int) -> None:
+    html = both(folder, "html")[place]
+    equations = html.count('<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"')
+    assert equations == 17 * place
     assert "$" not in re.sub(r"<script.*?</script>", "", html, flags=re.S)
     tables = re.findall(r"<table>.*?</table>", html, flags=re.S)
-    assert len(tables) > 10
+    assert len(tables) > (10 if place else 3)
     for table in tables:
         assert re.match(r"<table>\s*<caption><span><a href=\"#table-", table)
         assert "<td></td>" not in table.split("</thead>")[0]
@@ -401,23 +403,41 @@ def prefer(browser: Any, name: str, value: str) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
-@pytest.fixture
-def opened(browser: Any, folder: Path) -> Any:
+def show(browser: Any, folder: Path, document: str) -> Any:
+    """The browser with a document on a phone."""
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SCREEN)
-    browser.get((folder / "report/report.html").as_uri())
+    browser.get((folder / f"report/{document}.html").as_uri())
     return browser
 
 
-def test_the_page_opens_from_disk_without_errors(opened: Any) -> None:
-    assert "MNIST" in opened.title
-    assert opened.get_log("browser") == []
+@pytest.fixture
+def opened(browser: Any, folder: Path) -> Any:
+    """The supplement, which has everything but the live figures."""
+    return show(browser, folder, "supplement")
+
+
+@pytest.fixture(params=DOCUMENTS)
+def page(request: Any, browser: Any, folder: Path) -> Any:
+    """Either document."""
+    return show(browser, folder, request.param)
+
+
+def test_an_address_that_has_moved_leads_to_the_supplement(browser: Any, folder: Path) -> None:
+    show(browser, folder, "report")
+    browser.execute_script("location.hash = '#figure-2'")
+    WebDriverWait(browser, 10).until(lambda b: b.current_url.endswith("supplement.html#figure-2"))
+
+
+def test_a_page_opens_from_disk_without_errors(page: Any) -> None:
+    assert "MNIST" in page.title
+    assert page.get_log("browser") == []
     load = """
         const done = arguments[0], images = [...document.images];
         Promise.all(images.map((image) => image.decode())).then(() => done(images.length), done);
     """
-    assert opened.execute_async_script(load) > 30
-    assert opened.get_log("browser") == []
+    assert page.execute_async_script(load) > 5
+    assert page.get_log("browser") == []
 
 
 def test_the_page_runs_no_script_but_its_own(opened: Any) -> None:
@@ -440,8 +460,8 @@ def wide_screen(browser: Any) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
-def test_a_laptop_shows_text_figures_and_tables_in_full(opened: Any) -> None:
-    wide_screen(opened)
+def test_a_laptop_shows_text_figures_and_tables_in_full(page: Any) -> None:
+    wide_screen(page)
     smallest = """
         const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
         let smallest = [99, ""];
@@ -453,17 +473,17 @@ def test_a_laptop_shows_text_figures_and_tables_in_full(opened: Any) -> None:
         }
         return smallest;
     """
-    assert opened.execute_script(smallest)[0] >= 11
+    assert page.execute_script(smallest)[0] >= 11
     shrunk = """
         return [...document.querySelectorAll("figure > p > img")].filter((image) =>
             image.clientWidth && image.clientWidth < image.getAttribute("width") - 1).length;
     """
-    assert opened.execute_script(shrunk) == 0
+    assert page.execute_script(shrunk) == 0
     cut = """
         return [...document.querySelectorAll(".wide")].filter((table) =>
             table.scrollWidth > table.clientWidth + 1).map((table) => table.id);
     """
-    assert opened.execute_script(cut) == []
+    assert page.execute_script(cut) == []
 
 
 def test_figures_of_checkpoints_show_their_points_on_a_phone(folder: Path) -> None:
@@ -474,7 +494,7 @@ def test_figures_of_checkpoints_show_their_points_on_a_phone(folder: Path) -> No
 def test_the_contents_mark_the_section_that_is_read(opened: Any) -> None:
     wide_screen(opened)
     current = "return document.querySelector('nav a[aria-current]').textContent"
-    assert opened.execute_script(current) == "Abstract"
+    assert opened.execute_script(current) == "Claims of the published report"
     jump = """
         document.documentElement.style.scrollBehavior = "auto";
         const done = arguments[0];
@@ -591,9 +611,9 @@ def test_the_numbers_of_a_figure_can_be_saved(opened: Any) -> None:
     assert content.startswith("model,source,epoch,images,training_loss,validation_loss")
 
 
-def test_a_phone_scrolls_the_page_in_one_direction(opened: Any) -> None:
-    assert opened.execute_script("return document.documentElement.clientWidth") == 390
-    assert opened.execute_script("return document.documentElement.scrollWidth") == 390
+def test_a_phone_scrolls_a_page_in_one_direction(page: Any) -> None:
+    assert page.execute_script("return document.documentElement.clientWidth") == 390
+    assert page.execute_script("return document.documentElement.scrollWidth") == 390
 
 
 def test_what_scrolls_sideways_fades_at_the_edge_behind_which_it_goes_on(opened: Any) -> None:
@@ -662,7 +682,7 @@ def test_a_figure_is_dark_on_a_dark_page(browser: Any, folder: Path) -> None:
     shares = []
     for scheme in ("light", "dark"):
         prefer(browser, "color-scheme", scheme)
-        browser.get((folder / "report/report.html").as_uri())
+        browser.get((folder / "report/supplement.html").as_uri())
         shares.append(browser.execute_async_script(pixels))
     assert shares[0] > 0.7 > 0.3 > shares[1]
 

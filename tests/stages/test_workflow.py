@@ -215,7 +215,7 @@ def test_figures_and_report_show_samplers_start_and_inception_features(folder: P
     scores = read_json(folder / paths.SUMMARY)
     assert scores["real"]["inception_fid"] > 0
     assert (folder / paths.FIGURES / "inception_fid.png").exists()
-    text = (folder / paths.REPORT / "report.md").read_text()
+    text = (folder / paths.REPORT / "supplement.md").read_text()
     assert "**model4** starts from salt-and-pepper noise alone" in text
     assert "with the DDIM sampler, in 3 steps with η = 0.5" in text
     assert "FID in Inception features is not part of this run" not in text

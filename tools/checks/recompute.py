@@ -1,4 +1,4 @@
-"""Recompute every score of the best checkpoints in report/report.md with independent code:
+"""Recompute every score of the best checkpoints in report/supplement.md with independent code:
 
 hotcold check recompute [MODEL ...]
 
@@ -144,7 +144,7 @@ def agrees(text: str, value: float) -> bool:
 @click.argument("models", nargs=-1, type=Model(), metavar="[MODEL]...")
 def main(models: tuple[str, ...]) -> None:
     params = validate(load(), Params)
-    shown = printed((paths.REPORT / "report.md").read_text(encoding="utf-8"))
+    shown = printed((paths.REPORT / "supplement.md").read_text(encoding="utf-8"))
     wrong = []
     for name, values in Recomputation(params).rows(models or params.models):
         texts = shown.get(name, [])

@@ -38,6 +38,7 @@ CONTAINERS = {  # a fence of colons -> the start of an element, of which {} is t
     "sources": '<div class="sources" data-tables="{}">',
     "table": '<div class="wide" id="{}">',
     "algorithm": '<section class="algorithm" id="{}">',
+    "arrows": '<div class="arrows">',
     "film": '<div class="film" data-steps="{}">',
     "compare": '<div class="compare">',
     "explorer": '<div class="explorer">',
@@ -52,24 +53,27 @@ def render(
     text: str,
     folder: Path,
     template: jinja2.Template,
-    scores: Mapping[str, Any],
     tables: Mapping[str, str],
     live: Mapping[str, Any],
+    **data: Any,
 ) -> str:
-    """Markdown -> HTML. folder: where relative links to images start. scores: of scores.json.
-    tables: name -> CSV, which the page can save and draw. live: live figures and their models,
-    see `live.figures`.
+    """Markdown -> HTML. folder: where relative links to images start. tables: name -> CSV, which
+    the page can save and draw. live: live figures and their models, see `live.figures`. Of both,
+    the page has those that it shows. data: further variables of the template.
 
     HTML in the Markdown is escaped. Raises UserError if an image or a table is missing.
     """
     markdown = parser()
     tokens = markdown.parse(text)
     embed(tokens, folder)
+    shown = {kind: set[str]() for kind in CONTAINERS}  # the words after each kind of container
     for token in tokens:
-        if token.type == "container_sources_open":
-            for name in token.info.split()[1:]:
-                if name not in tables:
-                    raise UserError(f"{paths.PLOTS / name}.csv is missing: run dvc repro")
+        kind, _, rest = token.info.strip().partition(" ")
+        if token.type == f"container_{kind}_open":
+            shown[kind] |= set(rest.split()) or {kind}
+    used = shown["sources"] - {"sources"} | ({"loss", "models"} if shown["explorer"] else set())
+    if missing := sorted(used - set(tables)):
+        raise UserError(f"{paths.PLOTS / missing[0]}.csv is missing: run dvc repro")
     name_rows(tokens)
     tokens = list(with_captions(tokens))
     contents = [
@@ -80,7 +84,8 @@ def render(
     title = next(token.content for token in tokens if token.type == "inline")
     html = markdown.renderer.render(tokens, markdown.options, {})
     body = Markup(FORMULA.sub(r'<span class="unbroken">\g<0></span>', html))  # noqa: S704 (escaped)
-    data = {"scores": scores, "tables": tables, "live": live}
+    data["tables"] = {name: tables[name] for name in sorted(used)}
+    data["live"] = {kind: model for kind, model in live.items() if kind in shown["live"]}
     return template.render(title=title, contents=contents, body=body, **data)
 
 

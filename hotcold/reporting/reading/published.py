@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hotcold.runtime import paths
 
 PUBLISHED_SCORES = paths.PUBLISHED / "scores.yaml"
 CLAIMS = paths.PUBLISHED / "claims.yaml"
+CITATION = Path("CITATION.cff")
 LOSSES = paths.PUBLISHED / "losses_model3.csv"
 Published = dict[str, Any]
 Losses = tuple[np.ndarray, np.ndarray, np.ndarray]  # epoch, training loss, validation loss
@@ -34,6 +36,11 @@ def read_published(kinds: Mapping[str, tuple[str, bool]]) -> Published:
 def read_claims() -> dict[str, Any]:
     """All of claims.yaml. Raises UserError if the file is missing or wrong."""
     return read_yaml(CLAIMS, schemas.Claims)
+
+
+def read_citation() -> dict[str, Any]:
+    """Who wrote the article, and its licence. Raises UserError if the file is missing or wrong."""
+    return read_yaml(CITATION, schemas.Citation)
 
 
 def read_losses() -> Losses:

@@ -108,6 +108,7 @@ class Published(Section):
 class Claim(Section):
     text: Text
     source: Text
+    article: bool = False  # whether its table of the most important claims has it
 
 
 class AccuracyClaim(Claim):
@@ -140,6 +141,20 @@ class OrderClaim(Claim):
 
 
 AnyClaim = AccuracyClaim | ModelClaim | DigitsClaim | PairClaim | OrderClaim
+
+
+class Author(pydantic.BaseModel):
+    name: Text
+
+
+class Citation(pydantic.BaseModel):
+    """The keys of CITATION.cff that the article shows."""
+
+    title: Text
+    version: Text
+    license: Text
+    released: Annotated[str, Field(alias="date-released", pattern=r"^\d{4}-\d\d-\d\d$")]
+    authors: Annotated[tuple[Author, ...], Field(min_length=1)]
 
 
 class LeftOut(Section):

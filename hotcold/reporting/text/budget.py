@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hotcold.reporting.reading.formatting import counted, names, number
+from hotcold.reporting.reading.formatting import counted, names
 from hotcold.reporting.reading.published import Published
 from hotcold.reporting.reading.results import grouped
 
@@ -39,17 +39,6 @@ class Budget:
             for model, epochs in self.epochs.items()
             if model in published["models"]
         )
-
-    @property
-    def share(self) -> str:
-        """The images seen in training relative to the published number: `13.3 %`, or the range over
-        the models, `13.3 % to 26.7 %`."""
-        published = self.published["epochs"] * self.published["images"]
-        fewest, most = (
-            f"{number(100 * epochs * self.images / published)} %"
-            for epochs in (min(self.epochs.values()), max(self.epochs.values()))
-        )
-        return fewest if fewest == most else f"{fewest} to {most}"
 
     @property
     def words(self) -> str:

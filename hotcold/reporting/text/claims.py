@@ -41,6 +41,7 @@ class Claim:
     published: str
     here: str
     verdict: str
+    in_article: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,13 @@ class Evidence:
 def decide(entries: Sequence[Entry], evidence: Evidence) -> list[Claim]:
     """The claims about models that were run; entries: of report/published/claims.yaml."""
     return [
-        Claim(entry["kind"], entry["text"], entry["source"], *RULES[entry["kind"]](entry, evidence))
+        Claim(
+            entry["kind"],
+            entry["text"],
+            entry["source"],
+            *RULES[entry["kind"]](entry, evidence),
+            in_article=entry.get("article", False),
+        )
         for entry in entries
         if concerned(entry) <= set(evidence.models)
     ]
@@ -133,7 +140,7 @@ def loss(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
 
 def loss_ratio(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     pair = (entry["model"], entry["than"])
-    here = [evidence.models[name].column("validation_loss").min() for name in pair]
+    here = [evidence.models[name].lowest_loss["validation_loss"] for name in pair]
     there = [evidence.stated(name, "validation_loss") for name in pair]
     ratio = here[0] / here[1]
     published = round(there[0] / there[1], 1)

@@ -1,6 +1,6 @@
 """Whether two models may be compared, in what they differ, and which of them has the lower score.
 
-Whatever names two models in one sentence asks `comparable`, or says `differences`.
+Whatever compares two models in one sentence asks `comparable`, or says `differences`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from hotcold.reporting.reading.formatting import difference, differs, names
+from hotcold.reporting.reading.formatting import difference, differs
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults, Scores
 
@@ -50,13 +50,6 @@ ALL = frozenset(PARTS) - {START}  # for the better of two models, whatever the r
 def differences(a: ModelResults, b: ModelResults) -> list[str]:
     """The parts in which two models differ."""
     return [name for name, part in PARTS.items() if part(a) != part(b)]
-
-
-def they_differ(model: ModelResults, *others: ModelResults) -> str:
-    """` They differ in network and sampler.`, of a model and any of the others; empty for models
-    that are alike."""
-    found = {part for other in others for part in differences(model, other)}
-    return f" They differ in {names([part for part in PARTS if part in found])}." if found else ""
 
 
 def comparable(a: ModelResults, b: ModelResults, but: Iterable[str] = ALL) -> bool:

@@ -1,261 +1,269 @@
-"""Sentences that state a finding, each computed from the results that it describes."""
+"""What the article may say: for each of its arguments, the models and settings that show it.
+
+The words are in report/templates/article, which leave an argument out that results do not show.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hotcold.reporting.reading.formatting import (
-    change,
-    counted,
-    differs,
-    fixed,
-    gain,
-    interval,
-    names,
-    number,
-)
+from hotcold.reporting.reading.formatting import bounds, differs
 from hotcold.reporting.reading.measured import Row
-from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
-from hotcold.reporting.text.comparisons import (
-    all_trainings,
-    comparable,
-    differences,
-    lower,
-    they_differ,
-)
+from hotcold.reporting.reading.results import ModelResults, Scores
+from hotcold.reporting.text.claims import DOMINANT, FAILS, HOLDS, Evidence, beside, most_frequent
+from hotcold.reporting.text.comparisons import all_trainings, comparable, differences, lower
 from hotcold.sampling.params import recorded
+from hotcold.scores import find
+
+ENVIRONMENT = ("machine", "versions")
+UNLABELLED = ("pixel_fd", "random_fd")  # distances in features that no labels have shaped
+Setting = tuple[ModelResults, Scores]  # an entry of the step study of a model
 
 
-def findings(
-    models: Sequence[ModelResults], real: Scores, again: Sequence[Row] = ()
-) -> Iterator[str]:
-    """The best of the models that generate. real: the scores of real images. again: of further
-    trainings. What restores has no rank: its images show digits of the test."""
-    generating = sorted((m for m in models if m.generates), key=lambda m: m.scores["fid"])
-    if len(generating) > 1:
-        yield ranking(generating, again)
-    if generating:
-        yield distance_from_real(generating[0], real)
+@dataclass(frozen=True)
+class Results:
+    """evidence: of the published models. real: scores of real images. axis: rows of the axis
+    between cold and hot. compute: multiply-adds of training, by model."""
+
+    models: Sequence[ModelResults]
+    evidence: Evidence
+    real: Scores
+    axis: Sequence[Row]
+    compute: Mapping[str, float]
+
+    @property
+    def published(self) -> list[ModelResults]:
+        return list(self.evidence.models.values())
+
+    @property
+    def generating(self) -> list[ModelResults]:
+        """By increasing FID."""
+        return sorted((m for m in self.models if m.generates), key=lambda m: m.scores["fid"])
+
+    def settings(self) -> list[Setting]:
+        """All entries of all step studies."""
+        return [(model, entry) for model in self.models for entry in model.step_study]
+
+    def better(self, a: ModelResults, b: ModelResults) -> bool:
+        """Whether every training of a model has a lower FID than every one of another."""
+        again = self.evidence.trained_again
+        return bool(lower(all_trainings(a, again), all_trainings(b, again), "fid"))
 
 
-def ranking(models: Sequence[ModelResults], again: Sequence[Row] = ()) -> str:
-    """The first of models by increasing FID: that it is the best one, if differences and all
-    trainings show it, or else those from which it is not told apart; and in what it differs from
-    the second."""
-    best, second, *_ = models
-    own = all_trainings(best, again)
-    tied = [m for m in models[1:] if not lower(own, all_trainings(m, again), "fid")]
-    label = ", which is given the digit to draw," if best.design.classes else ""
-    subject = f"By FID, {best.name} ({interval(best.scores, 'fid')}){label}"
-    follower = (
-        f"{second.name} ({interval(second.scores, 'fid')}), by "
-        f"{change(second.scores, best.scores, 'fid')}"
-    )
-    differing = they_differ(best, second, *tied)
-    if tied:
-        return (
-            f"{subject} has the best value of all models that generate, followed by {follower}; "
-            f"no difference from {names([m.name for m in tied])} is shown.{differing}"
-        )
-    return f"{subject} is the best model that generates, ahead of {follower}.{differing}"
+def findings(results: Results, conclusive: bool) -> dict[str, Any]:
+    """What each of ARGUMENTS finds, by its name; None if the budget is not conclusive."""
+    return {rule.__name__: rule(results) if conclusive else None for rule in ARGUMENTS}
 
 
-def beyond(
-    models: Iterable[ModelResults], compute: Mapping[str, float], known: Container[str]
-) -> Iterator[str]:
-    """The best model without labels that is not in the published report, compared with the best
-    one that is; the mean image compared with draws from predicted probabilities.
-
-    compute: multiply-adds of training up to the best checkpoint, by model. known: the names of the
-    published models.
-    """
-    generating = sorted((m for m in models if m.generates), key=lambda m: m.scores["fid"])
-    published = [m for m in generating if m.name in known]
-    new = [m for m in generating if m.name not in known and not m.design.classes]
-    for old, model in itertools.islice(zip(published, new, strict=False), 1):
-        counts = [m.sampler.evaluations(m.design.degradation.T) for m in (model, old)]
-        percent = number(100 * compute[model.name] / compute[old.name])
-        yield (
-            f"{model.name} has an FID of {interval(model.scores, 'fid')} after {percent} % of the "
-            f"training multiply-adds of {old.name}, which has {interval(old.scores, 'fid')}, and "
-            f"needs {counts[0]} instead of {counts[1]} evaluations of its network for an image."
-            f"{they_differ(model, old)}"
-        )
-    for mean, drawn in itertools.product(generating, generating):
-        if (mean.kind, mean.predicts, drawn.predicts) != ("impulse", "x_0", "categorical"):
+def collapse(results: Results) -> ModelResults | None:
+    """A published model with one digit that dominates its restored images with the naive sampler,
+    and none with the improved one, which has a lower FID."""
+    limit = DOMINANT * float(results.evidence.frequencies.max())
+    for model in results.published:
+        sets = model.best["sets"]
+        if model.generates or not {"naive", "improved"} <= set(sets):
             continue
-        if comparable(mean, drawn, but=("prediction", "sampler", "machine", "versions")):
-            yield (
-                f"From the same salt-and-pepper noise, {mean.name}, whose network predicts the "
-                f"average image, has an FID of {interval(mean.scores, 'fid')}, and {drawn.name}, "
-                f"which draws grey levels, {interval(drawn.scores, 'fid')}: a difference of "
-                f"{change(mean.scores, drawn.scores, 'fid')}."
-                f"{they_differ(mean, drawn)}"
-            )
+        shares = [most_frequent(model, key)[1] for key in ("naive", "improved")]
+        found = [beside(limit, interval) for interval in shares]
+        if found == [HOLDS, FAILS] and lower([sets["improved"]], [sets["naive"]], "fid"):
+            return model
+    return None
 
 
-def distance_from_real(best: ModelResults, real: Scores) -> str:
-    """The FID of a model minus that of real images at the same N, and both at infinite N."""
-    floor = f"{fixed(real['fid_floor'], 'fid')} ± {fixed(real['fid_floor_std'], 'fid')}"
-    if best.scores["fid"] - best.scores["fid_below"] <= real["fid_floor"]:
-        return (
-            f"The FID of {best.name} is indistinguishable from that of real images at the same N "
-            f"({floor} over several sets of them)."
-        )
-    return (
-        f"The FID of {best.name} exceeds that of real images at the same N ({floor} over several "
-        f"sets of them) by {fixed(best.scores['fid'] - real['fid_floor'], 'fid')}; extrapolated to "
-        f"infinite N, it is {fixed(best.scores['fid_infinite'], 'fid')}, and that of real images "
-        f"{fixed(real['fid_infinite'], 'fid')}."
+def share(model: ModelResults, key: str) -> float:
+    """The share of the digit that is predicted most often in a set of images."""
+    counts = model.digit_counts(key)
+    return float(counts.max() / counts.sum())
+
+
+def dropout(results: Results) -> ModelResults | None:
+    """The model of the collapse with dropout: it collapses less with the naive sampler, but more
+    than either does with the improved one."""
+    plain = collapse(results)
+    for model in results.published:
+        if (
+            not plain
+            or getattr(plain.design.network, "dropout", None)
+            or not comparable(model, plain, ("dropout", "training", *ENVIRONMENT))
+        ):
+            continue
+        improved = max(share(each, "improved") for each in (model, plain))
+        if "dropout" in differences(model, plain) and (
+            improved < share(model, "naive") < share(plain, "naive")
+        ):
+            return model
+    return None
+
+
+def draws(results: Results) -> tuple[ModelResults, ModelResults] | None:
+    """A model of impulse noise that predicts the average image, and one that draws grey levels and
+    has a lower FID."""
+    for mean, drawing in itertools.permutations(results.generating, 2):
+        kinds = (mean.kind, mean.predicts, drawing.predicts)
+        alike = comparable(mean, drawing, ("prediction", "sampler", *ENVIRONMENT))
+        if kinds == ("impulse", "x_0", "categorical") and alike and results.better(drawing, mean):
+            return mean, drawing
+    return None
+
+
+def mask(results: Results) -> tuple[Any, ...] | None:
+    """Two models without and with a known mask, which lowers bits per pixel by more than two
+    standard errors; and their entries of one setting, where it lowers FID, too."""
+    for blind, seeing in itertools.permutations(results.generating, 2):
+        known = [getattr(m.design.degradation, "known_mask", None) for m in (blind, seeing)]
+        if known != [False, True] or not comparable(
+            blind, seeing, ("known mask", "sampler", *ENVIRONMENT)
+        ):
+            continue
+        bits = [m.likelihood for m in (blind, seeing)]
+        margin = 2 * math.hypot(*(each["standard_error"] for each in bits))
+        both = itertools.product(blind.step_study, seeing.step_study)
+        alike = [(a, b) for a, b in both if recorded(a) == recorded(b)]
+        pairs = [(a, b) for a, b in alike if lower([b], [a], "fid")]
+        if pairs and bits[1]["bits"] < bits[0]["bits"] - margin:
+            return blind, seeing, *min(pairs, key=lambda pair: pair[0]["fid"] + pair[1]["fid"])
+    return None
+
+
+def noise(results: Results) -> tuple[Row, Row] | None:
+    """The row of the axis with the lowest FID, and that of the same model without noise, if its FID
+    is higher; each is of one training."""
+    own = [row for row in results.axis if row["model"] == results.axis[0]["model"]]
+    none = [row for row in own if float(row["noise"]) == 0]
+    best = min(own, key=lambda row: row["fid"], default=None)
+    return (best, none[0]) if best and none and lower([best], none, "fid") else None
+
+
+def recipe(results: Results) -> tuple[ModelResults, ModelResults] | None:
+    """The best published model without labels and the best further one of its kind, if the latter
+    has a lower FID in every training, for less compute and in fewer evaluations."""
+    plain = [m for m in results.generating if not m.design.classes]
+    old = next((m for m in plain if m.name in results.evidence.models), None)
+    new = next(
+        (m for m in plain if old and m not in results.published and m.kind == old.kind), None
     )
-
-
-def choice_of_checkpoint(models: Sequence[ModelResults]) -> str:
-    """For which models FID changes if the smallest validation loss is taken instead of the last
-    epoch; empty if that is the last epoch of all."""
-    pairs = [(m, next(c for c in m.checkpoints if "last" in c["roles"])) for m in models]
-    chosen = [(m, last) for m, last in pairs if last is not m.best]
-    changed = [(m, last) for m, last in chosen if differs(main_scores(last), m.scores, "fid")]
-    if not chosen:
-        return ""
-    start = "To choose the epoch with the smallest validation loss instead of the last one"
-    if not changed:
-        return f"{start} is not shown to change the FID of {names([m.name for m, _ in chosen])}."
-    listed = [
-        f"{m.name}, {interval(m.scores, 'fid')} at epoch {m.best['epoch']} instead of "
-        f"{interval(main_scores(last), 'fid')} at epoch {last['epoch']}"
-        for m, last in changed
-    ]
-    others = len(chosen) > len(changed)
-    return f"{start} changes FID {'only ' * others}for {names(listed)}."
-
-
-def over_training(model: ModelResults) -> str | None:
-    """The change of FID from the first to the last scored checkpoint."""
-    first, last = model.checkpoints[0], model.checkpoints[-1]
-    if first is last:
+    if not old or not new or not results.better(new, old):
         return None
-    a, b = main_scores(first), main_scores(last)
-    values = f"from {interval(a, 'fid')} to {interval(b, 'fid')}"
-    if not differs(a, b, "fid"):
-        course = f"is not shown to change ({values})"
-    else:
-        course = f"{'falls' if b['fid'] < a['fid'] else 'rises'} {values}"
-    return f"From epoch {first['epoch']} to {last['epoch']}, the FID of {model.name} {course}."
+    cheaper = results.compute[new.name] < results.compute[old.name]
+    return (old, new) if cheaper and evaluations(new) < evaluations(old) else None
 
 
-def effect(cause: str, a: Scores, b: Scores) -> str:
-    """What something does to FID: that it lowers or raises it from a to b, or is not shown to."""
-    values = f"from {interval(a, 'fid')} to {interval(b, 'fid')}"
-    if not differs(a, b, "fid"):
-        return f"{cause} is not shown to change FID ({values})"
-    return f"{cause} {'lowers' if b['fid'] < a['fid'] else 'raises'} FID {values}"
+def evaluations(model: ModelResults) -> int:
+    """Evaluations of the network for an image."""
+    return model.sampler.evaluations(model.design.degradation.T)
 
 
-def most_frequent_digit(model: ModelResults, sampler: str) -> tuple[int, float]:
-    """The digit that is predicted most often at the best checkpoint, and its share."""
-    counts = model.digit_counts(sampler)
-    return int(counts.argmax()), float(counts.max() / counts.sum())
-
-
-def samplers_compared(model: ModelResults) -> str:
-    """The naive sampler, whose images collapse to one digit in figure 9, and the improved one."""
-    naive, improved = model.best["sets"]["naive"], model.best["sets"]["improved"]
-    (digit, share), (other, other_share) = (
-        most_frequent_digit(model, key) for key in ("naive", "improved")
-    )
-    sentence = (
-        f"The most frequent predicted digit of {model.name} is {digit} with the naive sampler "
-        f"({100 * share:.0f} % of the images) and {other} with the improved one "
-        f"({100 * other_share:.0f} %); {effect('the improved sampler', naive, improved)}"
-    )
-    if not model.generates:  # else nothing of the original is left, to which it could be like
-        psnr = f"{fixed(naive['psnr'], 'psnr')} to {fixed(improved['psnr'], 'psnr')} dB"
-        ssim = f"{fixed(naive['ssim'], 'ssim')} to {fixed(improved['ssim'], 'ssim')}"
-        degraded = fixed(model.best["sets"]["degraded"]["ssim"], "ssim")
-        sentence += f", and PSNR changes from {psnr} and SSIM from {ssim} (degraded: {degraded})"
-    return f"{sentence}."
-
-
-def regularised(models: Sequence[ModelResults], again: Sequence[Row]) -> Iterator[str]:
-    """What dropout, and a schedule of the learning rate, change with each sampler; how much the
-    naive sampler's FID of the model without them varies. again: of further trainings."""
-    but = ("dropout", "training", "machine", "versions")
-    for plain, other in itertools.permutations(models, 2):
-        if not comparable(plain, other, but) or "dropout" not in differences(plain, other):
+def fewer_steps(results: Results) -> Setting | None:
+    """A published model and the setting that saves most evaluations without an FID that is shown to
+    exceed that of the model's own sampler. Both compare with validation images."""
+    found = []
+    for model, entry in results.settings():
+        if model.name not in results.evidence.models or entry["evaluations"] >= evaluations(model):
             continue
-        if getattr(plain.design.network, "dropout", 0):
-            continue
-        naive, improved = (
-            [most_frequent_digit(m, key)[1] for m in (plain, other)]
-            for key in ("naive", "improved")
-        )
-        shares = (names([f"{100 * share:.0f} %" for share in each]) for each in (naive, improved))
-        sentence = (
-            f"{plain.name} and {other.name} differ in {names(differences(plain, other))}. Their "
-            f"most frequent digits are {next(shares)} of the images with the naive sampler, and "
-            f"{next(shares)} with the improved one"
-        )
-        if max(improved) < naive[1] < naive[0]:
-            sentence += ": regularisation reduces the collapse, the sampler removes it"
-        yield f"{sentence}."
-        epochs = [
-            f"{fixed(main_scores(c)['fid'], 'fid')} at epoch {c['epoch']}"
-            for c in plain.checkpoints
-        ]
-        others = [fixed(each["fid"], "fid") for each in all_trainings(plain, again)[1:]]
-        if others:
-            epochs.append(
-                f"{names(others)} in {'further trainings' if others[1:] else 'a further training'}"
-            )
-        yield f"The FID of {plain.name} with the naive sampler is {names(epochs)}."
+        own = {key: model.scores[f"validation_{key}"] for key in find("fid").columns}
+        if entry["fid"] < own["fid"] or not differs(own, entry, "fid"):
+            found.append((evaluations(model) / entry["evaluations"], (model, entry)))
+    return max(found, key=lambda each: each[0], default=(0, None))[1]
 
 
-def gains(model: ModelResults) -> str:
-    """What the steps of the improved sampler add to one step, with the true noise of the input and
-    with inferred noise; empty for samples that lack the one step."""
-    sets = model.best["sets"]
-    words = [
-        f"{gain(sets[key], 'psnr_gain')} dB of PSNR and {gain(sets[key], 'fid_gain')} of FID"
-        + f" with {noise} noise" * ("inferred" in sets)
-        for key, noise in (("improved", "the true"), ("inferred", "inferred"))
-        if "psnr_gain" in sets.get(key, {})
+def autoguidance(results: Results) -> list[tuple[ModelResults, Scores, Scores]] | None:
+    """A model whose FID a setting of autoguidance lowers, and a weaker one whose FID the same
+    setting raises: each with its entries without and with it."""
+    effects = []
+    for model, entry in results.settings():
+        plain = recorded(entry | {"autoguidance": None})
+        without = [e for e in model.step_study if recorded(e) == plain]
+        if entry.get("autoguidance") and without and differs(without[0], entry, "fid"):
+            effects.append((model, without[0], entry))
+    effects.sort(key=lambda effect: effect[2]["fid"])
+    for good, bad in itertools.product(effects, reversed(effects)):
+        helps = lower([good[2]], [good[1]], "fid"), lower([bad[2]], [bad[1]], "fid")
+        weaker = bad[1]["fid"] > good[1]["fid"]
+        if helps == (True, False) and weaker and recorded(good[2]) == recorded(bad[2]):
+            return [good, bad]
+    return None
+
+
+def labels(results: Results) -> ModelResults | None:
+    """A model that draws the digit that is asked for."""
+    return next((m for m in results.generating if m.design.classes), None)
+
+
+def guidance(results: Results) -> tuple[Scores, Scores, Scores] | None:
+    """Three settings of that model that differ in guidance alone: none, plain labels, and the most,
+    if plain labels have the lowest FID."""
+    model = labels(results)
+    study = model.step_study if model else []
+    for plain in study:
+        alike = {
+            getattr(recorded(e), "guidance", -1.0): e
+            for e in study
+            if recorded(e).model_copy(update={"guidance": 1.0}) == recorded(plain)
+        }
+        if alike.get(1.0) is plain and 0 in alike and max(alike) > 1:
+            ends = alike[0], alike[max(alike)]
+            if all(lower([plain], [end], "fid") for end in ends):
+                return ends[0], plain, ends[1]
+    return None
+
+
+def above_real(results: Results) -> Setting | None:
+    """The setting with the highest IS of those with more than real images, and with less recall."""
+    real = results.real
+    above = [(m, e) for m, e in results.settings() if lower([real], [e], "is")]
+    found = [(m, e) for m, e in above if e["recall"] < real["recall"]]
+    return max(found, key=lambda setting: setting[1]["is"], default=None)
+
+
+def outranked(results: Results) -> list[ModelResults]:
+    """The published models that generate, where the published definition of IS puts them below the
+    collapse, by more than the standard deviations of both."""
+    high, key = collapse(results), "is_published_definition"
+    return [
+        m
+        for m in results.published
+        if high and m.generates
+        if high.scores[key] - m.scores[key] > high.scores[f"{key}_std"] + m.scores[f"{key}_std"]
     ]
-    if not words:
-        return ""
-    return f"To one step of {model.name}, the steps of the improved sampler add {names(words)}."
 
 
-def fewest_evaluations(model: ModelResults) -> str:
-    """The setting of the step study with the fewest evaluations of the network whose FID is not
-    shown to exceed that of the model's own sampler; empty if that is the own one. Both compare with
-    validation images."""
-    own = {
-        key.removeprefix("validation_"): value
-        for key, value in model.scores.items()
-        if key.startswith("validation_fid")
-    }
-    most = model.sampler.evaluations(model.design.degradation.T)
-    enough = [
-        entry
-        for entry in model.step_study
-        if entry["evaluations"] < most
-        and (entry["fid"] < own["fid"] or not differs(own, entry, "fid"))
-    ]
-    if not enough:
-        return ""
-    entry = min(enough, key=lambda each: (each["evaluations"], each["fid"]))
-    return (
-        f"{model.name}: {settings_of(entry)} are not shown to be worse than its own sampler, with "
-        f"an FID of {fixed(entry['fid'], 'fid')} in "
-        f"{counted(int(entry['evaluations']), 'evaluation')} against {fixed(own['fid'], 'fid')} in "
-        f"{most}: {change(own, entry, 'fid')}."
-    )
+def disagreement(results: Results) -> tuple[ModelResults, ModelResults] | None:
+    """Two models that generate, by increasing FID, if distances in features without labels have
+    the opposite order."""
+    for a, b in itertools.combinations(results.generating, 2):
+        orders = [lower([b.scores], [a.scores], key) for key in UNLABELLED]
+        if lower([a.scores], [b.scores], "fid") and all(orders):
+            return a, b
+    return None
+
+
+def copied(results: Results) -> list[str]:
+    """The models whose images are nearer to the training images than validation images are, on
+    average and by more than two standard errors."""
+    found = []
+    for model in results.models:
+        distances = np.array([float(row["distance"]) for row in model.best_predictions])
+        error = distances.std() / math.sqrt(len(distances))
+        if results.real["nearest_training_distance"] - distances.mean() > 2 * error:
+            found.append(model.name)
+    return found
+
+
+def sign(scores: Scores, key: str) -> int:
+    """1 or -1 where the interval of a difference lies above or below 0, else 0."""
+    low, high = bounds(scores, key)
+    return (low > 0) - (high < 0)
+
+
+def variant(entry: Scores) -> str:
+    """The settings of an entry of a step study in words."""
+    return f"{entry['steps']:.0f} steps, {recorded(entry).variant}"
 
 
 def chosen_by_study(models: Iterable[ModelResults]) -> list[str]:
@@ -263,109 +271,19 @@ def chosen_by_study(models: Iterable[ModelResults]) -> list[str]:
     return [m.name for m in models if any(recorded(e) == m.sampler for e in m.step_study)]
 
 
-def settings_of(entry: Mapping[str, Any]) -> str:
-    """An entry of the step study in words."""
-    return f"{entry['steps']} steps, {recorded(entry).variant}"
-
-
-def best_churn(model: ModelResults) -> Iterator[str]:
-    """The lowest FID with a churn and with an η, at the most steps of the study; nothing for a
-    study without churns."""
-    most = max((e["steps"] for e in model.step_study if e.get("churn")), default=0)
-    entries = [entry for entry in model.step_study if entry["steps"] == most]
-    with_eta = [entry for entry in entries if not entry.get("churn")]
-    if most and with_eta:
-        eta, churn = (
-            min(chosen, key=lambda entry: entry["fid"])
-            for chosen in (with_eta, [entry for entry in entries if entry.get("churn")])
-        )
-        yield (
-            f"{model.name}: in {most} steps, the lowest FID with an η is {interval(eta, 'fid')} "
-            f"({recorded(eta).variant}), and with a churn {interval(churn, 'fid')} "
-            f"({recorded(churn).variant}); the difference is {change(eta, churn, 'fid')}."
-        )
-
-
-def known_mask(models: Iterable[ModelResults]) -> Iterator[str]:
-    """Every categorical model whose network sees the mask, compared with every one of the same
-    steps, levels and network that does not: bits per pixel, and FID against validation images at
-    the setting of the step studies, of those that both have, with the lowest mean FID."""
-    drawing = [m for m in models if m.predicts == "categorical"]
-    for seeing, blind in itertools.product(drawing, drawing):
-        of = [getattr(each.design.degradation, "known_mask", False) for each in (seeing, blind)]
-        but = ("known mask", "sampler", "machine", "versions")
-        if of != [True, False] or not comparable(seeing, blind, but):
-            continue
-        bits = [m.likelihood for m in (blind, seeing)]
-        apart = abs(bits[0]["bits"] - bits[1]["bits"])
-        shown = apart > 2 * math.hypot(*(each["standard_error"] for each in bits))
-        lower = "lowers" if bits[1]["bits"] < bits[0]["bits"] else "raises"
-        verb = lower if shown else "does not change, beyond two standard errors,"
-        sentence = (
-            f"A network that also sees which pixels are noise ({seeing.name}, compared with "
-            f"{blind.name}) {verb} the bits per pixel from {fixed(bits[0]['bits'], 'bits')} to "
-            f"{fixed(bits[1]['bits'], 'bits')}"
-        )
-        settings = {settings_of(entry): entry for entry in blind.step_study}
-        pairs = [(settings.get(settings_of(entry)), entry) for entry in seeing.step_study]
-        both = [(a, b) for a, b in pairs if a]
-        if both:
-            there, here = min(both, key=lambda pair: sum(each["fid"] for each in pair))
-            values = f"{interval(here, 'fid')} instead of {interval(there, 'fid')}"
-            sentence += (
-                f"; with the same sampler ({settings_of(here)}), its FID against validation images "
-                f"is {values}, a difference of {change(there, here, 'fid')}"
-            )
-        if not getattr(blind.design.degradation, "bound_weights", False):
-            sentence += (
-                f". {seeing.name} is trained with the weights of the variational bound, "
-                f"{blind.name} with equal weights"
-            )
-        yield f"{sentence}.{they_differ(seeing, blind)}"
-
-
-def guidance(model: ModelResults, real: Scores, accuracy: float, unlabelled: float) -> str:
-    """How often a model with labels draws the digit that was asked for, how varied its digits are,
-    and which settings of its study have the lowest FID against validation images, with and without
-    labels. real: the scores of real images. accuracy: of the classifier. unlabelled: the share of
-    labels that were left out in training."""
-    best = min(model.step_study, key=lambda entry: entry["fid"])
-    sentence = (
-        f"The classifier, whose accuracy is {100 * accuracy:.2f} %, recognises the digit that was "
-        f"asked for in {100 * model.scores['label_accuracy']:.1f} % of "
-        f"{counted(int(model.scores['images']), 'image')} of {model.name} with guidance "
-        f"{getattr(model.sampler, 'guidance', 1):g}. Their recall is "
-        f"{fixed(model.scores['recall'], 'recall')}, that of real images "
-        f"{fixed(real['recall'], 'recall')}. Of the settings that were studied, the lowest FID "
-        f"against validation images, {interval(best, 'fid')}, is that of {settings_of(best)}"
-    )
-    blind = [entry for entry in model.step_study if entry.get("guidance") == 0]
-    if blind and unlabelled:
-        least = min(blind, key=lambda entry: entry["fid"])
-        sentence += (
-            f"; without labels, which {100 * unlabelled:.0f} % of the images in training lacked, "
-            f"it is {interval(least, 'fid')} ({settings_of(least)})"
-        )
-    return f"{sentence}."
-
-
-def memorisation(models: Iterable[ModelResults], real: Scores) -> str:
-    """Whether images are nearer to the training images than validation images are, by more than two
-    standard errors."""
-    key = "nearest_training_distance"
-    nearer = []
-    for model in models:
-        distances = np.array([float(row["distance"]) for row in model.best_predictions])
-        if real[key] - distances.mean() > 2 * distances.std() / math.sqrt(len(distances)):
-            nearer.append(model.name)
-    if not nearer:
-        return (
-            "There is no sign of it: the images of no model lie closer to the training images, on "
-            "average and by more than two standard errors, than unseen digits do "
-            f"({fixed(real[key], key)})."
-        )
-    return (
-        f"On average and by more than two standard errors, the images of {names(nearer)} lie "
-        f"closer to the training images than unseen digits do ({fixed(real[key], key)}): they are "
-        "memorised, or simpler than real digits; the gallery shows the nearest pairs."
-    )
+ARGUMENTS: tuple[Callable[[Results], Any], ...] = (
+    collapse,
+    dropout,
+    draws,
+    mask,
+    noise,
+    recipe,
+    fewer_steps,
+    autoguidance,
+    labels,
+    guidance,
+    above_real,
+    outranked,
+    disagreement,
+    copied,
+)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from hotcold.reporting.reading.formatting import fixed, interval
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.published import Published, published_fids
 from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
-from hotcold.reporting.text.claims import Claim
 from hotcold.scores import Place, Score, find, shown
 
 Rows = list[list[str]]
@@ -74,11 +72,6 @@ def with_real(models: Sequence[ModelResults], real: Scores) -> list[tuple[Sequen
     return [(["real"], real), *(([m.name], m.scores) for m in models)]
 
 
-def claim_rows(claims: Sequence[Claim]) -> Rows:
-    """Claim, verdict, here, published, source."""
-    return [[c.text, f"**{c.verdict}**", c.here, c.published, c.source] for c in claims]
-
-
 def score_table(models: Sequence[ModelResults], real: Scores) -> str:
     """The main scores of the best checkpoints, with their epochs."""
     named: list[tuple[Sequence[str], Scores]] = [(["real", NONE], real)]
@@ -131,14 +124,3 @@ def restoration_table(models: Sequence[ModelResults]) -> str:
 def axis_table(rows: Sequence[Row]) -> str:
     """The scores by the size of the noise, of the axis between cold and hot."""
     return of_scores("measured", [([row["model"], row["noise"]], row) for row in rows], ("", "δ"))
-
-
-def likelihood_rows(models: Sequence[ModelResults]) -> Rows:
-    """Bits per pixel of each categorical model, and of simple codes of the same images."""
-    rows = []
-    for model in models:
-        known: dict[str, Any] = model.likelihood
-        bits = f"{fixed(known['bits'], 'bits')} ± {fixed(known['standard_error'], 'bits')}"
-        codes = [fixed(known[key], "bits") for key in ("independent_pixels", "lzma")]
-        rows.append([model.name, str(known["images"]), str(known["levels"]), bits, *codes])
-    return rows

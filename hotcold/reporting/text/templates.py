@@ -12,14 +12,16 @@ import jinja2
 
 from hotcold.reporting.reading import formatting
 from hotcold.reporting.reading.results import samplers
-from hotcold.reporting.text import alt_texts, axis, findings, settings, tables, trainings, words
-from hotcold.reporting.text.labels import Labels, anchor
+from hotcold.reporting.text import comparisons, findings, settings, tables, trainings, words
+from hotcold.reporting.text.labels import ARTICLE, DOCUMENTS, Labels, anchor
 
 # A space at which the page must not break a line: as in 95 %, FID ↓, η = 1, 9 ± 1 and [1, 2].
 UNBROKEN = re.compile(
     r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)"
     r"|(?<=\d) (?=±)|(?<=±) (?=\d)|(?<=\d,) (?=[−+\d.]+\])"
 )
+
+WORDS_A_MINUTE = 220  # that a person reads
 
 
 def sha256(text: str) -> str:
@@ -35,8 +37,7 @@ FILTERS = {
     "markdown_table": tables.markdown_table,
 }
 GLOBALS = {
-    "alt": alt_texts,
-    "axis": axis,
+    "comparisons": comparisons,
     "findings": findings,
     "formatting": formatting,
     "settings": settings,
@@ -68,15 +69,23 @@ def environment(folder: Path) -> jinja2.Environment:
 
 def markdown(
     templates: jinja2.Environment, context: dict[str, Any], bibliography: Path, page: bool = False
-) -> str:
-    """The report; context: the variables of the templates; bibliography: a BibTeX file.
+) -> dict[str, str]:
+    """The article and its supplement by name; context: the variables of the templates;
+    bibliography: a BibTeX file.
 
-    page: the text of the HTML page, which has films; git does not hold them.
+    page: the texts of the HTML pages, which have films; git does not hold them.
     """
-    labels, template = Labels(bibliography), templates.get_template("report.md.j2")
+    labels, texts = Labels(bibliography, "html" if page else "md"), dict.fromkeys(DOCUMENTS, "")
     for _ in range(2):  # the second rendering knows the numbers of the first
         labels.start()
-        text = template.render(context, page=page, labels=labels)
-    text = re.sub(r" +$", "", text, flags=re.MULTILINE)
-    text = re.sub(r"\n{3,}", "\n\n", text)  # the templates leave empty lines
-    return UNBROKEN.sub("\N{NO-BREAK SPACE}", text) if page else text
+        minutes = round(
+            len(texts[ARTICLE].partition("\n## References")[0].split()) / WORDS_A_MINUTE
+        )
+        for name in DOCUMENTS:
+            labels.open(name)
+            template = templates.get_template(f"{name}.md.j2")
+            text = template.render(context, page=page, labels=labels, minutes=minutes)
+            text = re.sub(r" +$", "", text, flags=re.MULTILINE)
+            text = re.sub(r"\n{3,}", "\n\n", text)  # the templates leave empty lines
+            texts[name] = UNBROKEN.sub("\N{NO-BREAK SPACE}", text) if page else text
+    return texts

@@ -1,16 +1,13 @@
-"""Words that templates use: models and settings described, scores listed, commands."""
+"""Words that templates use: models and settings described, commands."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from hotcold.reporting.reading.formatting import counted, fixed, interval, names
+from hotcold.reporting.reading.formatting import counted, names
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.text.claims import FAILS, HOLDS, IN_PART, OPEN, UNLIKE, Claim
-from hotcold.reporting.text.settings import Recipe, settings_table
-from hotcold.scores import find
 
 GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
     "progress_": "images during training, one row for each kept epoch",
@@ -35,23 +32,6 @@ def described(model: ModelResults) -> str:
     return f"**{model.name}** {does}."
 
 
-def smallest_losses(models: Sequence[ModelResults]) -> str:
-    """`is 0.0183 (epoch 73) for model1 and 0.0096 (epoch 73) for model2`."""
-    parts = []
-    for model in models:
-        best = model.lowest_loss
-        loss = fixed(best["validation_loss"], "validation_loss")
-        parts.append(f"{loss} (epoch {best['epoch']:.0f}) for {model.name}")
-    return f"is {names(parts)}"
-
-
-def score_list(models: Sequence[ModelResults], key: str) -> str:
-    """`model1 has an FID of 21.32 [20.37, 22.26] and model2 of 11.65 [10.91, 12.38]`."""
-    first, *others = ((m.name, interval(m.scores, key)) for m in models)
-    rest = [f"{name} of {value}" for name, value in others]
-    return names([f"{first[0]} has an {find(key).label} of {first[1]}", *rest])
-
-
 def verdicts_counted(claims: Sequence[Claim]) -> str:
     """`Of 19 published claims, 10 hold, 3 do not hold and 6 remain open`."""
     verbs = {
@@ -65,14 +45,6 @@ def verdicts_counted(claims: Sequence[Claim]) -> str:
     found = [verdict for verdict in verbs if counts[verdict]]
     shares = names([f"{counts[each]} {verbs[each][counts[each] != 1]}" for each in found])
     return f"Of {counted(len(claims), 'published claim')}, {shares}"
-
-
-def same_settings(
-    models: Sequence[ModelResults], recipes: Mapping[str, Recipe], published: Mapping[str, Any]
-) -> bool:
-    """Whether no setting of these models differs from the published one."""
-    rows = settings_table(models, recipes, "", published)
-    return not any("(published: " in cell for row in rows for cell in row)
 
 
 def gallery_words(files: Iterable[str], model: str) -> str:
