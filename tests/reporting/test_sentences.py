@@ -143,7 +143,10 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
     """The article and its supplement, without their references."""
     real = made_up(np.random.default_rng(0), ties=False)
     by_name = {model.name: model for model in models}
-    again = [{"seed": "1", "model": models[0].name} | made_up(np.random.default_rng(1), False)]
+    again = [
+        {"seed": "1", "commit": "1a", "model": models[0].name}
+        | made_up(np.random.default_rng(1), False)
+    ]
     axis = [
         again[0] | {"model": m.name, "noise": noise, "epoch": "1"}
         for m in models
@@ -176,7 +179,7 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         for table, rows in (("SEEDS", again), ("NOISE_AXIS", axis), ("DRAWS", [])):
             patch.setattr(report, table, SimpleNamespace(rows=lambda _, rows=rows: rows))
         patch.setattr(report, "doses", lambda *_: doses)
-        patch.setattr(report.provenance, "commit", lambda: "none")
+        patch.setattr(report.provenance, "commit", lambda *_: "none")
         environments = {"train": {m.environment["device"]: [m.name] for m in models}}
         patch.setattr(report.provenance, "environments", lambda: environments)
         _, context = report.gather(Params.model_validate(params))

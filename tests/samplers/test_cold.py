@@ -7,6 +7,7 @@ from torch import Tensor
 
 from hotcold import Cold
 from hotcold.models.process import ColdProcess, Start
+from hotcold.numerics.pixels import HIGH
 from hotcold.numerics.rng import ChunkedNoise
 from hotcold.samplers.cold.sampler import improved, naive, run
 
@@ -94,7 +95,7 @@ def test_an_observed_pixel_is_lost_when_it_is_drawn_anew(rng: torch.Generator) -
         redrawn=0.2,
     )
     left = torch.isclose(seen[0], X_0, atol=1e-6).double().mean()
-    salt = (seen[1] == process.high).double().mean()
+    salt = (seen[1] == HIGH).double().mean()
     for share, expected in (
         (left, (1 - 2 * process.density[-1]) * 0.8**process.T),
         (salt, process.density[1]),
