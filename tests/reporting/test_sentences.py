@@ -158,7 +158,8 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         patch.setattr(report.Budget, "conclusive", conclusive)
         for table, rows in (("SEEDS", again), ("NOISE_AXIS", axis), ("DRAWS", [])):
             patch.setattr(report, table, SimpleNamespace(rows=lambda _, rows=rows: rows))
-        patch.setattr(report.provenance, "commit", lambda: "none")
+        patch.setattr(report.provenance, "commit", lambda *_: "none")
+        patch.setattr(report.provenance, "measured", lambda _: ["none"])
         environments = {"train": {m.environment["device"]: [m.name] for m in models}}
         patch.setattr(report.provenance, "environments", lambda: environments)
         _, context = report.gather(Params.model_validate(params))
