@@ -180,6 +180,7 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
             patch.setattr(report, table, SimpleNamespace(rows=lambda _, rows=rows: rows))
         patch.setattr(report, "doses", lambda *_: doses)
         patch.setattr(report.provenance, "commit", lambda *_: "none")
+        patch.setattr(report.provenance, "measured", lambda _: ["none"])
         environments = {"train": {m.environment["device"]: [m.name] for m in models}}
         patch.setattr(report.provenance, "environments", lambda: environments)
         _, context = report.gather(Params.model_validate(params))
