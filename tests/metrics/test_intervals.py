@@ -15,7 +15,7 @@ PARAMS = EvaluationParams(
 
 def test_half_width_of_a_normal_variable_and_its_lower_bound() -> None:
     assert half_width(4.0) == pytest.approx(1.96 * 2, rel=1e-3)
-    assert half_width(-1.0) == 0
+    assert half_width(-1.0) == half_width(-1.0, second_order=-1.0) == 0
     assert half_width(-1.0, second_order=3.0) == half_width(3.0 * SMALLEST) > 0
     assert half_width(5.0, second_order=3.0) == half_width(5.0)
 
