@@ -65,7 +65,7 @@ def test_results_have_scores_and_a_study_that_fit_the_sampler(model: ModelResult
     block = MODELS[model.name]
     assert model.best["main"] == model.sampler.main_set
     assert set(model.sampler.sets) <= set(model.best["sets"])
-    assert {model.scores["images"], len(model.best_predictions)} == {12}
+    assert {model.scores["images"], len(model.best_predictions)} == {20}
     assert bool(model.step_study) == model.sampler.leaves_out_steps
     assert bool(model.likelihood) == (block["network"]["predicts"] == "categorical")
     assert ("label_accuracy" in model.scores) == bool(model.design.classes)
