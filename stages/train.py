@@ -13,7 +13,7 @@ from hotcold.data.params import DataParams
 from hotcold.models import process
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_design
-from hotcold.numerics import devices, distributed, tables
+from hotcold.numerics import devices, distributed
 from hotcold.numerics.pixels import to_pixels
 from hotcold.numerics.rng import derive
 from hotcold.runs import launch, resume
@@ -70,8 +70,6 @@ def main(name: str) -> None:
     seen = [x for part in (training, validation) for x in (part.images, part.labels)]
     key = resume.key(settings, *(x for x in seen if x is not None))
     with resume.ResumableRun("train", name, key) as run:
-        if distributed.is_rank_zero():
-            tables.write_json(run.outputs / fit.WEIGHTS / "run.json", record)
         dropout = recipe.label_dropout or 0.0
         loop = LoopSettings(params.batch_size, seed, dtype, recipe.stratified_t, dropout)
         train = fit.Fit(run, model, state, params, epochs, loop, paths.history(name))

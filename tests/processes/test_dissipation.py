@@ -10,6 +10,7 @@ from scipy.stats import kstest
 
 from hotcold.models.process import blurred, build
 from hotcold.numerics.rng import ChunkedNoise
+from hotcold.processes.dissipation.params import DissipationParams
 from hotcold.processes.dissipation.process import Dissipation
 
 BLOCK = {"kind": "dissipation", "std": (0.3, 20.0), "T": 50, "noise": 0.2}
@@ -50,3 +51,9 @@ def test_dissipation_starts_from_the_brightness_of_training_images(rng: torch.Ge
     torch.testing.assert_close(brightest, at_T.max().expand(1, 1, 28, 28), rtol=0, atol=1e-4)
     with pytest.raises(ValueError, match="quantiles of the mean brightness are not known"):
         build(BLOCK).start(like, noise)
+
+
+@pytest.mark.parametrize("noise", [0, 0.1])
+def test_dissipation_names_noise_only_if_it_has_some(noise: float) -> None:
+    params = DissipationParams(kind="dissipation", std=(0.5, 20), noise=noise, T=10)
+    assert ("plus noise" in params.start) == bool(noise)

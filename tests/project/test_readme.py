@@ -109,7 +109,7 @@ def new_rate(shell: Project, rate: str) -> None:
 
 
 def ranks(shell: Project) -> int:
-    return shell.json("results/models/model1/run.json")["processes"]
+    return shell.json("results/records/train/model1.json")["processes"]
 
 
 @pytest.mark.readme
@@ -155,7 +155,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Project) -> None:
     shell.run("git checkout -q . && dvc checkout -q")
     with (shell.folder / "report/templates/report.md.j2").open("a") as file:
         file.write("One more line.\n")
-    assert ran(run("dvc repro report")) == {"report"}
+    assert ran(shell.run("dvc repro report")) == {"report"}
     shell.run("git checkout -q . && dvc checkout -q")
     code = PYTHON.replace("model5", "model1").replace("steps=50", "steps=3")
     (shell.folder / "block.py").write_text(code)

@@ -83,7 +83,7 @@ def test_number_of_ranks_changes_neither_losses_nor_images(folder: Path) -> None
     printed = run(folder, "train", "--nproc-per-node=2")
     assert printed.count("epoch 2 of 2") == 1  # one of the ranks prints
     assert history(folder) == [pytest.approx(row, rel=1e-5) for row in single]
-    assert '"processes": 2' in (folder / paths.MODELS / "model4/run.json").read_text()
+    assert '"processes": 2' in (folder / paths.RECORDS / "train/model4.json").read_text()
     run_stage(folder, sample, "model4", **BUDGET)
     images = {p.name: p.read_bytes() for p in (folder / paths.SAMPLES / "model4").iterdir()}
     run(folder, "sample", "--nproc-per-node=3")  # one rank has none of the two chunks

@@ -71,7 +71,10 @@ def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> Non
     assert json.loads(paths.metrics("train", "model2").read_text()) == {"model2": metrics}
     assert seconds("model2") == sorted(seconds("model2"))
     assert len(seconds("model2")) == 5
-    assert json.loads((models / "run.json").read_text())["precision"] in ("float32", "bfloat16")
+    assert json.loads((paths.RECORDS / "train/model2.json").read_text())["precision"] in (
+        "float32",
+        "bfloat16",
+    )
 
 
 def test_the_first_of_equally_good_epochs_is_the_best(

@@ -108,7 +108,7 @@ class Recomputation:
             epoch = int(float(best["epoch"]))
             sets, description = samples_file.load(paths.samples(name, epoch))
             scores = self.row(sets[description["main"]])
-            yield name, [epoch, float(best["validation_loss"]), *scores]
+            yield name, [epoch, *scores]
 
 
 def random_weights() -> list[np.ndarray]:

@@ -16,13 +16,17 @@ class DissipationParams(ProcessParams):
 
     label: ClassVar = "blur and noise"
     quantity: ClassVar = "standard deviation of the blur in pixels"
-    start: ClassVar = "uniform grey ones, as bright as training images, plus noise"
     predictions: ClassVar = {"x_0": Predicted(("inverse_dissipation",), "x₀", MEAN_SQUARED)}
 
     kind: Literal["dissipation"]
     std: tuple[FirstSpread, Spread]
     noise: Annotated[float, pydantic.Field(ge=0, le=1)]
     T: Steps
+
+    @property
+    def start(self) -> str:
+        noise = ", plus noise" if self.noise else ""
+        return f"uniform grey ones, as bright as training images{noise}"
 
     @property
     def range(self) -> str:
