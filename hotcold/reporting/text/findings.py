@@ -76,9 +76,12 @@ def collapse(results: Results) -> ModelResults | None:
     return None
 
 
-def share(model: ModelResults, key: str) -> float:
-    """The share of the digit that is predicted most often in a set of images."""
-    counts = model.digit_counts(key)
+def share(model: ModelResults, key: str, epoch: int | None = None) -> float:
+    """The share of the digit that is predicted most often in a set of images of one scored
+    checkpoint, the best one unless another epoch is given."""
+    of = (str(epoch or model.best["epoch"]), key)
+    digits = [int(row["digit"]) for row in model.predictions if (row["epoch"], row["set"]) == of]
+    counts = np.bincount(digits, minlength=10)
     return float(counts.max() / counts.sum())
 
 
