@@ -98,14 +98,17 @@ class ModelResults:
         """The rows of the main set of the best checkpoint, in the order of its images."""
         return self.predictions_of(self.best["main"])
 
-    def predictions_of(self, key: str) -> list[dict[str, str]]:
-        """The rows of one set of the best checkpoint, in the order of its images."""
-        best = (str(self.best["epoch"]), key)
-        return [row for row in self.predictions if (row["epoch"], row["set"]) == best]
+    def predictions_of(self, key: str, epoch: int | None = None) -> list[dict[str, str]]:
+        """The rows of one set of a checkpoint, by default the best one, in the order of its
+        images."""
+        of = (str(epoch or self.best["epoch"]), key)
+        return [row for row in self.predictions if (row["epoch"], row["set"]) == of]
 
-    def digit_counts(self, key: str) -> np.ndarray:
-        """How many images of one set of the best checkpoint are classified as each digit, (10,)."""
-        return np.bincount([int(row["digit"]) for row in self.predictions_of(key)], minlength=10)
+    def digit_counts(self, key: str, epoch: int | None = None) -> np.ndarray:
+        """How many images of one set of a checkpoint, by default the best one, are classified as
+        each digit, (10,)."""
+        digits = [int(row["digit"]) for row in self.predictions_of(key, epoch)]
+        return np.bincount(digits, minlength=10)
 
     def column(self, key: str) -> np.ndarray:
         """A column of the history, (epochs,)."""

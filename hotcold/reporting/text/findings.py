@@ -77,11 +77,9 @@ def collapse(results: Results) -> ModelResults | None:
 
 
 def share(model: ModelResults, key: str, epoch: int | None = None) -> float:
-    """The share of the digit that is predicted most often in a set of images of one scored
-    checkpoint, the best one unless another epoch is given."""
-    of = (str(epoch or model.best["epoch"]), key)
-    digits = [int(row["digit"]) for row in model.predictions if (row["epoch"], row["set"]) == of]
-    counts = np.bincount(digits, minlength=10)
+    """The share of the digit that is predicted most often in a set of images of a checkpoint, by
+    default the best one."""
+    counts = model.digit_counts(key, epoch)
     return float(counts.max() / counts.sum())
 
 
