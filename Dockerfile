@@ -2,7 +2,7 @@
 # docker build -t hotcold --build-arg TORCH_BACKEND=cu130 .     NVIDIA; run with --gpus all
 # docker run --name run hotcold                                 make
 # docker run --rm hotcold make test
-# docker cp run:/home/runner/mnist-hotcold/report .                   the report of `run`
+# docker cp run:/home/runner/hotcold/report .                   the report of `run`
 FROM debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f
 
 RUN apt-get update \
