@@ -4,7 +4,7 @@ hotcold vary model5 model6 --seeds 1,2
 hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
 hotcold vary model5 model9 --draws 1,2,3
 hotcold vary model3 --redrawn 0.1,0.25,0.5,0.75
-hotcold vary model5 --ablate training.epochs=5 training.images=9600
+hotcold vary model5 --ablate models.model5.training.epochs=5 training.images=9600
 
 --seeds and --noise write a row for each training, --draws for each set of images of the same
 weights from other noise, and --redrawn for each share of pixels that a cold sampler draws anew in
@@ -17,6 +17,7 @@ model5-seed-1, is replaced.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 import subprocess
@@ -109,6 +110,16 @@ def measure(table: Table, model: str, key: str, value: str) -> None:
     print(f"{name}: FID {row['fid']}, in {table.path}", flush=True)
 
 
+def check_budget(model: str, setting: str) -> None:
+    """Raises UserError if a setting KEY=VALUE of all models does not reach one, whose block has its
+    own."""
+    section, _, key = setting.partition("=")[0].partition(".")
+    block = member(load()["models"], model, f"models.{model}")
+    if section == "training" and block["training"].get(key) is not None:
+        own = f"models.{model}.{section}.{key}"
+        raise UserError(f"{setting} has no effect on {model}, which has its own: set {own}")
+
+
 def without(model: str, part: str) -> list[str]:
     """Overrides of params.yaml that remove a part of a model's recipe."""
     return [re.sub("^([+~]?)", rf"\1models.{model}.", change) for change in PARTS[part]]
@@ -141,6 +152,8 @@ def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
     if settings and not ablate:
         raise UserError(f"{settings[0]} must be absent without --ablate")
     if ablate:
+        for model, setting in itertools.product(models, settings):
+            check_budget(model, setting)
         for model in models:
             results = {}
             for part in PARTS:

@@ -145,6 +145,10 @@ def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
         ("model2 --draws 1,42", "--draws has 42, which is the seed of"),
         ("model2 --seeds 1,x", "seed is 'x': input should be a valid integer"),
         ("model2 --seeds -1", "seed is -1: input should be greater"),
+        (
+            "model2 --ablate training.learning_rate=1",
+            "training.learning_rate=1 has no effect on model2, which has its own",
+        ),
         (f"model2 --seeds {2**63}", "seed is 9223372036854775808: input should be less"),
     ],
 )
