@@ -40,6 +40,7 @@ check_set = @$(foreach pair,$(SET),$(if $(findstring =,$(pair)),,echo '$(SET_ERR
 sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4" is a grid; JOBS=2 at a time
 	@[ -n "$(SET)" ] || { echo 'error: SET is empty, must be like SET="models.model1.training.learning_rate=1e-4,1e-3"'; exit 1; }
 	$(check_set)
+	@[ ! -e "$$(git rev-parse --git-path shallow)" ] || { echo 'error: the clone is shallow, so that DVC would lose the experiments: run git fetch --unshallow'; exit 1; }
 	dvc exp run --queue $(foreach pair,$(SET),-S '$(pair)')
 	dvc exp run --run-all --jobs $(or $(JOBS),1)
 	@$(MAKE) --no-print-directory table

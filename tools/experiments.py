@@ -275,7 +275,15 @@ def _all(repo: Repo) -> Iterator[Experiment]:
 
 
 def run_dvc(*arguments: str) -> bool:
-    """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage."""
+    """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage.
+
+    Raises UserError for an experiment in another folder, which DVC loses in a shallow clone.
+    """
+    shallow = ["git", "rev-parse", "--is-shallow-repository"]
+    if "--temp" in arguments and b"true" in subprocess.run(shallow, stdout=subprocess.PIPE).stdout:
+        raise UserError(
+            "the clone is shallow, so that DVC would lose the experiment: run git fetch --unshallow"
+        )
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job; dvc would ignore it
         signal.signal(signal.SIGINT, lambda *_: None)
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]

@@ -204,6 +204,8 @@ def test_shallow_clone_and_its_worktree_have_results_and_plots(
 ) -> None:
     clone = origin.clone(tmp_path / "clone", "--depth 1")
     assert runs_nothing(clone)
+    search = clone.run("hotcold search loss seed=1:9 --target train@model2", succeeds=False)
+    assert "run git fetch --unshallow" in search
     clone.run(f"git worktree add -q {tmp_path / 'worktree'} -b other")
     worktree = Project(tmp_path / "worktree")
     assert runs_nothing(worktree)
