@@ -4,13 +4,9 @@ import pytest
 import torch
 
 from hotcold.metrics.frechet import Frechet
+from hotcold.metrics.generation import inception_score
 from hotcold.metrics.intervals import SMALLEST, half_width
-from hotcold.metrics.params import EvaluationParams
-from tools.benchmarks.coverage import Population, Simulation
-
-PARAMS = EvaluationParams(
-    seed=1, splits=5, permutations=3, reference=4, neighbours=1, subsets=1, bootstrap=40
-)
+from hotcold.metrics.kernel import Kernel
 
 
 def test_half_width_of_a_normal_variable_and_its_lower_bound() -> None:
@@ -27,12 +23,22 @@ def test_intervals_of_a_simulated_generator_cover_and_are_not_too_wide(
 ) -> None:
     """Shift 0 is the floor, at which an ordinary bootstrap is 1.7 times too wide."""
     real = torch.randn(3000, 6, generator=rng)
-    features = torch.randn(20_000, 6, generator=rng) + shift
-    population = Population(features, 2 * features)
-    simulation = Simulation(real, 300, PARAMS)
-    for result in simulation.coverage(population, 100, rng).values():
-        assert 0.86 <= result["coverage"] <= 0.995
-        assert 0.8 < result["width"] < 1.25
+    frechet, kernel, trials = Frechet.to(real), Kernel(real), 100
+    sets = torch.randn(5 * trials, 300, 6, generator=rng) + shift  # most are for the expectation
+    found = {
+        "fid": [
+            (frechet(x), frechet.half_width(x, 40, rng) if k < trials else 0.0)
+            for k, x in enumerate(sets)
+        ],
+        "kid": [kernel(x) for x in sets],
+        "is": [inception_score(2 * x, 5, 3, rng)[::2] for x in sets],
+    }
+    for pairs in found.values():
+        score, half = torch.tensor(pairs, dtype=torch.float64).T
+        ideal = score.quantile(0.975) - score.quantile(0.025)
+        error, half = (score - score.mean()).abs()[:trials], half[:trials]
+        assert 0.86 <= (error < half).double().mean() <= 0.995
+        assert 0.8 < 2 * half.mean() / ideal < 1.25
 
 
 def test_influences_are_the_derivative_of_fid(rng: torch.Generator) -> None:

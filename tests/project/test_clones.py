@@ -22,7 +22,7 @@ from projects import Project, ran
 
 from hotcold.downloads.mnist import SHA256
 from hotcold.runtime.params import load
-from tools import leftovers, offline_plots
+from tools import leftovers
 from tools.copy_project import copy_project
 
 MNIST = {name: f"content of {name}".encode() for name in SHA256}
@@ -215,11 +215,6 @@ def test_shallow_clone_and_its_worktree_have_results_and_plots(
     assert "window.vegaEmbed" in page
     assert "<script src=" not in page
     assert worktree.is_clean()
-
-
-def test_page_of_the_plots_is_that_of_the_installed_library() -> None:
-    """Otherwise run hotcold offline-plots."""
-    assert (ROOT / offline_plots.TEMPLATE).read_bytes() == offline_plots.page()
 
 
 @pytest.mark.slow

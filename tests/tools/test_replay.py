@@ -1,4 +1,4 @@
-"""Recorded images and losses are computed again; graphs are checked on a CPU, with a stand-in."""
+"""Recorded images and losses are computed again."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import torch
 from conftest import TINY, prepare, run_stage, write_params
-from torch import Tensor
 
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
-from hotcold.training import step as step_module
 from stages import sample, train
 from tools.checks import replay
 
-Function = Callable[[], Tensor]
 Replay = Callable[..., list[list[str]]]
 SETTINGS = {"precision": "float32", "training.weights": "float32"}
 
@@ -123,70 +119,3 @@ def test_recorded_validation_losses_are_computed_again(run: Replay, folder: Path
     (folder / paths.MODELS / "model7").mkdir()
     with pytest.raises(UserError, match="there are no weights of 'model7' in results/models"):
         run("losses", "model7")
-
-
-def right(function: Function) -> Function:
-    """Runs the function again, into the memory of its first run, as a graph does."""
-    value = function()
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    parameters = list(cells["step"].cell_contents.model.module.parameters())
-    gradients = [parameter.grad for parameter in parameters]
-
-    def again() -> Tensor:
-        new = function()
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            gradient.copy_(parameter.grad)
-        return value.copy_(new)
-
-    return again
-
-
-def stale(function: Function) -> Function:
-    """Returns the loss of the first run for ever."""
-    value = function()
-    return lambda: value
-
-
-def refused(function: Function) -> Function:
-    raise RuntimeError("operation not permitted | when stream is capturing\nand more")
-
-
-@pytest.fixture
-def check(run: Replay, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replay]:
-    def check(capture: Callable[[Function], Function], *models: str) -> list[list[str]]:
-        monkeypatch.setattr(replay, "GRAPHS", "cpu")
-        monkeypatch.setattr(step_module, "cuda_graph", capture)
-        monkeypatch.setattr(torch, "compile", lambda module, **_: module)
-        return run("gpu", *models)
-
-    (folder / paths.MNIST).rename(folder / "elsewhere")  # the check works without
-    yield check
-    (folder / "elsewhere").rename(folder / paths.MNIST)
-
-
-def test_right_captures_and_recorded_images_agree(check: Replay) -> None:
-    rows = check(right)
-    assert [row[:2] for row in rows] == [
-        ["model2", "losses of 10 compiled and captured steps"],
-        ["model2", "20 images drawn again, best, ancestral"],
-        ["model4", "losses of 10 captured steps"],
-        ["model4", "dropout of seeds 1, 2, 1"],
-        ["model4", "20 images drawn again, best, improved"],
-    ]
-    assert {row[-1] for row in rows} == {"agrees"}
-
-
-@pytest.mark.parametrize("capture", [stale, refused])
-def test_capture_that_fails_or_repeats_its_first_batch_disagrees(
-    check: Replay, capture: Callable[[Function], Function], capsys: pytest.CaptureFixture[str]
-) -> None:
-    sentence = "these checks disagree: model4, losses.*; model4, dropout"
-    with pytest.raises(UserError, match=sentence):
-        check(capture, "model4")
-    error = "operation not permitted / when stream is capturing | no error | **disagrees** |"
-    assert (error in capsys.readouterr().out) == (capture == refused)
-
-
-def test_machine_without_a_gpu_is_refused(run: Replay) -> None:
-    with pytest.raises(UserError, match="the device is cpu, must be cuda"):
-        run("gpu")

@@ -1,5 +1,5 @@
-"""Measure the code: hotcold bench speed, hotcold bench coverage"""
+"""Measure the code: hotcold bench speed"""
 
 from hotcold.commands import group
 
-main = group(__doc__, {name: f"tools.benchmarks.{name}" for name in ("coverage", "speed")})
+main = group(__doc__, {"speed": "tools.benchmarks.speed"})

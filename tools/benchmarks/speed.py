@@ -82,14 +82,10 @@ def random_images(count: int) -> Tensor:
     return torch.randint(0, 256, (count, 1, SIDE, SIDE), generator=g, dtype=torch.uint8)
 
 
-def initial(params: ModelParams, device: torch.device, dropout: bool = True) -> DiffusionModel:
-    """A model with the same initial weights at each call; without dropout, its loss is not
-    random."""
-    block = params.block()
-    if not dropout:
-        block["network"].pop("dropout", None)
+def initial(params: ModelParams, device: torch.device) -> DiffusionModel:
+    """A model with the same initial weights at each call."""
     torch.manual_seed(0)
-    model = DiffusionModel.build(block)
+    model = DiffusionModel.build(params.block())
     model.module.to(device)
     return model
 

@@ -2,7 +2,6 @@
 
 hotcold check replay images model3 model5 --images 100
 hotcold check replay losses model1 --checkpoints best --checkpoints last
-hotcold check replay gpu
 
 images: draws recorded images again, with the weights, noise and original images of stages.sample;
 by default those of the best checkpoint in the main set, or of a model that restores images in the
@@ -15,10 +14,6 @@ losses: computes the validation losses of stages.train again, from the kept weig
 rounded to `training.weights`; by default those of all checkpoints. They agree within
 MAX_DIFFERENCE.
 
-gpu: checks the graphs of CUDA, on random images: losses of captured steps against those of plain
-steps, and dropout. Steps of models with Gaussian noise are compiled, too. Also draws recorded
-images again, where there are any. Needs neither dvc nor the network nor MNIST.
-
 Without names of models, all of params.yaml are checked. Prints a table, and exits with code 1 if
 something disagrees.
 """
@@ -28,9 +23,8 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import click
 import torch
@@ -44,25 +38,19 @@ from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import to_pixels
 from hotcold.numerics.rng import CHUNK, Stream
-from hotcold.params import ModelParams
 from hotcold.runs.progress import Progress
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Precision, Seed, load, read, validate
-from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn
+from hotcold.sampling.draw import DrawOptions, draw
 from hotcold.sampling.params import Sampler
 from hotcold.training import loop
 from hotcold.training.params import TrainingParams
-from hotcold.training.state import TrainState
-from hotcold.training.step import CapturedStep, Step
-from tools.benchmarks import speed
 
 TOLERANCE = 2  # grey levels of 255
 MIN_SHARE = 0.95
 MAX_RATIO = 2
 MAX_DIFFERENCE = 0.01  # relative, of losses
-COMPARED = 10  # captured steps
-GRAPHS = "cuda"  # the device that has them
 HEADING = "| model | check | result | limit | |\n|---|---|---|---|---|"
 
 
@@ -158,72 +146,6 @@ def losses(name: str, checkpoints: list[str]) -> Iterator[Row]:
         yield Row(name, f"validation loss, {checkpoint}", result, limit, agrees)
 
 
-class Training:
-    """COMPARED steps of the training of one model of params.yaml, always from the same weights, on
-    random images of random brightness, so that every batch has another loss."""
-
-    def __init__(self, name: str, device: torch.device) -> None:
-        self.name, self.device, self.dtype = name, device, precision(device)
-        self.params = read(f"models.{name}", ModelParams)
-        self.batch_size = read("training", TrainingParams).batch_size
-        self.model = partial(speed.initial, self.params, device)
-
-    def losses(self, step: Step) -> Tensor:
-        """The losses of the steps, (COMPARED,)."""
-        recipe, count = self.params.training, COMPARED * self.batch_size
-        g = torch.Generator().manual_seed(0)
-        brightness = torch.rand(count, 1, 1, 1, generator=g)
-        images = (speed.random_images(count) * brightness).to(torch.uint8)
-        labels = labels_in_turn(count, step.model.classes) if step.model.classes else None
-        examples = loop.Examples(images, labels).to(self.device)
-        state = TrainState(step.model.module, recipe, COMPARED)
-        settings = loop.LoopSettings(self.batch_size, 0, self.dtype, recipe.stratified_t)
-        return loop.train_epoch(step, state.optimizer, examples, settings, epoch=1)
-
-    def check_losses(self, compiled: bool) -> Row:
-        """Captured against plain steps: the median over steps of the relative difference. Rounding
-        to bfloat16 causes 0.001, a stale batch 0.06. After more steps, rounding alone causes 0.01
-        in model2, which has a high learning rate."""
-        expected = self.losses(Step(self.model(dropout=False), self.dtype))
-        step = CapturedStep(self.model(dropout=False), self.dtype, self.batch_size, compiled)
-        difference = (self.losses(step) / expected - 1).abs().median().item()
-        label = f"losses of {COMPARED} {'compiled and ' if compiled else ''}captured steps"
-        result, limit = f"differ by {100 * difference:.2f} %", f"{100 * MAX_DIFFERENCE:.0f} %"
-        agrees = difference <= MAX_DIFFERENCE  # not so if it is NaN
-        return Row(self.name, label, result, limit, agrees)
-
-    def check_dropout(self) -> Row:
-        """Replays of a captured step with dropout: another loss each time, the same for one seed.
-        It is compiled, because a compiled network draws its masks in its own way."""
-        step = CapturedStep(self.model(dropout=True), self.dtype, self.batch_size, compiled=True)
-        x_0, t, noise, *labels = map(torch.zeros_like, step.batch)
-        values = []
-        for seed in (1, 2, 1):
-            torch.manual_seed(seed)
-            values.append(step(x_0, t + 1, noise + 0.5, *labels).item())
-        agrees = values[0] == values[2] != values[1]
-        result = ", ".join(f"{value:.6f}" for value in values)
-        return Row(self.name, "dropout of seeds 1, 2, 1", result, "the first is the last", agrees)
-
-
-def gpu(name: str, device: torch.device) -> Iterator[Row]:
-    """The checks of one model. One that fails with an error disagrees."""
-    training = Training(name, device)
-    compiled = training.params.degradation.kind == "gaussian"
-    planned: dict[str, Callable[[], Row]] = {"losses": partial(training.check_losses, compiled)}
-    if training.params.block()["network"].get("dropout"):
-        planned["dropout"] = training.check_dropout
-    if paths.weights(name).exists() and any((paths.SAMPLES / name).glob("*.npz")):
-        planned["images drawn again"] = partial(images, name, "best", None, 1)
-    for label, check in planned.items():
-        try:
-            row = check()
-        except Exception as error:  # driver, compiler, memory and files raise many kinds
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            row = Row(name, label, reason.replace("|", "/"), "no error", agrees=False)
-        yield row
-
-
 def report(rows: Iterable[Row]) -> None:
     """Print a table. Raises UserError if something disagrees."""
     device = devices.device()
@@ -266,13 +188,3 @@ def recompute(models: tuple[str, ...], checkpoints: tuple[str, ...]) -> None:
     """Compute validation losses again; of all checkpoints by default."""
     names = models or load()["models"]
     report(row for name in names for row in losses(name, list(checkpoints)))
-
-
-@main.command("gpu")
-@MODELS
-def graphs(models: tuple[str, ...]) -> None:
-    """Check the graphs of CUDA."""
-    device = devices.device()
-    if device.type != GRAPHS:
-        raise UserError(f"the device is {device}, must be {GRAPHS}: others have no graphs")
-    report(row for name in models or load()["models"] for row in gpu(name, device))
