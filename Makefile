@@ -16,16 +16,22 @@ SIZES ?= 0,0.01,0.02,0.05,0.1,0.2,0.4
 
 ##@ Workflow
 
-repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two stages at a time
+# With JOBS, so many models at a time, each by a process of DVC.
+OF_MODEL = for stage in train sample evaluate step_study likelihood; do \
+    dvc --wait-for-lock repro --pull --single-item $$stage@{} || exit 1; done
+REPRO = dvc repro --pull$(if $(JOBS), evaluate_real && dvc stage list --name-only | \
+  sed -n "s/^train@//p" | xargs -P $(JOBS) -I{} sh -ec '$(OF_MODEL)' && dvc repro --pull)
+
+repro: $(STAMP) ready  ## restore results, run what has changed (the default); JOBS=2 runs two models at a time
 	@[ -e data/mnist_idx -a -e .dvc/cache ] || dvc repro download download_inception  # no remote has them
 	@[ -e results/models ] || dvc pull --allow-missing || true  # all at once, not by stages
-	$(if $(JOBS),hotcold run-jobs $(JOBS),dvc repro --pull)
+	$(REPRO)
 	@echo "report: $(CURDIR)/report/report.html"
 
 quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick; JOBS=2
 	hotcold copy-project scratch/quick --quick
 	root=$$PWD; for there in "$$root/data/mnist_idx" "$$root/data/mnist" ''; do [ ! -e "$$there" ] || break; done; \
-	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" $(if $(JOBS),hotcold run-jobs $(JOBS),dvc repro)
+	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" $(if $(JOBS),$(REPRO),dvc repro)
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
 ready: $(STAMP)
@@ -92,7 +98,7 @@ help:  ## this list
 
 ##@ Variables, as in: make repro JOBS=2
 #: PYTHON        of the environment that make builds (python3)
-#: JOBS          stages (repro) or experiments (sweep) at a time (1)
+#: JOBS          models (repro) or experiments (sweep) at a time (1)
 #: SET           settings of sweep and search: "key=1,2 other=3,4", "key=low:high other=a|b"
 #: METRIC        what search improves, such as model1.fid
 #: TRIALS        how many experiments search makes (20)
