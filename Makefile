@@ -36,7 +36,6 @@ quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, i
 
 ready: $(STAMP)
 	@[ -e .git ] || dvc config --local core.no_scm true  # a downloaded archive
-	@hotcold mend-dvc
 
 ##@ Experiments
 

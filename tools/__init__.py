@@ -4,7 +4,7 @@ imported."""
 from hotcold.runtime import startup
 
 MODULES = (
-    *("copy_project", "leftovers", "mend_dvc", "search", "table"),
+    *("copy_project", "leftovers", "search", "table"),
     *("sweep", "vary"),
 )
 COMMANDS = {name.replace("_", "-"): f"tools.{name}" for name in MODULES}
