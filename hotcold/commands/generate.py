@@ -33,12 +33,12 @@ MOST = 10_000  # images in one picture
 @click.option("--images", type=click.IntRange(1, MOST), default=64, help="how many")
 @click.option("--steps", type=int, help="of the sampler (those of the model's block)")
 @click.option(
-    "--eta", type=click.FloatRange(0, 1), help="with --steps, 0 to 1 (the best of the step study)"
+    "--eta", type=click.FloatRange(0, 1), help="with --steps, 0 to 1 (of the model's block, or 1)"
 )
 @click.option(
     "--clip/--no-clip",
     default=None,
-    help="clip the estimate of x_0, with --steps (the better of the step study)",
+    help="clip the estimate of x_0, with --steps (as in the model's block)",
 )
 @click.option(
     "--digit", type=click.IntRange(0, 9), help="of a model with labels (each of them in turn)"
@@ -73,9 +73,7 @@ def main(
     loaded = pictures.load(model, weights, device)
     if digit is not None and not loaded.classes:
         raise UserError(f"--digit must be absent: {model} has no labels")
-    sampler, lines = samplers.choose(model, loaded, steps, fixed)
-    for line in lines:
-        print(line)
+    sampler = samplers.choose(model, loaded, steps, fixed)
     seed = secrets.randbelow(2**31) if seed is None else seed
     T, batch_size = loaded.process.T, devices.batch_size(device)
     evaluations = DrawOptions(dtype, batch_size).steps(sampler, T, images)
@@ -88,6 +86,6 @@ def main(
     pictures.save(output, tile(drawn, math.ceil(math.sqrt(images))))
     print(
         f"{output}: {images} images of {pictures.source(model, weights, loaded)}, "
-        f"{sampler.main_set}, {getattr(sampler, 'steps', T)} steps; "
+        f"{sampler.main_set}{sampler.how or f', in {T} steps'}; "
         f"the same images again: --seed {seed}"
     )

@@ -95,7 +95,7 @@ def test_wheel_generates_and_describes_in_an_environment_without_the_repository(
         return hotcold(folder, *arguments, code=code, python=python)
 
     options = ("--weights", "mine")
-    assert "generated.png: 3 images of mine, epoch 1, ancestral, 6 steps" in run(
+    assert "generated.png: 3 images of mine, epoch 1, ancestral, in 6 steps" in run(
         "generate", "mine", "--images", "3", *options
     )
     assert (folder / "generated.png").exists()

@@ -22,7 +22,6 @@ from hotcold.models import process
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics import devices
 from hotcold.numerics.rng import Stream
-from hotcold.numerics.tables import write_json
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.samplers.categorical.params import Categorical
@@ -34,22 +33,8 @@ from stages import train
 
 Command = Callable[..., str]
 NOISE = TINY["models"]["model4"] | {"degradation": {"kind": "impulse", "rho": [0.0, 0.5], "T": 5}}
-STUDY = [  # of model2, as stages.step_study writes it, but with few of its scores
-    {"kind": "ddim", "steps": steps, "eta": eta, "clip": clip, "fid": fid}
-    | {"fid_below": 1.0, "fid_above": 1.0}
-    for steps, eta, clip, fid in (
-        *((2, 0.0, False, 30.0), (2, 0.0, True, 11.0), (2, 1.0, False, 10.0), (2, 1.0, True, 12.5)),
-        *((6, 0.0, False, 20.0), (6, 0.0, True, 9.0), (6, 1.0, False, 14.0), (6, 1.0, True, 19.0)),
-    )
-]
-
-
 LABELLED = MODELS["labels"] | {"training": {"learning_rate": 1.0e-3, "label_dropout": 0.1}}
 GUIDED = DDIM(steps=4, eta=0.5, guidance=2.0)
-MASKED = MODELS["masked"] | {
-    "degradation": GREY | {"T": 6, "known_mask": True},
-    "sampler": {"kind": "categorical", "steps": 6, "churn": 5.0},
-}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +45,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare(folder)
     for name in TINY["models"]:
         run_stage(folder, train, name)
-    further = {"model7": NOISE, "asked": LABELLED, "masked": MASKED}
+    further = {"model7": NOISE, "asked": LABELLED}
     write_params(folder, models=TINY["models"] | further | {"new": NOISE})
     for name, values in further.items():
         model = DiffusionModel.build(values)
@@ -108,41 +93,6 @@ def test_generate_draws_the_requested_number_of_images_and_equal_ones_for_equal_
 
 
 @pytest.mark.parametrize(
-    ("options", "same_as", "said", "warns"),
-    [
-        ("--steps 2", "--eta 1 --no-clip", "2 steps with η = 1 (step study: FID 10.0", False),
-        ("--steps 3", "--eta 1 --no-clip", "3 steps with η = 1 (step study: FID 10.0", False),
-        ("--steps 5", "--eta 0 --clip", "with η = 0, clipped (step study: FID 9.0 in 6", False),
-        ("--steps 2 --eta 0", "--clip", "with η = 0, clipped (step study: FID 11.0", False),
-        ("--steps 2 --eta 0.7", "--no-clip", "2 steps with η = 0.7 (step study: FID 10.0", False),
-        ("--steps 2 --clip", "--eta 0", "with η = 0, clipped (step study: FID 11.0", False),
-        ("--steps 2 --eta 0 --no-clip", "", "2 steps with η = 0 (step study: FID 30.0", True),
-        ("--steps 6 --eta 1", "--no-clip", "FID 14.0 in 6 steps with η = 1)", True),
-    ],
-)
-def test_generate_chooses_what_the_step_study_found_best(
-    command: Command, trained: Path, options: str, same_as: str, said: str, warns: bool
-) -> None:
-    """And warns if the user's choice is worse by more than its interval."""
-    write_json(trained / paths.STEP_STUDY / "model2.json", STUDY)
-
-    def run(*more: str) -> tuple[str, np.ndarray]:
-        rest = ("--images", "2", "--seed", "1", "--output", "chosen.png")
-        printed = command(generate, "model2", *options.split(), *more, *rest)
-        return printed, levels(trained / "chosen.png")
-
-    printed, picture = run()
-    assert said in printed
-    better = "warning: the step study has an FID of 9.0 in 6 steps with η = 0, clipped\n"
-    assert (better in printed) == warns
-    assert (run(*same_as.split())[1] == picture).all()
-    (trained / paths.STEP_STUDY / "model2.json").unlink()
-    printed = command(generate, "model2", *options.split())
-    assert "(model2 has no step study)" in printed
-    assert "--eta" in options or "with η = 1" in printed  # as the ancestral sampler
-
-
-@pytest.mark.parametrize(
     ("name", "options", "digits", "sampler"),
     [
         ("asked", "", [0, 1, 2], GUIDED),
@@ -173,36 +123,26 @@ def test_generate_draws_the_digit_that_is_asked_for_and_a_cold_model_from_noise_
         assert (shown[y : y + 28, x : x + 28] == image.numpy()).all()
 
 
-def test_churn_of_the_step_study_is_used_only_where_the_steps_allow_it(
-    command: Command, trained: Path
+def test_settings_of_the_user_replace_those_of_the_block_of_a_model(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = {"kind": "categorical", "eta": 0.0, "fid_below": 1.0, "fid_above": 1.0}
-    study = [
-        {"steps": 6, "fid": 9.0, **setting},
-        {"steps": 6, "churn": 5.0, "fid": 4.0, **setting},
-    ]
-    write_json(trained / paths.STEP_STUDY / "masked.json", study)
-    for options, said in (
-        ("--steps 5", "sampling in 5 steps with churn = 5 (step study: FID 4.0 in 6"),
-        ("--steps 4", "sampling in 4 steps with η = 0 (step study: FID 9.0 in 6"),
-        ("--steps 5 --eta 0", "sampling in 5 steps with η = 0 (step study: FID 9.0 in 6"),
-    ):
-        assert said in command(generate, "masked", *options.split(), "--images", "1")
-
-
-def test_eta_of_the_user_replaces_churn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    assert "ancestral, in 6 steps; " in command(generate, "model2", "--images", "1")
+    assert "ddim, in 2 steps with η = 1; " in command(generate, "model2", "--steps", "2")
     own = {"kind": "categorical", "steps": 50, "churn": 10.0}
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
-    forward = process.build(GREY | {"T": 60})
-    model = DiffusionModel(lambda x, t: x, forward, "categorical")
-    chosen, lines = samplers.choose("m", model, 20, {})
-    assert chosen == Categorical(steps=20, churn=10.0)
-    assert lines == ["sampling in 20 steps with churn = 10 (m has no step study)"]
-    assert samplers.choose("m", model, 50, {})[0] == Categorical(steps=50, churn=10.0)
-    assert samplers.choose("m", model, 50, {"eta": 0.5})[0] == Categorical(steps=50, eta=0.5)
+    masked = DiffusionModel(lambda x, t: x, process.build(GREY | {"T": 60}), "categorical")
+    hot = DiffusionModel(lambda x, t: x, process.build(PROCESSES["linear"] | {"T": 60}), "eps")
+    for model, steps, fixed, expected in (
+        (masked, 20, {}, Categorical(steps=20, churn=10.0)),
+        (masked, 4, {}, Categorical(steps=4, churn=4.0)),
+        (masked, 50, {"eta": 0.5}, Categorical(steps=50, eta=0.5)),
+        (hot, 7, {}, DDIM(steps=7, eta=1.0)),
+        (hot, 7, {"eta": 0.0, "clip": True}, DDIM(steps=7, clip=True)),
+    ):
+        assert samplers.choose("m", model, steps, fixed) == expected
     with pytest.raises(UserError, match="--clip must be absent: the sampler of m has no such"):
-        samplers.choose("m", model, 20, {"clip": True})
+        samplers.choose("m", masked, 20, {"clip": True})
 
 
 def test_restore_shows_the_degraded_picture_and_three_restorations(
