@@ -4,8 +4,9 @@ hotcold search model1.fid models.model1.training.learning_rate=log:1e-4:1e-2 \\
     'models.model1.network.hidden=[8,8]|[16,32,16]' --trials 20
 
 Optuna (TPE) selects the values of a trial from the results of those before. Each trial is an
-experiment, search-STUDY-NUMBER, that `dvc exp run --temp` runs. The same command again continues an
-interrupted search, up to the number of trials, with the interrupted trial first.
+experiment, search-STUDY-NUMBER, that `dvc exp run --temp` runs. STUDY has a hash of the metric, the
+keys, and all other settings: the same command again continues an interrupted search, up to the
+number of trials, with the interrupted trial first.
 
 What a key of params.yaml may be set to:
 
@@ -20,6 +21,8 @@ Values are written as for `dvc exp run -S`.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -57,7 +60,6 @@ FORMS = "LOW:HIGH, log:LOW:HIGH, A|B|C or a value"
 FOLDER = Path("scratch/search")
 HIGHER_IS_BETTER = {score.key for score in SCORES if score.better == 1}
 FAILURES = 3  # in a row end a search
-DEFINITION = "definition"  # attribute of a study
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,8 @@ def _check(name: str, value: str) -> None:
         raise UserError(f"{name}: '{value}' is not one value: separate several by |")
 
 
-def open_study(path: Path, definition: dict[str, Any], seed: int, maximise: bool) -> optuna.Study:
-    """The study in a file, or a new one. Raises UserError if it has another definition."""
+def open_study(path: Path, seed: int, maximise: bool) -> optuna.Study:
+    """The study in a file, or a new one."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(path))),
@@ -190,15 +192,6 @@ def open_study(path: Path, definition: dict[str, Any], seed: int, maximise: bool
     )
     # The first trials are random: those of a continued search differ from those before.
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
-    recorded = flat(study.user_attrs.get(DEFINITION, definition))
-    current = flat(definition)
-    for key in recorded | current:
-        if recorded.get(key) != current.get(key):
-            raise UserError(
-                f"the study {path.stem} has {key} = {recorded.get(key)}, not {current.get(key)}: "
-                "choose another name with --study"
-            )
-    study.set_user_attr(DEFINITION, definition)
     return study
 
 
@@ -218,26 +211,19 @@ class Search:
         """The name of the experiment of a trial."""
         return f"search-{self.study.study_name}-{number}"
 
-    def equal(self, params: dict[str, Any]) -> list[FrozenTrial]:
-        """The complete trials with these values, of which the first one has the experiment."""
-        return [each for each in self.trials(TrialState.COMPLETE) if each.params == params]
-
     def run_trial(self) -> bool:
-        """Run and record one trial, an interrupted one if there is one; whether it succeeded.
-        Values that were tried before are not run again."""
-        new = {key.name: key.distribution for key in self.keys}
-        interrupted = [t for t in self.trials(TrialState.RUNNING) if t.params.keys() == new.keys()]
-        trial = interrupted[0] if interrupted else self.study.ask(new)
-        earlier = self.equal(trial.params)
-        name = self.experiment(earlier[0].number if earlier else trial.number)
-        value = earlier[0].value if earlier else self.run_experiment(name, trial.params)
+        """Run and record one trial, an interrupted one if there is one; whether it succeeded."""
+        interrupted = self.trials(TrialState.RUNNING)
+        distributions = {key.name: key.distribution for key in self.keys}
+        trial = interrupted[0] if interrupted else self.study.ask(distributions)
+        name = self.experiment(trial.number)
+        value = self.run_experiment(name, trial.params)
         if value is None or not math.isfinite(value):
             self.study.tell(trial.number, state=TrialState.FAIL)
             print(f"trial {trial.number} failed", flush=True)
             return False
         self.study.tell(trial.number, value)
-        note = " as before" if earlier else ""
-        print(f"trial {trial.number}: {self.metric} = {value:.5g}{note} ({name})", flush=True)
+        print(f"trial {trial.number}: {self.metric} = {value:.5g} ({name})", flush=True)
         return True
 
     def run_experiment(self, name: str, params: dict[str, Any]) -> float | None:
@@ -275,11 +261,11 @@ class Search:
         for key, value in best.params.items():
             print(f"  {key} = {value}")
         print(f"  {self.metric} = {best.value:.5g}")
-        print(f"apply it by: dvc exp apply {self.experiment(self.equal(best.params)[0].number)}")
+        print(f"apply it by: dvc exp apply {self.experiment(best.number)}")
 
 
 def open_search(
-    name: str, metric: str, arguments: Sequence[str], stage: str | None, seed: int, maximise: bool
+    metric: str, arguments: Sequence[str], stage: str | None, seed: int, maximise: bool
 ) -> Search:
     """The search of the command line. Raises UserError, before any trial, if it cannot be run."""
     keys = [Key.parse(each) for each in arguments]
@@ -289,26 +275,23 @@ def open_search(
     for key in keys:
         if not target.reads(key.name) and not any(_within(own, key.name) for own in target.params):
             raise UserError(f"{target.stage} does not depend on {key.name}")
-    path = FOLDER / f"{name}.log"
-    prefix = f"search-{name}-"
-    if not path.exists() and any(re.fullmatch(prefix + r"\d+", n) for n in experiment_names()):
+    settings = {  # that the stages read and the search does not set
+        setting: value
+        for setting, value in sorted(flat(load()).items())
+        if target.reads(setting) and not any(_within(setting, key.name) for key in keys)
+    }
+    searched = {key.name: key.values for key in keys}
+    definition = json.dumps([metric, target.stage, maximise, searched, settings], default=str)
+    digest = hashlib.sha256(definition.encode()).hexdigest()[:6]
+    name = f"{metric.replace('.', '-')}-{digest}"
+    path, prefix = FOLDER / f"{name}.log", f"search-{name}-"
+    if not path.exists() and any(each.startswith(prefix) for each in experiment_names()):
         raise UserError(
             f"there are experiments {prefix}..., but not their study {path}: remove them by "
-            "dvc exp remove, or choose another name with --study"
+            "dvc exp remove"
         )
-    definition = {
-        "metric": metric,
-        "target": target.stage,
-        "maximise": maximise,
-        "search": {key.name: key.values for key in keys},
-        "params": {  # that the stages read and the search does not set
-            setting: str(value)
-            for setting, value in sorted(flat(load()).items())
-            if target.reads(setting) and not any(_within(setting, key.name) for key in keys)
-        },
-    }
-    study = open_study(path, definition, seed, maximise)
-    return Search(study, metric, target, keys)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    return Search(open_study(path, seed, maximise), metric, target, keys)
 
 
 @command(__doc__)
@@ -319,7 +302,6 @@ def open_search(
 @click.option(
     "--maximise", is_flag=True, help=f"the default for {', '.join(sorted(HIGHER_IS_BETTER))}"
 )
-@click.option("--study", metavar="NAME", help="of the search (from METRIC: model1-fid)")
 @click.option("--seed", type=click.IntRange(0), default=0, help="of the values of the trials")
 def main(
     metric: str,
@@ -327,16 +309,13 @@ def main(
     trials: int,
     target: str | None,
     maximise: bool,
-    study: str | None,
     seed: int,
 ) -> None:
-    name = re.sub(r"\W+", "-", study or metric)
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    maximise |= metric.rpartition(".")[2] in HIGHER_IS_BETTER
+    search = open_search(metric, keys, target, seed, maximise)
     try:
-        with FileLock(FOLDER / f".{name}.lock", timeout=0):
-            maximise |= metric.rpartition(".")[2] in HIGHER_IS_BETTER
-            search = open_search(name, metric, keys, target, seed, maximise)
+        with FileLock(FOLDER / f".{search.study.study_name}.lock", timeout=0):
             search.run(trials)
     except Timeout:
-        raise UserError(f"the study {name} is running already") from None
+        raise UserError(f"the study {search.study.study_name} is running already") from None
     search.report()

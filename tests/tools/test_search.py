@@ -82,9 +82,12 @@ def start(*arguments: str) -> None:
     search.main(arguments, standalone_mode=False)
 
 
-def load_study(name: str) -> optuna.Study:
-    backend = JournalFileBackend(str(search.FOLDER / f"{name}.log"))
-    return optuna.load_study(study_name=name, storage=JournalStorage(backend))
+def last_study() -> optuna.Study:
+    """The study that was written last."""
+    path = max(search.FOLDER.glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
+    return optuna.load_study(
+        study_name=path.stem, storage=JournalStorage(JournalFileBackend(str(path)))
+    )
 
 
 def loss(rate: float, kind: str) -> float:
@@ -102,8 +105,9 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
     assert printed.count("Reproducing experiment") == 3  # the second run has continued
     assert "best of 2 trials (1 failed)" in printed
     done: dict[str, dict[str, Any]] = {}
-    for number, trial in enumerate(load_study("model-loss").trials):
-        name = f"search-model-loss-{number}"
+    study = last_study()
+    for number, trial in enumerate(study.trials):
+        name = f"search-{study.study_name}-{number}"
         rate, kind = trial.params["model.rate"], trial.params["model.kind"]
         assert (name in search.experiment_names()) == (rate <= 0.8)
         if rate <= 0.8:
@@ -121,32 +125,31 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
     start(*command, "3")
     assert "Reproducing experiment" not in capfd.readouterr().out
     project.run("git checkout -q .")
+    start("model.loss", KIND.replace("other", "plain"), "--trials", "2")
+    assert "best of 2 trials\n" in capfd.readouterr().out  # with equal values
 
 
-def test_only_the_search_of_the_study_is_continued(
+def test_other_settings_are_another_study(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ["model.loss", RATE, KIND, "--study", "mine", "--trials", "1"]
-    monkeypatch.setattr(search, "run_dvc", lambda *arguments: False)
-    with pytest.raises(UserError, match="no trial of mine has succeeded"):
-        start(*command)
-    path = project.folder / "params.yaml"
-    text = path.read_text()
-    path.write_text(text.replace("150", "200"))  # the stage does not read it
-    with pytest.raises(UserError, match="no trial of mine has succeeded"):
-        start(*command)
-    path.write_text(text.replace("- 8", "- 9"))
-    with pytest.raises(UserError, match=re.escape("mine has params.model.hidden = [8, 8], not [9")):
-        start(*command)
-    path.write_text(text)
-    for arguments, sentence in (
-        (f"model.loss {RATE}", "mine has search.model.kind = plain|other, not None: choose a"),
-        (f"model.loss {RATE} {KIND} --maximise", "has maximise = False, not True"),
-        (f"model.loss {RATE} {KIND} --target study", "has target = score, not study"),
-        (f"model.steps {RATE} {KIND}", "mine has metric = model.loss, not model.steps"),
-    ):
-        with pytest.raises(UserError, match=re.escape(sentence)):
-            start(*arguments.split(), "--study", "mine")
+    def study(*keys: str, metric: str = "model.loss", target: str = "", most: bool = False) -> str:
+        found = search.open_search(metric, keys, target or None, 0, most)
+        return found.study.study_name
+
+    first, keys = study(RATE, KIND), (RATE, KIND)
+    others = {study(RATE), study(*keys, most=True), study(*keys, target="study")}
+    others.add(study(*keys, metric="model.steps", target="study"))
+    project.edit("- 8", "- 9")
+    others.add(study(*keys))
+    project.edit("- 9", "- 8")
+    project.edit("150", "200")  # the stage does not read it
+    assert study(*keys) == first
+    assert len({first, *others}) == 6
+    monkeypatch.setattr(search, "experiment_names", lambda: {f"search-{first}-0"})
+    (search.FOLDER / f"{first}.log").unlink()
+    with pytest.raises(UserError, match=f"there are experiments search-{first}-..., but not their"):
+        study(*keys)
+    project.run("git checkout -q .")
 
 
 def test_several_failures_in_a_row_end_a_search(
@@ -155,16 +158,17 @@ def test_several_failures_in_a_row_end_a_search(
     ran = []
     monkeypatch.setattr(search, "run_dvc", lambda *arguments: bool(ran.append(arguments)))
     with pytest.raises(UserError, match="3 trials failed one after another"):
-        start("model.loss", RATE, "model.kind=plain", "--study", "failures")
-    rate = load_study("failures").trials[2].params["model.rate"]
+        start("model.loss", RATE, "model.kind=plain")
+    study = last_study()
+    rate = study.trials[2].params["model.rate"]
     overrides = ["-S", f"model.rate={rate}", "-S", "model.kind=plain"]
-    name = "search-failures-2"
+    name = f"search-{study.study_name}-2"
     assert ran[2] == ("exp", "run", "--temp", "--name", name, *overrides, "score")
 
 
 @pytest.mark.slow
 def test_interrupted_trial_ends_with_its_stage_and_is_repeated(project: Project) -> None:
-    command = ["model.loss", "model.rate=0.0:0.5", "--study", "ended", "--trials", "1"]
+    command = ["model.loss", "model.rate=0.0:0.5", "--trials", "1"]
     hold = project.folder / "scratch/hold"
     hold.parent.mkdir(exist_ok=True)
     hold.touch()
@@ -178,7 +182,7 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(project: Project)
         assert process.poll() is None
         time.sleep(0.05)
     stage = int(hold.read_text())
-    with pytest.raises(UserError, match="the study ended is running already"):
+    with pytest.raises(UserError, match=r"the study model-loss-\w+ is running already"):
         start(*command)
     process.terminate()
     _, errors = process.communicate(timeout=60)
@@ -188,12 +192,12 @@ def test_interrupted_trial_ends_with_its_stage_and_is_repeated(project: Project)
         os.kill(stage, 0)
     hold.unlink()
     start(*command)
-    (trial,) = load_study("ended").trials
-    assert trial.state == TrialState.COMPLETE
-    assert "search-ended-0" in search.experiment_names()
+    study = last_study()
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+    assert f"search-{study.study_name}-0" in search.experiment_names()
 
 
-def test_values_that_were_tried_before_are_not_run_again_and_a_continued_search_draws_others(
+def test_a_continued_search_draws_other_values(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[float] = []
@@ -203,16 +207,11 @@ def test_values_that_were_tried_before_are_not_run_again_and_a_continued_search_
         return ran[-1]
 
     monkeypatch.setattr(search.Search, "run_experiment", experiment)
-    for values, count in (("1|2|3", 3), ("0.0:1.0", 14)):
-        ran.clear()
-        for trials in (1, 7, 14):
-            study = search.open_study(tmp_path / f"{count}.log", {}, 1, maximise=False)
-            goal = search.Target("score", [], ["model"])
-            key = search.Key.parse(f"model.rate={values}")
-            search.Search(study, "model.loss", goal, [key]).run(trials)
-        assert len(study.trials) == 14
-        assert len(set(ran)) == len(ran) <= count
-        assert len(ran) > 2
+    for trials in (1, 7, 14):
+        study = search.open_study(tmp_path / "study.log", 1, maximise=False)
+        goal, key = search.Target("score", [], ["model"]), search.Key.parse(RATE)
+        search.Search(study, "model.loss", goal, [key]).run(trials)
+    assert len(study.trials) == len(set(ran)) == 14
 
 
 @pytest.mark.parametrize(
@@ -251,14 +250,12 @@ def test_values_of_a_key(project: Project, argument: str, distribution: BaseDist
         ("figures.dpi=1:9", "score does not depend on figures.dpi"),
         ("model.rate=0:1 --target scores", "--target is scores: Stage 'scores' not f"),
         ("model.rate=0:1 model.rate=2", "a key has two values, must have one"),
-        ("model.rate=0:1 --study lost", "there are experiments search-lost-"),
     ],
 )
 def test_wrong_command_line_is_refused_in_one_sentence_before_any_trial(
     project: Project, monkeypatch: pytest.MonkeyPatch, arguments: str, sentence: str
 ) -> None:
     monkeypatch.setattr(search.Search, "run_trial", None)
-    monkeypatch.setattr(search, "experiment_names", lambda: {"search-lost-0", "search-lost-a-0"})
     with pytest.raises(UserError, match=re.escape(sentence)) as error:
         start("model.loss", *arguments.split())
     assert "\n" not in str(error.value)
@@ -290,7 +287,7 @@ def test_metric_that_no_stage_has_written_ends_a_search(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goal = search.Target("score", ["score.json"], ["model"])
-    study = search.open_study(project.folder / "scratch/study.log", {}, 0, maximise=False)
+    study = search.open_study(project.folder / "study.log", 0, maximise=False)
     own = search.Search(study, "model.loss", goal, [search.Key.parse(RATE)])
     monkeypatch.setattr(search, "run_dvc", lambda *arguments: True)
     shown: dict[str, Any] = {"model": {"los": 1.0}}
