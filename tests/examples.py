@@ -22,7 +22,6 @@ PROCESSES: dict[str, Block] = {  # blocks, in each form that predicts something 
 }
 NETWORKS: dict[str, Block] = {  # blocks, but for what they predict
     "cnn": {"kind": "cnn", "hidden": (2,)},
-    "mixer": {"kind": "mixer", "width": 8, "blocks": 2},
     "unet": {"kind": "unet", "channels": (8, 8, 8)},
 }
 FIELDS: Block = {  # a field of a sampler -> another value than that of `complete`
@@ -75,7 +74,7 @@ MODELS: dict[str, Block] = {  # that go through every stage
     "from_noise": model(NOISE_ALONE, UNET, "x_0", COLD | {"start": "noise"}),
     "grey": model(PROCESSES["grey"], UNET, "categorical", DRAWS | {"eta": 0.2}),
     "masked": model(PROCESSES["masked"], UNET, "categorical", DRAWS | {"churn": 1.0}),
-    "blur": model(PROCESSES["blur"], NETWORKS["mixer"], "x_0", COLD | {"start": "train"}),
+    "blur": model(PROCESSES["blur"], CNN, "x_0", COLD | {"start": "train"}),
     "pixelation": model(PROCESSES["pixelation"], CNN, "x_0", COLD),
     "fading": model(PROCESSES["fading"], CNN, "x_0", COLD),
     "dissipation": model(PROCESSES["dissipation"], UNET, "x_0", {"kind": "inverse_dissipation"}),

@@ -147,7 +147,7 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("precision", "float16", "input should be 'auto', 'float32' or 'bfloat16'"),
     ("training.weights", "bfloat16", "input should be 'float16' or 'float32'"),
     ("models.model3.degradation.kind", "snow", "input should be 'blur', 'dissipation', 'fad"),
-    ("models.model1.network.kind", "vit", "input should be 'cnn', 'mixer'"),
+    ("models.model1.network.kind", "vit", "input should be 'cnn'"),
     ("models.model5.degradation.schedule", "linear", "input should be 'cosine'"),
     ("models.model5.network.predicts", "noise", "must be 'eps' or 'x_0' or 'v' for gaussian"),
     ("models.model5.sampler.kind", "strided", "be 'ancestral', 'categorical', 'cold', 'ddim'"),
