@@ -1,15 +1,10 @@
-"""An experiment of DVC shows the scores that it computed, and a training shows its losses."""
+"""An experiment of DVC shows the scores that it computed."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +17,6 @@ from stages import download_inception, evaluate, evaluate_real, sample, train, t
 from tools import experiments, table
 from tools.copy_project import copy_project
 from tools.experiments import Experiment
-
-HISTORY = "results/history/model2.csv"
 
 pytestmark = pytest.mark.slow  # they share one experiment
 
@@ -165,51 +158,3 @@ def test_ci_compares_the_metrics_of_a_pull_request_in_a_clone_without_results(
     assert changes["model2.best_epoch"] == ["2", "3", "1"]
     assert "model2.fid" in changes
     assert "model4." not in printed.partition("### Metrics")[2]
-
-
-@pytest.fixture
-def training(repository: Project) -> Iterator[subprocess.Popen]:
-    """dvc, which runs a training without end; restores the workspace."""
-    repository.edit("epochs: 2", "epochs: 100000")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro", "train@model2"],
-        cwd=repository.folder,
-        env=repository.environment,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    yield process
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    repository.run("git checkout -q .")
-
-
-def test_losses_can_be_plotted_while_a_model_is_trained(
-    repository: Project, training: subprocess.Popen
-) -> None:
-    history, end = repository.folder / HISTORY, time.monotonic() + 120
-    while not history.exists() or history.read_text().count("\n") < 4:
-        assert training.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    repository.run(f"dvc plots show {HISTORY}")
-    page = (repository.folder / "dvc_plots/index.html").read_text()
-    points = json.loads(page.rpartition("var spec = ")[2].partition(";\n")[0])["data"]["values"]
-    assert [point["epoch"] for point in points[:3]] == ["1", "2", "3"]
-    assert {"train_loss", "validation_loss"} <= set(points[0])
-
-    os.killpg(training.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
-    training.wait()
-    assert not history.exists()
-    repository.run("git checkout -q .")
-    repository.run("dvc checkout train@model2")  # which does not replace a file that is in no cache
-    assert history.read_text().count("\n") == 3
-    assert "up to date" in repository.run("dvc status train@model2")
-
-    # A killed training cannot clean up.
-    history.write_text("epoch\n1\n")
-    shutil.rmtree(repository.folder / "results/models/model2")
-    assert "unsaved files" in repository.run("dvc checkout train@model2", succeeds=False)
-    repository.run("dvc checkout --force train@model2")
-    assert history.read_text().count("\n") == 3

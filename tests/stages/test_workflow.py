@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import ROOT, TINY, prepare, run_models, run_stage, write_random_inception
+from examples import MODELS as EXAMPLES
 
 from hotcold import samples_file
 from hotcold.classifier.network import Classifier
@@ -23,36 +23,14 @@ from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
 from stages import evaluate_real, figures, report, train_classifier
 
-MODELS = copy.deepcopy(TINY["models"])
-MODELS["model2"]["sampler"] = {"kind": "ddim", "steps": 3, "eta": 0.5}
-MODELS["model4"]["sampler"] = {"kind": "cold", "start": "noise"}
-MODELS["model4"]["training"]["epochs"] = 1  # of its five sets, each has features of Inception
-UNET = {"kind": "unet", "channels": [8, 8, 8]}
-IMPULSE = {"kind": "impulse", "rho": [0.0, 0.5], "T": 4}
-BEYOND = {  # the kinds of model that TINY does not have
-    "labelled": {
-        "degradation": {"kind": "gaussian", "schedule": "cosine", "T": 5},
-        "network": UNET | {"classes": 10, "predicts": "v"},
-        "training": {"epochs": 1, "learning_rate": 1.0e-3, "label_dropout": 0.2},
-        "sampler": {"kind": "ddim", "steps": 3, "eta": 0.5, "guidance": 2.0},
-    },
-    "masked": {
-        "degradation": IMPULSE | {"levels": 4, "known_mask": True},
-        "network": UNET | {"predicts": "categorical"},
-        "training": {"epochs": 1, "learning_rate": 1.0e-3},
-        "sampler": {"kind": "categorical", "steps": 3, "churn": 1.0},
-    },
-    "dissipated": {
-        "degradation": {"kind": "dissipation", "std": [0.5, 10.0], "noise": 0.1, "T": 4},
-        "network": UNET | {"predicts": "x_0"},
-        "training": {"epochs": 1, "learning_rate": 1.0e-3},
-        "sampler": {"kind": "inverse_dissipation", "noise": 1.5},
-    },
-}
-MODELS |= BEYOND
+NAMES = ("labels", "masked", "dissipation")  # the kinds of model that TINY does not have
+MODELS = TINY["models"] | {name: EXAMPLES[name] for name in NAMES}
+MODELS["model2"] = MODELS["model2"] | {"sampler": {"kind": "ddim", "steps": 3, "eta": 0.5}}
+MODELS["model4"] = MODELS["model4"] | {"sampler": {"kind": "cold", "start": "noise"}}
 DATA = read("data", DataParams, ROOT / paths.PARAMS)
 SETTINGS = {
     "models": MODELS,
+    "training.epochs": 1,  # of the five sets of model4, each has features of Inception
     "sampling.images": 10,
     "evaluation.splits": 1,
     "inception.reference": 6,
@@ -158,18 +136,18 @@ def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
 
 
 def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
-    sets, description = samples_file.load(folder / paths.SAMPLES / "labelled/epoch_001.npz")
+    sets, description = samples_file.load(folder / paths.SAMPLES / "labels/epoch_001.npz")
     assert description["labels"] == list(range(10))
     assert len(sets["ddim"]) == 10
-    shown, _ = samples_file.load(folder / paths.SAMPLES / "labelled/guidance.npz")
+    shown, _ = samples_file.load(folder / paths.SAMPLES / "labels/guidance.npz")
     assert {key: x.shape for key, x in shown.items()} == dict.fromkeys("013", (10, 1, 28, 28))
     assert len({x.numpy().tobytes() for x in shown.values()}) == 3
-    for entry in read_json(folder / paths.SCORES / "labelled/scores.json"):
-        rows = tables.read_csv(folder / paths.SCORES / "labelled/predictions.csv")
+    for entry in read_json(folder / paths.SCORES / "labels/scores.json"):
+        rows = tables.read_csv(folder / paths.SCORES / "labels/predictions.csv")
         digits = [int(row["digit"]) for row in rows if int(row["epoch"]) == entry["epoch"]]
         right = sum(digit == label for label, digit in enumerate(digits))
         assert entry["sets"]["ddim"]["label_accuracy"] == right / 10
-    study = read_json(folder / paths.STEP_STUDY / "labelled.json")
+    study = read_json(folder / paths.STEP_STUDY / "labels.json")
     assert [(e["steps"], e["eta"], e.get("guidance", 1)) for e in study] == [
         (3, 0.5, guidance) for guidance in (0, 1, 3)
     ]
@@ -183,7 +161,7 @@ def test_rates_of_masking_again_are_studied_where_the_steps_allow_them(folder: P
 
 
 def test_weights_of_a_dissipation_have_the_brightness_of_its_training_images(folder: Path) -> None:
-    _, description = checkpoints.load(folder / paths.MODELS / "dissipated/best.safetensors")
+    _, description = checkpoints.load(folder / paths.MODELS / "dissipation/best.safetensors")
     quantiles = description["degradation"]["brightness"]
     train_part = mnist.split(60_000, DATA).train[: TINY["training.images"]]
     images = to_pixels(mnist.images("train", folder / paths.MNIST)[train_part])
