@@ -172,6 +172,14 @@ def prepare(folder: Path) -> None:
         (folder / path).symlink_to(ROOT / path)
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with these inputs."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder)
+    return folder
+
+
 def write_params(folder: Path, **overrides: Any) -> None:
     """Write a params.yaml with TINY and other parameters, and run check_params on it."""
     values = copy.deepcopy(load(ROOT / paths.PARAMS))

@@ -56,10 +56,10 @@ def test_committed_budget_is_the_published_one() -> None:
 
 
 REMOVE = object()
-NAN, INFINITY = float("nan"), float("inf")
+NAN = float("nan")
 MOST, FEWEST = (f"input should be {which} than or equal to" for which in ("less", "greater"))
 ONE_MORE, ZERO = f"{FEWEST} 1", f"{FEWEST} 0"
-INTEGER, NUMBER = "input should be a valid integer", "input should be a valid number"
+INTEGER = "input should be a valid integer"
 NAME = "is not a valid name of a model, must be a letter, then up to 63 letters, digits, _ or -"
 BELOW_1 = "input should be less than 1"
 UNKNOWN = "not a known key (allowed keys: "
@@ -82,14 +82,9 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("seed models.model4.training.plateau.patience models.model4.network.dropout", -1, ZERO),
     ("seed", 2**63, "input should be less than 9223372036854775808"),
     ("training.epochs", "5", INTEGER),
-    ("training.epochs", 5.0, INTEGER),
-    ("training.epochs", True, INTEGER),
     ("seed training.epochs", NAN, INTEGER),
     ("classifier models.model1", None, "input should be a valid dictionary"),
-    ("training.checkpoints models.model1.network.hidden", 5, "input should be a valid tuple"),
-    ("models.model1.training.learning_rate", "fast", NUMBER),
     ("models.model1.training.learning_rate models.model5.sampler.eta", NAN, "a finite number"),
-    ("models.model1.training.learning_rate", INFINITY, "input should be a finite number"),
     ("models.model1.training.learning_rate classifier.learning_rate", 1e-8, f"{FEWEST} 0.0000001"),
     (
         "models.model4.network.dropout models.model5.training.ema models.model5.training.warmup "
@@ -112,7 +107,6 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("evaluation.reference inception.reference", 10_001, f"{MOST} 10000"),
     ("figures.examples_per_digit", 10**8, f"{MOST} 100"),
     ("figures.dpi", 3000, f"{MOST} 600"),
-    ("models.model5.training.stratified_t models.model5.sampler.clip", 1, "a valid boolean"),
     # What fits another key.
     ("data.train", 40_000, " + data.validation is 52000, must be 60000"),
     ("data.held_out", 20_000, "must not exceed data.validation, 12000"),
@@ -153,7 +147,6 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("models.model5.sampler.kind", "strided", "be 'ancestral', 'categorical', 'cold', 'ddim'"),
     ("models.model3.sampler.start", "middle", "input should be 'validation', 'train' or 'noise'"),
     ("inception.use", "maybe", "input should be 'auto', 'required' or 'off'"),
-    ("figures.loss_scale", "cubic", "input should be 'linear' or 'log'"),
     # Unknown keys.
     ("training.epoch", 5, "not a known key (did you mean 'epochs'?)"),
     ("models.model1.training.learningrate", 1e-3, "not a known key (did you mean 'learning_rate'"),

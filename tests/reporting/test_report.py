@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,6 @@ from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
 from stages import evaluate_real, figures, report, train_classifier
-from tools.copy_project import copy_project
 
 SALT = {"kind": "impulse", "rho": [0.0, 0.5], "T": 4}
 COLD = {"kind": "cold", "start": "validation"}
@@ -685,18 +682,3 @@ def test_a_figure_is_dark_on_a_dark_page(browser: Any, folder: Path) -> None:
         browser.get((folder / "report/supplement.html").as_uri())
         shares.append(browser.execute_async_script(pixels))
     assert shares[0] > 0.7 > 0.3 > shares[1]
-
-
-def test_dvc_plots_draws_without_the_network(browser: Any, folder: Path, tmp_path: Path) -> None:
-    copy_project(tmp_path / "project", TINY)
-    for name in ("report/figures", "report/plots", "results/history"):
-        shutil.copytree(folder / name, tmp_path / "project" / name)
-    command = [sys.executable, "-m", "dvc", "plots", "show"]
-    subprocess.run(command, cwd=tmp_path / "project", check=True, capture_output=True)
-    browser.get((tmp_path / "project/dvc_plots/index.html").as_uri())
-    assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
-    assert (
-        browser.execute_script("return document.querySelectorAll('canvas, svg.marks').length") == 3
-    )
-    loaded = "return [...document.images].filter(i => i.naturalWidth).length"
-    assert browser.execute_script(loaded) == 3

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, TINY, write_fake_mnist, write_params
+from conftest import ROOT, TINY, write_params
 
 from hotcold.numerics import checkpoints
 from hotcold.runs import resume
@@ -32,7 +32,6 @@ from stages import sample, train
 Run = Callable[..., None]
 MODELS = copy.deepcopy(TINY["models"])
 MODELS["model4"]["training"] = {"learning_rate": 1e-7, "plateau": {"factor": 0.5, "patience": 0}}
-FROM_NOISE = MODELS["model4"] | {"sampler": {"kind": "cold", "start": "noise"}}
 BUDGET = {
     "training.epochs": 4,
     "training.checkpoints": [1, 3],
@@ -46,17 +45,9 @@ class Killed(BaseException):
     """Simulates the end of the process: nothing in a stage catches it."""
 
 
-@pytest.fixture(scope="module")
-def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("mnist")
-    write_fake_mnist(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(tmp_path: Path, mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/mnist_idx").symlink_to(mnist)
+def folder(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "data").symlink_to(prepared / "data")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEVICE", "cpu")
     monkeypatch.delenv("DVC_ROOT", raising=False)
@@ -139,33 +130,28 @@ def test_interrupted_training_continues_and_ends_with_the_same_bytes(
     assert seconds == [1, 2, 3, 4]  # one an epoch: the time between two runs does not count
 
 
-@pytest.mark.parametrize(
-    ("name", "overrides"),
-    [("model2", {}), ("model4", {}), ("model4", {"models": MODELS | {"model4": FROM_NOISE}})],
-    ids=["model2", "model4", "model4 from noise"],
-)
+@pytest.mark.parametrize("name", ["model2", "model4"])
 def test_interrupted_sampling_continues_after_the_last_finished_chunk(
     run: Run,
     folder: Path,
     capsys: pytest.CaptureFixture[str],
     name: str,
-    overrides: dict[str, Any],
 ) -> None:
     run(train, name)
     with pytest.MonkeyPatch.context() as patch:
         batches = kill_at(patch, draw, "draw_batch", 0)  # counts the calls only
-        run(sample, name, **overrides)
+        run(sample, name)
     expected = content(folder / paths.SAMPLES / name)
     assert "film.npz" in expected
     for call in (2, 3, 2):
         with pytest.MonkeyPatch.context() as patch:
             kill_at(patch, draw, "draw_batch", call)
             with pytest.raises(Killed):
-                run(sample, name, **overrides)
+                run(sample, name)
     capsys.readouterr()
     with pytest.MonkeyPatch.context() as patch:
         calls = kill_at(patch, draw, "draw_batch", 0)
-        run(sample, name, **overrides)
+        run(sample, name)
     printed = capsys.readouterr().out
     assert name != "model2" or "model2 epoch 4: continues after 200 of 210 images" in printed
     assert next(calls) == next(batches) - 4  # which the three interrupted runs have finished

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, TINY, prepare, run_stage, write_params
+from conftest import ROOT, TINY, run_stage, write_params
 
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
@@ -29,13 +29,6 @@ BUDGET = {
     "sampling.images": 110,  # two chunks
     "models": {"model4": TINY["models"]["model4"]},  # with dropout
 }
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ranks")
-    prepare(folder)
-    return folder
 
 
 @pytest.fixture

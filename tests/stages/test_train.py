@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, prepare, run_stage
+from conftest import TINY, run_stage
 
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
@@ -21,18 +21,11 @@ from stages import sample, train
 Run = Callable[..., None]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("train")
-    prepare(folder)
-    return folder
-
-
 @pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """run(module, 'model2', **{'training.epochs': 3}): one stage with other parameters."""
-    monkeypatch.chdir(folder)
-    return partial(run_stage, folder)
+    monkeypatch.chdir(prepared)
+    return partial(run_stage, prepared)
 
 
 def history(name: str) -> list[dict[str, str]]:

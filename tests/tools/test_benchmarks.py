@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,13 +74,6 @@ def test_reference_reads_the_same_pixels() -> None:
     images = torch.randint(0, 256, (3, 1, 28, 28), dtype=torch.uint8)
     digits = reference.Digits(images)
     torch.testing.assert_close(torch.stack([digits[i] for i in range(3)]), to_pixels(images))
-
-
-def test_reference_learns(net: nn.Module) -> None:
-    source = itertools.repeat(torch.zeros(8, 1, 28, 28))
-    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
-    first = reference.train_steps(net, optimizer, HOT, source, 5)
-    assert reference.train_steps(net, optimizer, HOT, source, 20) < 0.9 * first
 
 
 @torch.no_grad()

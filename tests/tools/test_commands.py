@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, prepare, run_stage, write_params
+from conftest import TINY, run_stage, write_params
 from examples import GREY, MODELS, NETWORKS, PROCESSES
 from examples import model as block
 from PIL import Image
@@ -38,19 +38,17 @@ GUIDED = DDIM(steps=4, eta=0.5, guidance=2.0)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(prepared: Path) -> Path:
     """A folder with a model2 that generates, a model4 that restores, and a cold model7 that starts
     from noise alone."""
-    folder = tmp_path_factory.mktemp("commands")
-    prepare(folder)
     for name in TINY["models"]:
-        run_stage(folder, train, name)
+        run_stage(prepared, train, name)
     further = {"model7": NOISE, "asked": LABELLED}
-    write_params(folder, models=TINY["models"] | further | {"new": NOISE})
+    write_params(prepared, models=TINY["models"] | further | {"new": NOISE})
     for name, values in further.items():
         model = DiffusionModel.build(values)
-        model.save(folder / paths.weights(name), torch.float32, epoch=1, validation_loss=0.1)
-    return folder
+        model.save(prepared / paths.weights(name), torch.float32, epoch=1, validation_loss=0.1)
+    return prepared
 
 
 @pytest.fixture

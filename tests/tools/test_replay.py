@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import pytest
-from conftest import TINY, prepare, run_stage, write_params
+from conftest import TINY, run_stage, write_params
 
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
@@ -21,13 +22,10 @@ SETTINGS = {"precision": "float32", "training.weights": "float32"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("replay")
-    prepare(folder)
-    for name in TINY["models"]:
-        for stage in (train, sample):
-            run_stage(folder, stage, name, **SETTINGS)
-    return folder
+def folder(prepared: Path) -> Path:
+    for name, stage in product(TINY["models"], (train, sample)):
+        run_stage(prepared, stage, name, **SETTINGS)
+    return prepared
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import prepare, run_stage
+from conftest import run_stage
 from PIL import Image
 
 from hotcold import samples_file
@@ -20,15 +20,13 @@ from stages import evaluate, evaluate_real, sample, train, train_classifier
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(prepared: Path) -> Path:
     """With the scored samples of a model2."""
-    folder = tmp_path_factory.mktemp("score")
-    prepare(folder)
     for stage in (train_classifier, evaluate_real):
-        run_stage(folder, stage)
+        run_stage(prepared, stage)
     for stage in (train, sample, evaluate):
-        run_stage(folder, stage, "model2")
-    return folder
+        run_stage(prepared, stage, "model2")
+    return prepared
 
 
 def digits(folder: Path) -> np.ndarray:
