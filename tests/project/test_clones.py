@@ -292,19 +292,6 @@ def test_change_of_a_sampler_in_a_clone_runs_what_depends_on_it(clone: Project) 
 
 
 @pytest.mark.readme
-def test_pulled_experiment_is_applied_after_the_downloads(complete: Project) -> None:
-    complete.run("dvc exp run --temp --name trained -S models.model4.network.dropout=0.2")
-    other = colleague(complete)
-    complete.run("dvc exp push origin trained")
-    put_mnist(other, "data/mnist")
-    other.run("dvc repro download download_inception")
-    other.run("dvc exp pull origin trained")
-    other.run("dvc exp apply trained")
-    assert "dropout: 0.2" in (other.folder / "params.yaml").read_text()
-    assert "up to date" in other.run("dvc status")
-
-
-@pytest.mark.readme
 def test_damaged_files_are_found_in_the_cache(complete: Project) -> None:
     model = "results/models/model4/part.txt"
     content = (complete.folder / model).read_bytes()
@@ -352,20 +339,3 @@ def test_model_comes_from_the_address_of_the_repository(
     complete.run("dvc push -q && git push -q origin main")
     user.run(f"dvc get file://{tmp_path / 'hub.git'} results/models/model2 --out of_store")
     assert (user.folder / "of_store/part.txt").exists()
-
-
-@pytest.mark.readme
-def test_hooks_bring_and_send_the_results_of_a_commit(complete: Project, tmp_path: Path) -> None:
-    complete.run("git branch before")
-    complete.set_models({"model2": load(complete.folder / "params.yaml")["models"]["model2"]})
-    complete.repro()
-    complete.run("git add -A && git commit -q -m without && pre-commit install")
-    model = "results/models/model4/part.txt"
-    assert model not in complete.results()
-    complete.run("git checkout -q before")
-    assert model in complete.results()
-    complete.run("git checkout -q main")
-    assert model not in complete.results()
-    assert not (tmp_path / "store").exists()
-    complete.run("git push -q origin main")
-    assert runs_nothing(Project(tmp_path / "hub.git").clone(tmp_path / "colleague"))
