@@ -1,6 +1,6 @@
 """Copy the project's files to a folder where it can run without touching this one:
 
-hotcold copy-project FOLDER [--quick] [KEY=VALUE ...]
+hotcold copy-project FOLDER [--quick]
 
 Uncommitted changes are copied too. The copy has a separate params.yaml, dvc.lock, cache and report,
 and no git. FOLDER must be new or empty, or an earlier copy, which is replaced.
@@ -19,7 +19,7 @@ import yaml
 
 from hotcold.commands import File, command
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import load, parse
+from hotcold.runtime.params import load
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = {
@@ -151,18 +151,8 @@ def check_folder(folder: Path) -> None:
         raise UserError(f"{folder} is not an earlier copy: delete it, or choose another folder")
 
 
-def override(argument: str) -> tuple[str, Any]:
-    """KEY=VALUE of the command line; the value is YAML."""
-    key, equals, value = argument.partition("=")
-    if not equals:
-        raise UserError(f"'{argument}' must be KEY=VALUE")
-    return key, parse(value, argument)
-
-
 @command(__doc__)
 @click.argument("folder", type=File())
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--quick", is_flag=True, help="the smallest budget")
-def main(folder: Path, overrides: tuple[str, ...], quick: bool) -> None:
-    budget = quick_budget() if quick else {}
-    copy_project(folder, budget | dict(map(override, overrides)))
+def main(folder: Path, quick: bool) -> None:
+    copy_project(folder, quick_budget() if quick else {})

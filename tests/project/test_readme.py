@@ -171,7 +171,7 @@ def test_the_commands_in_blocks_run_one_after_another(shell: Project) -> None:
     assert "up to date" in run("dvc repro --pull")
 
     # The command line.
-    assert "receptive field" in run("hotcold describe model1")
+    assert "multiply-adds" in run("hotcold describe model1")
     left[0] = left[0].replace("model2 --steps 50", "model1 --steps 2")
     assert "ddim, in 2 steps with η " in run("hotcold generate model1 --steps 2")
     assert "dvc repro sample@MODEL" in run("python -m stages.sample")

@@ -7,14 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import TINY, run_stage, write_params
-from examples import GREY, MODELS, NETWORKS, PROCESSES
-from examples import model as block
+from examples import GREY, MODELS, PROCESSES
 from PIL import Image
 
 from hotcold.commands import describe, generate, pictures, restore, samplers
@@ -232,18 +230,3 @@ def test_describe_prints_counts_that_follow_from_the_layers(command: Command) ->
     assert "after epoch 2" in printed
     assert "50.0% of the pixels are untouched" in command(describe, "model4")
     assert "model7 generates images: impulse degradation in 5 steps" in command(describe, "model7")
-
-
-@pytest.mark.parametrize(
-    ("network", "expected"),
-    [
-        (NETWORKS["cnn"] | {"hidden": (4, 4, 4)}, 21),
-        (NETWORKS["cnn"] | {"hidden": (16, 32, 32, 16)}, 27),  # some in the frequency domain
-        (NETWORKS["unet"], 28),
-    ],
-)
-def test_receptive_field_follows_from_the_kernels_of_the_convolutions(
-    network: dict[str, Any], expected: int
-) -> None:
-    found = DiffusionModel.build(block(PROCESSES["linear"], network, "eps", {}))
-    assert describe.receptive_field(found) == (expected, expected)

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, parse
-from tools.copy_project import copy_project, override, write_params
+from tools.copy_project import copy_project, write_params
 
 
 def test_copy_has_separate_params_and_no_results(tmp_path: Path) -> None:
@@ -61,12 +61,6 @@ def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_every_reader(
         again = read(params.read_text())
         assert again["inception"]["use"] == "off"
         assert again["models"]["model1"]["training"]["learning_rate"] == 0.0002
-
-
-def test_override_is_read_as_dvc_reads_it() -> None:
-    for argument in ("inception.use=off", "inception.use='off'"):
-        assert override(argument) == ("inception.use", "off")
-    assert override("models.model1.training.learning_rate=1e-4")[1] == 0.0001
 
 
 def test_a_setting_of_an_experiment_changes_one_line_of_params(tmp_path: Path) -> None:
