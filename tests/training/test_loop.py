@@ -16,7 +16,14 @@ from hotcold.numerics.pixels import to_pixels
 from hotcold.processes.gaussian.process import Gaussian, linear_alpha_bar
 from hotcold.processes.impulse.process import Impulse, cosine_density
 from hotcold.runtime.errors import UserError
-from hotcold.training.loop import Examples, LoopSettings, draw_steps, train_epoch, validate
+from hotcold.training.loop import (
+    Examples,
+    LoopSettings,
+    draw_batches,
+    draw_steps,
+    train_epoch,
+    validate,
+)
 from hotcold.training.step import Step
 
 HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 20))
@@ -62,9 +69,8 @@ def run_epoch(
     return train_epoch(step, optimizer, Examples(images), settings, epoch, advance)
 
 
-def assert_uniform(network: Recorder) -> None:
-    """That the t of 4000 images, on 1..20, are."""
-    t = torch.cat([t for _, t in network.inputs]).mul(20).round().long()
+def assert_uniform(t: Tensor) -> None:
+    """That 4000 values of t, on 1..20, are."""
     counts = t.bincount(minlength=21)
     assert len(t) == 4000
     assert counts[0] == 0
@@ -73,11 +79,12 @@ def assert_uniform(network: Recorder) -> None:
     assert ((counts[1:] - expected) ** 2 / expected).sum() < 43.8  # chi^2, 19 degrees, 0.1 %
 
 
-def test_t_is_uniform_on_1_to_T(images: Tensor) -> None:
-    network = Recorder()
-    for epoch in range(100):
-        run_epoch(network, images, epoch)
-    assert_uniform(network)
+def test_t_is_uniform_on_1_to_T_in_training_and_validation(images: Tensor) -> None:
+    network, many = Recorder(), torch.zeros(4000, 1, 28, 28, dtype=torch.uint8)
+    epochs = (draw_batches(model(network), Examples(images), SETTINGS, k) for k in range(100))
+    assert_uniform(torch.cat([t for batches in epochs for _, t, _ in batches]))
+    validate(model(network), Examples(many), SETTINGS, 1)
+    assert_uniform(torch.cat([t for _, t in network.inputs]).mul(20).round().long())
 
 
 def test_stratified_steps_cover_the_range_in_every_batch(rng: torch.Generator) -> None:
@@ -95,12 +102,6 @@ def test_the_last_step_is_T_also_where_a_sum_is_rounded_up(
     assert draw_steps(16, 20, rng, stratified=True)[-1] == 20
     validate(model(network), Examples(images), SETTINGS, 1)
     assert network.inputs[0][1].tolist() == [1.0] * len(images)
-
-
-def test_t_of_validation_is_uniform_on_1_to_T() -> None:
-    network, images = Recorder(), torch.zeros(4000, 1, 28, 28, dtype=torch.uint8)
-    validate(model(network), Examples(images), SETTINGS, 1)
-    assert_uniform(network)
 
 
 def test_validation_loss_is_the_mean_over_all_images(rng: torch.Generator) -> None:
