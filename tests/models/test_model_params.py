@@ -7,8 +7,7 @@ import pytest
 from conftest import ROOT
 
 from hotcold.models.model import DiffusionModel
-from hotcold.models.params import read_design, read_designs
-from hotcold.runtime.errors import UserError
+from hotcold.models.params import read_designs
 
 
 def test_every_committed_design_is_built_without_reading_other_blocks(
@@ -25,17 +24,3 @@ def test_every_committed_design_is_built_without_reading_other_blocks(
         model = DiffusionModel.build(design.block())
         assert model.predicts == design.network.predicts
         assert model.process.T == design.degradation.T
-
-
-def test_prediction_that_does_not_fit_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = (ROOT / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(text.replace("predicts: v", "predicts: categorical"))
-    monkeypatch.chdir(tmp_path)
-    sentence = (
-        r"^params\.yaml: models\.model5\.network\.predicts is 'categorical', must be 'eps' or "
-        r"'x_0' or 'v' for gaussian degradation$"
-    )
-    with pytest.raises(UserError, match=sentence):
-        read_design("model5")
