@@ -42,12 +42,10 @@ ready: $(STAMP)
 SET_ERROR = error: SET has a part without "=": write each value without spaces, as in key=[8,8]
 check_set = @$(foreach pair,$(SET),$(if $(findstring =,$(pair)),,echo '$(SET_ERROR)'; exit 1;)) :
 
-sweep: $(STAMP) ready  ## queue and run DVC experiments: SET="key=1,2 other=3,4" is a grid; JOBS=2 at a time
+sweep: $(STAMP) ready  ## run DVC experiments: SET="key=1,2 other=3,4" is a grid; JOBS=2 at a time
 	@[ -n "$(SET)" ] || { echo 'error: SET is empty, must be like SET="models.model1.training.learning_rate=1e-4,1e-3"'; exit 1; }
 	$(check_set)
-	@[ ! -e "$$(git rev-parse --git-path shallow)" ] || { echo 'error: the clone is shallow, so that DVC would lose the experiments: run git fetch --unshallow'; exit 1; }
-	dvc exp run --queue $(foreach pair,$(SET),-S '$(pair)')
-	dvc exp run --run-all --jobs $(or $(JOBS),1)
+	hotcold sweep $(foreach pair,$(SET),'$(pair)') --jobs $(or $(JOBS),1)
 	@$(MAKE) --no-print-directory table
 
 search: $(STAMP) ready  ## the best METRIC=model1.fid of TRIALS=20 experiments: SET="key=low:high other=a|b"

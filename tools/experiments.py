@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -272,28 +269,6 @@ def _all(repo: Repo) -> Iterator[Experiment]:
                 todo.append((entry.name or entry.stash_rev[:7], entry.stash_rev, status))
     for each in tqdm(todo, "experiments", leave=False, disable=None):
         yield read(*each)
-
-
-def run_dvc(*arguments: str) -> bool:
-    """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage.
-
-    Raises UserError for an experiment in another folder, which DVC loses in a shallow clone.
-    """
-    shallow = ["git", "rev-parse", "--is-shallow-repository"]
-    if "--temp" in arguments and b"true" in subprocess.run(shallow, stdout=subprocess.PIPE).stdout:
-        raise UserError(
-            "the clone is shallow, so that DVC would lose the experiment: run git fetch --unshallow"
-        )
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job; dvc would ignore it
-        signal.signal(signal.SIGINT, lambda *_: None)
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-    process = subprocess.Popen(command, start_new_session=True)
-    try:
-        return process.wait() == 0
-    except BaseException:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait()
-        raise
 
 
 def finished(experiments: Iterable[Experiment]) -> list[Experiment]:

@@ -4,8 +4,8 @@ hotcold search model1.fid models.model1.training.learning_rate=log:1e-4:1e-2 \\
     'models.model1.network.hidden=[8,8]|[16,32,16]' --trials 20
 
 Optuna (TPE) selects the values of a trial from the results of those before. Each trial is an
-experiment, search-STUDY-NUMBER, that `dvc exp run --temp` runs. STUDY has a hash of the metric, the
-keys, and all other settings: the same command again continues an interrupted search, up to the
+experiment, search-STUDY-NUMBER, which runs in a clone of its own. STUDY has a hash of the metric,
+the keys, and all other settings: the same command again continues an interrupted search, up to the
 number of trials, with the interrupted trial first.
 
 What a key of params.yaml may be set to:
@@ -54,7 +54,8 @@ from hotcold.commands import command
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, nearest, read
 from hotcold.scores import SCORES
-from tools.experiments import flat, run_dvc
+from tools.experiments import flat
+from tools.jobs import changes, run_experiment
 
 FORMS = "LOW:HIGH, log:LOW:HIGH, A|B|C or a value"
 FOLDER = Path("scratch/search")
@@ -228,13 +229,13 @@ class Search:
 
     def run_experiment(self, name: str, params: dict[str, Any]) -> float | None:
         """The metric of an experiment, which is run if it does not exist, or None if it failed."""
-        options = ["--temp", "--name", name]
-        for key in self.keys:
-            options += ["-S", key.override(params[key.name])]
-        if name not in experiment_names() and not run_dvc(
-            "exp", "run", *options, self.target.stage
-        ):
-            return None
+        if name not in experiment_names():
+            settings = [key.override(params[key.name]) for key in self.keys]
+            try:
+                run_experiment(name, settings, self.target.stage, further=changes())
+            except UserError as error:
+                print(error, flush=True)
+                return None
         shown = flat(dvc.api.metrics_show(*self.target.metric_files, rev=name))
         # DVC adds `<file>:` to the name of a metric that several files have.
         values = {key.rpartition(":")[2]: value for key, value in shown.items()}

@@ -3,24 +3,20 @@
 hotcold sweep models.model1.training.learning_rate=1e-4,1e-3 --on slurm \\
     --job slurm_partition=gpu --job gpus_per_node=1 --job timeout_min=600
 
-Each job is one `dvc exp run` in a clone of its own in scratch/sweep, with DVC's cache of this
-project, and its experiment is then pushed here. The same command again runs what is missing, and an
-interrupted training continues. On this machine, --jobs run at a time, each on a GPU of its own; on
-Slurm, all of them, unless --jobs is less. The experiments start from the last commit.
+Each job is one `dvc exp run` in a clone of its own, with DVC's cache of this project, and its
+experiment is then pushed here. The same command again runs what is missing, and an interrupted
+training continues. On this machine, --jobs run at a time, each on a GPU of its own; on Slurm, all
+of them, unless --jobs is less. The experiments have the changes of tracked files since the last
+commit.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from queue import SimpleQueue
-from subprocess import PIPE
 from typing import Any
 
 import click
@@ -31,18 +27,10 @@ from hydra.errors import HydraException
 from hotcold.commands import command
 from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import parse, read
+from tools.jobs import FOLDER, changes, git, run_experiment
 from tools.search import experiment_names
 
-FOLDER = Path("scratch/sweep")
 LIMIT = 7 * 24 * 60  # minutes of a job
-
-
-def git(*arguments: str) -> str:
-    """The output of git. Raises UserError if it fails."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise UserError(f"git {arguments[0]} failed: {done.stderr.strip()}")
-    return done.stdout.strip()
 
 
 def grid(overrides: Sequence[str]) -> list[list[str]]:
@@ -51,35 +39,6 @@ def grid(overrides: Sequence[str]) -> list[list[str]]:
         return [each["params.yaml"] for each in get_hydra_sweeps({"params.yaml": list(overrides)})]
     except HydraException as error:
         raise UserError(f"dvc exp run -S does not read {' '.join(overrides)}: {error}") from None
-
-
-def run_experiment(
-    name: str, commit: str, settings: Sequence[str], target: str | None, gpu: int | None
-) -> None:
-    """Run one experiment in a clone, and push it to the project, which is the working folder.
-
-    An earlier clone of an interrupted job is used again. Raises CalledProcessError.
-    """
-    root, clone = Path.cwd(), FOLDER / name
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    if gpu is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
-
-    def run(*command: str | Path, folder: Path = clone) -> str:
-        done = subprocess.run(command, cwd=folder, env=environment, check=True, stdout=PIPE)
-        print(output := done.stdout.decode(), end="")
-        return output.strip()
-
-    if not clone.exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        run("git", "clone", "--quiet", "--shared", root, clone, folder=root)
-        cache = run("dvc", "cache", "dir", folder=root)
-        run("dvc", "config", "--local", "cache.dir", cache)
-    run("git", "checkout", "--quiet", "--force", "--detach", commit)
-    options = [word for setting in settings for word in ("-S", setting)]
-    targets = [target] if target else []
-    run("dvc", "exp", "run", "--pull", "--allow-missing", "--name", name, *options, *targets)
-    run("dvc", "exp", "push", "--no-cache", "origin", name)
 
 
 def open_executor(on: str, options: Sequence[str]) -> Any:
@@ -93,7 +52,7 @@ def open_executor(on: str, options: Sequence[str]) -> Any:
     parameters = {
         key: parse(value, option) for option in options for key, _, value in [option.partition("=")]
     }
-    executor = submitit.AutoExecutor(folder=FOLDER / "jobs" / "%j", cluster=on)
+    executor = submitit.AutoExecutor(folder=FOLDER / "logs" / "%j", cluster=on)
     try:
         executor.update_parameters(**{"name": "sweep", "timeout_min": LIMIT} | parameters)
     except (NameError, TypeError, AssertionError) as error:
@@ -118,11 +77,10 @@ def main(
         if key[:1] not in "+~":
             read(key, Any)  # a key that params.yaml lacks is refused
     executor, known = open_executor(on, options), experiment_names()
-    if git("status", "--porcelain", "--untracked-files=no"):
-        raise UserError("there are uncommitted changes, which the jobs would not have: commit them")
-    commit, trials = git("rev-parse", "HEAD"), {}
+    commit, further, trials = git("rev-parse", "HEAD"), changes(), {}
+    base = git("rev-parse", f"{further or commit}^{{tree}}")
     for each in grid(settings):
-        digest = hashlib.sha256(repr((commit, sorted(each), target)).encode()).hexdigest()
+        digest = hashlib.sha256(repr((commit, base, sorted(each), target)).encode()).hexdigest()
         trials[f"sweep-{digest[:8]}"] = each
     gpus = torch.cuda.device_count() if on == "local" else 0
     count = jobs or (max(1, gpus) if on == "local" else len(trials))
@@ -134,7 +92,7 @@ def main(
         """Run one experiment as a job; what is wrong if it fails."""
         slot = slots.get()
         gpu = slot % gpus if gpus else None
-        job = executor.submit(run_experiment, name, commit, trials[name], target, gpu)
+        job = executor.submit(run_experiment, name, trials[name], target, commit, further, gpu)
         print(f"{name}: job {job.job_id}, {' '.join(trials[name])}", flush=True)
         failed = job.exception() is not None
         print(f"{name}: {'failed' if failed else 'done'}", flush=True)

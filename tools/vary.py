@@ -40,7 +40,7 @@ from hotcold.runtime.cli import known_model
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, member, parse, validate
 from tools.copy_project import set_key
-from tools.experiments import run_dvc
+from tools.jobs import changes, run_experiment
 
 TABLES = {  # option -> the table, and the key of params.yaml that varies
     "seeds": (SEEDS, "seed"),
@@ -60,17 +60,15 @@ PARTS = {  # name -> overrides of the model's block that remove the part, in Hyd
 
 
 def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
-    """Train and score one model as the experiment `name`, in a copy of the workspace; the entry of
-    its best checkpoint in scores.json, with the share of its `commonest` digit.
+    """Train and score one model as the experiment `name`, in a clone; the entry of its best
+    checkpoint in scores.json, with the share of its `commonest` digit.
 
     overrides: of params.yaml, in Hydra's syntax. An earlier experiment of this name is replaced:
     DVC would refuse to run it again, and with --force it would run every stage, the download too.
     Raises UserError if the experiment fails.
     """
     subprocess.run(["dvc", "exp", "remove", name], capture_output=True)
-    options = [word for override in overrides for word in ("-S", override)]
-    if not run_dvc("exp", "run", "--temp", "--name", name, *options, f"evaluate@{model}"):
-        raise UserError(f"the experiment {name} failed, see above")
+    run_experiment(name, overrides, f"evaluate@{model}", further=changes())
 
     def read(file: str) -> str:
         return dvc.api.read(str(paths.SCORES / model / file), rev=name)

@@ -194,8 +194,6 @@ def test_shallow_clone_with_autocrlf_and_its_worktree_differ_in_nothing(
     assert b"\r\n" not in (clone.folder / "params.yaml").read_bytes()
     clone.run("git add --renormalize .")
     assert runs_nothing(clone)
-    search = clone.run("hotcold search loss seed=1:9 --target train@model2", succeeds=False)
-    assert "run git fetch --unshallow" in search
     clone.run(f"git worktree add -q {tmp_path / 'worktree'} -b other")
     assert runs_nothing(Project(tmp_path / "worktree"))
 

@@ -33,11 +33,10 @@ def test_values_reach_the_search_as_they_are() -> None:
     assert shown[-1] == ["hotcold", "search", *words]
 
 
-def test_a_sweep_queues_the_grid_runs_it_and_shows_the_table() -> None:
+def test_a_sweep_runs_the_grid_and_shows_the_table() -> None:
     shown = printed("sweep", f"SET={RATE}=1e-4,1e-3 models.m.hidden=[8,8],[4]", "JOBS=2")
-    queue = ["dvc", "exp", "run", "--queue", "-S", f"{RATE}=1e-4,1e-3"]
-    assert [*queue, "-S", "models.m.hidden=[8,8],[4]"] in shown
-    assert ["dvc", "exp", "run", "--run-all", "--jobs", "2"] in shown
+    grid = [f"{RATE}=1e-4,1e-3", "models.m.hidden=[8,8],[4]"]
+    assert ["hotcold", "sweep", *grid, "--jobs", "2"] in shown
     assert shown[-1] == ["hotcold", "table"]
 
 

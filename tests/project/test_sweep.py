@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from projects import COMMIT, Project, small
 
 from hotcold.runtime.errors import UserError
@@ -64,8 +65,20 @@ def test_each_experiment_is_a_job_whose_results_come_back_and_a_second_sweep_add
     best = min(results(project).items(), key=lambda item: item[1]["loss"])[0]
     project.run(f"dvc exp apply {best}")
     assert (project.folder / "out.txt").read_text() == "0.1\n"
-    sentence = "error: there are uncommitted changes, which the jobs would not have: commit them"
-    assert sentence in project.run("hotcold sweep rate=0.1", succeeds=False)
+    project.run("git checkout -q .")
+    project.edit("rate**2", "rate", "score.py")  # not committed
+    project.run("hotcold sweep rate=0.1")
+    assert max(each["loss"] for each in results(project).values()) == pytest.approx(0.1)
+
+
+@pytest.mark.slow
+def test_a_shallow_clone_keeps_its_experiments(project: Project, tmp_path: Path) -> None:
+    project.run("git commit -q --allow-empty -m second")
+    clone = project.clone(tmp_path / "shallow", "--depth 1")
+    for part in ("hotcold", "tools"):
+        (clone.folder / part).symlink_to(ROOT / part)
+    clone.run("dvc repro -q && hotcold sweep rate=0.1")
+    assert [each["loss"] for each in results(clone).values()] == pytest.approx([0.01])
 
 
 @pytest.mark.slurm

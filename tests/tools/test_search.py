@@ -52,7 +52,7 @@ import json, os, pathlib, signal, sys, time, yaml
 model = yaml.safe_load(open("params.yaml"))["model"]
 if model["rate"] > 0.8:
     sys.exit("the rate is too high")
-hold = pathlib.Path(os.environ["DVC_ROOT"], "scratch/hold")
+hold = pathlib.Path(os.environ["DVC_ROOT"], "scratch/resume/hold")
 if hold.exists():
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback
     hold.write_text(str(os.getpid()))
@@ -156,21 +156,25 @@ def test_several_failures_in_a_row_end_a_search(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran = []
-    monkeypatch.setattr(search, "run_dvc", lambda *arguments: bool(ran.append(arguments)))
+
+    def fail(*arguments: Any, further: str) -> None:
+        ran.append(arguments)
+        raise UserError("the experiment failed")
+
+    monkeypatch.setattr(search, "run_experiment", fail)
     with pytest.raises(UserError, match="3 trials failed one after another"):
         start("model.loss", RATE, "model.kind=plain")
     study = last_study()
     rate = study.trials[2].params["model.rate"]
-    overrides = ["-S", f"model.rate={rate}", "-S", "model.kind=plain"]
-    name = f"search-{study.study_name}-2"
-    assert ran[2] == ("exp", "run", "--temp", "--name", name, *overrides, "score")
+    name, settings = f"search-{study.study_name}-2", [f"model.rate={rate}", "model.kind=plain"]
+    assert ran[2] == (name, settings, "score")
 
 
 @pytest.mark.slow
 def test_interrupted_trial_ends_with_its_stage_and_is_repeated(project: Project) -> None:
     command = ["model.loss", "model.rate=0.0:0.5", "--trials", "1"]
-    hold = project.folder / "scratch/hold"
-    hold.parent.mkdir(exist_ok=True)
+    hold = project.folder / "scratch/resume/hold"
+    hold.parent.mkdir(parents=True, exist_ok=True)
     hold.touch()
     background = ["bash", "-c", 'trap "" INT; exec hotcold search "$@"', "-"]  # it ignores SIGINT
     process = subprocess.Popen(
@@ -289,7 +293,7 @@ def test_metric_that_no_stage_has_written_ends_a_search(
     goal = search.Target("score", ["score.json"], ["model"])
     study = search.open_study(project.folder / "study.log", 0, maximise=False)
     own = search.Search(study, "model.loss", goal, [search.Key.parse(RATE)])
-    monkeypatch.setattr(search, "run_dvc", lambda *arguments: True)
+    monkeypatch.setattr(search, "run_experiment", lambda *arguments, further: None)
     shown: dict[str, Any] = {"model": {"los": 1.0}}
     monkeypatch.setattr(dvc.api, "metrics_show", lambda *files, rev: shown)
     with pytest.raises(UserError, match=r"e has no metric model.loss \(did you mean 'model.los'"):

@@ -1,0 +1,96 @@
+"""One experiment of DVC in a clone of its own, with the cache and the objects of the project.
+
+`dvc exp run --temp` copies the whole history for each experiment, and loses its result in a shallow
+clone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from hotcold.runtime import paths
+from hotcold.runtime.errors import UserError
+
+FOLDER = Path("scratch/experiments")
+IDENTITY = ("-c", "user.name=hotcold", "-c", "user.email=hotcold")  # of what no branch has
+
+
+def git(*arguments: str | Path, folder: Path | None = None) -> str:
+    """The output of git. Raises UserError if it fails."""
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"git {' '.join(map(str, arguments))} failed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def changes() -> str:
+    """A commit with the changes of tracked files since the last one; empty if there are none."""
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return git(*IDENTITY, "stash", "create") if changed else ""
+
+
+def run_experiment(
+    name: str,
+    settings: Sequence[str],
+    target: str | None = None,
+    commit: str = "HEAD",
+    further: str = "",
+    gpu: int | None = None,
+) -> None:
+    """Run one experiment from a commit, and push it to the project, which is the working folder.
+
+    settings: of params.yaml, as `dvc exp run -S` has them. further: `changes`, which it has, too.
+    An interrupted training continues. Raises UserError if the experiment fails.
+    """
+    clone, environment = FOLDER / name, dict(os.environ)
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
+
+    def dvc(*arguments: str) -> None:
+        if not run_dvc(*arguments, folder=clone, environment=environment):
+            raise UserError(f"the experiment {name} failed, see above")
+
+    commit, resume = git("rev-parse", commit), Path.cwd() / paths.RESUME
+    shutil.rmtree(clone, ignore_errors=True)
+    # Without compression, which costs DVC seconds: it writes the committed results again.
+    options = ("--quiet", "--shared", "--no-checkout", "--config", "core.looseCompression=0")
+    git("clone", *options, Path.cwd(), clone)
+    try:
+        git("checkout", "--quiet", "--detach", commit, folder=clone)
+        if further:
+            git(*IDENTITY, "stash", "apply", "--quiet", further, folder=clone)
+        with Repo() as repo:
+            cache = f"[cache]\n    dir = {repo.cache.local_cache_dir}\n"
+        (clone / ".dvc/config.local").write_text(cache)
+        resume.mkdir(parents=True, exist_ok=True)
+        (clone / paths.RESUME.parent).mkdir(exist_ok=True)
+        (clone / paths.RESUME).symlink_to(resume)
+        words = [word for setting in settings for word in ("-S", setting)]
+        words += [target] if target else []
+        dvc("exp", "run", "--pull", "--allow-missing", "--name", name, *words)
+        dvc("exp", "push", "--quiet", "--no-cache", "origin", name)
+    finally:
+        shutil.rmtree(clone)
+
+
+def run_dvc(*arguments: str, folder: Path, environment: dict[str, str]) -> bool:
+    """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job; dvc would ignore it
+        signal.signal(signal.SIGINT, lambda *_: None)
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+    process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    try:
+        return process.wait() == 0
+    except BaseException:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+        raise
