@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dvc.repo import Repo
+from dvc.repo.experiments.refs import ExpRefInfo
 
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
@@ -54,11 +55,6 @@ def run_experiment(
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
-
-    def dvc(*arguments: str) -> None:
-        if not run_dvc(*arguments, folder=clone, environment=environment):
-            raise UserError(f"the experiment {name} failed, see above")
-
     commit, resume = git("rev-parse", commit), Path.cwd() / paths.RESUME
     shutil.rmtree(clone, ignore_errors=True)
     # Without compression, which costs DVC seconds: it writes the committed results again.
@@ -76,8 +72,10 @@ def run_experiment(
         (clone / paths.RESUME).symlink_to(resume)
         words = [word for setting in settings for word in ("-S", setting)]
         words += [target] if target else []
-        dvc("exp", "run", "--pull", "--allow-missing", "--name", name, *words)
-        dvc("exp", "push", "--quiet", "--no-cache", "origin", name)
+        run = ("exp", "run", "--pull", "--allow-missing", "--name", name)
+        if not run_dvc(*run, *words, folder=clone, environment=environment):
+            raise UserError(f"the experiment {name} failed, see above")
+        git("push", "--quiet", "origin", str(ExpRefInfo(commit, name)), folder=clone)
     finally:
         shutil.rmtree(clone)
 
