@@ -34,6 +34,7 @@ DATA = read("data", DataParams, ROOT / paths.PARAMS)
 SETTINGS = {
     "models": MODELS,
     "sampling.images": 10,
+    "sampling.epoch": 1,  # which is not the best of model2
     "evaluation.splits": 1,
     "inception.reference": 6,
     "sampling.guidances": [0.0, 1.0, 3.0],
