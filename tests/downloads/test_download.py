@@ -84,6 +84,8 @@ def test_files_come_from_the_mirror_of_the_user(
     """They replace those of a killed or wrong download."""
     address, folder = server
     put(folder / "my files", compress)
+    if not compress:  # a page in place of a gzipped file is followed by the plain one
+        (folder / "my files" / f"{NAMES[1]}.gz").write_text("<html>sign in</html>")
     old = workspace / paths.MNIST
     old.mkdir(parents=True)
     (old / f"{NAMES[0]}.partial").write_bytes(b"half of")
@@ -249,17 +251,6 @@ def test_server_that_hangs_or_closes_early_is_reported(
         thread.join()
 
 
-def test_page_in_place_of_the_gzipped_file_is_followed_by_the_plain_file(
-    workspace: Path, server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address, folder = server
-    put(folder, compress=False)
-    (folder / f"{NAMES[1]}.gz").write_text("<html>sign in</html>")
-    monkeypatch.setenv("MNIST_MIRROR", address)
-    download.main()
-    assert downloaded(workspace) == CONTENT
-
-
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_wrong_file_of_the_user_is_named_before_other_sources(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, ending: str
@@ -271,5 +262,11 @@ def test_wrong_file_of_the_user_is_named_before_other_sources(
     with pytest.raises(UserError, match=f"^data/mnist: {NAMES[2]} {WRONG}: replace or delete"):
         download.main()
     (workspace / paths.SUPPLIED_MNIST / f"{NAMES[2]}{ending}").unlink()
+    notes = workspace / paths.MNIST / "notes.txt"  # which data/mnist may have
+    put(notes.parent, compress=False)
+    notes.write_text("mine")
+    with pytest.raises(UserError, match=r"data/mnist_idx also has notes\.txt, which is not of MNI"):
+        download.main()
+    notes.rename(workspace / paths.SUPPLIED_MNIST / notes.name)
     download.main()
     assert downloaded(workspace) == CONTENT

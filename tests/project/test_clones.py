@@ -6,7 +6,6 @@ of DVC takes seconds.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import shutil
 from itertools import product
@@ -31,11 +30,10 @@ ARTIFACTS = {
 }
 
 
-def put_mnist(project: Project, folder: str, ending: str = "", **others: bytes) -> None:
-    (project.folder / folder).mkdir(parents=True, exist_ok=True)
-    for name, content in (MNIST | others).items():
-        packed = gzip.compress(content, mtime=0) if ending else content
-        (project.folder / folder / f"{name}{ending}").write_bytes(packed)
+def put_mnist(project: Project) -> None:
+    (project.folder / "data/mnist").mkdir(parents=True, exist_ok=True)
+    for name, content in MNIST.items():
+        (project.folder / "data/mnist" / name).write_bytes(content)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +54,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Project:
     values = yaml.safe_load(pipeline.read_text()) | {"artifacts": ARTIFACTS}
     pipeline.write_text(yaml.safe_dump(values, sort_keys=False))
     project = Project(folder)
-    put_mnist(project, "data/mnist")
+    put_mnist(project)
     project.run("git init -q -b main && git add -A && git commit -q -m start")
     project.run("dvc repro -q && dvc push -q && git add -A && git commit -q -m results")
     return project
@@ -217,34 +215,6 @@ def test_every_committed_object_has_the_hash_that_is_its_name() -> None:
         assert md5(path.read_bytes()) == name, path
 
 
-@pytest.mark.parametrize(
-    ("folder", "ending", "options"),
-    [
-        ("data/mnist", "", "--pull"),
-        ("data/mnist", ".gz", ""),
-        ("data/mnist_idx", "", ""),  # `make` runs this, too, before it pulls
-    ],
-)
-@pytest.mark.slow
-def test_mnist_that_is_there_is_used(
-    clone: Project, folder: str, ending: str, options: str
-) -> None:
-    """Without a file of the user, which data/mnist may have and a dependency may not."""
-    put_mnist(clone, folder, ending)
-    notes = clone.folder / folder / "notes.txt"
-    notes.write_text("mine")
-    if folder == "data/mnist_idx":
-        output = clone.run("dvc repro download", succeeds=False)
-        assert "data/mnist_idx also has notes.txt, which is not of MNIST: move it" in output
-        notes.unlink()
-    output = clone.run(f"dvc repro {options} download")
-    assert f"SHA-256 verified, from {folder}" in output
-    for name, content in MNIST.items():
-        assert (clone.folder / "data/mnist_idx" / name).read_bytes() == content
-    assert "up to date" in clone.run("dvc status download")
-    assert clone.is_clean()
-
-
 def test_artifacts_are_the_models() -> None:
     artifacts = load(ROOT / "dvc.yaml")["artifacts"]
     assert list(artifacts) == list(load(ROOT / "params.yaml")["models"])
@@ -284,7 +254,7 @@ def test_change_of_a_sampler_in_a_clone_runs_what_depends_on_it(clone: Project) 
     clone.edit("start: validation", "start: train")
     missing = clone.run("dvc repro --pull --allow-missing", succeeds=False)
     assert "failed to reproduce 'sample@model4'" in missing
-    put_mnist(clone, "data/mnist")
+    put_mnist(clone)
     stages = clone.repro("--pull") - {"download", "download_inception"}
     assert stages == {"sample@model4", "evaluate@model4", "figures", "report"}
 

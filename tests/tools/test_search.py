@@ -138,13 +138,13 @@ def test_other_settings_are_another_study(
 
     first, keys = study(RATE, KIND), (RATE, KIND)
     others = {study(RATE), study(*keys, most=True), study(*keys, target="study")}
-    others.add(study(*keys, metric="model.steps", target="study"))
+    others |= {study("model.rate=0:2", KIND), study(*keys, metric="model.steps", target="study")}
     project.edit("- 8", "- 9")
     others.add(study(*keys))
     project.edit("- 9", "- 8")
     project.edit("150", "200")  # the stage does not read it
     assert study(*keys) == first
-    assert len({first, *others}) == 6
+    assert len({first, *others}) == 7
     monkeypatch.setattr(search, "experiment_names", lambda: {f"search-{first}-0"})
     (search.FOLDER / f"{first}.log").unlink()
     with pytest.raises(UserError, match=f"there are experiments search-{first}-..., but not their"):
@@ -164,6 +164,7 @@ def test_several_failures_in_a_row_end_a_search(
     monkeypatch.setattr(search, "run_experiment", fail)
     with pytest.raises(UserError, match="3 trials failed one after another"):
         start("model.loss", RATE, "model.kind=plain")
+    assert len(ran) == 3
     study = last_study()
     rate = study.trials[2].params["model.rate"]
     name, settings = f"search-{study.study_name}-2", [f"model.rate={rate}", "model.kind=plain"]
