@@ -100,6 +100,12 @@ def test_results_from_different_images_are_not_mixed(run: Run) -> None:
         run(sample, "model2")
 
 
+def test_the_code_of_another_folder_never_runs(run: Run) -> None:
+    Path("hotcold").mkdir()  # a project, whose stage python found elsewhere
+    with pytest.raises(UserError, match=f"^{ROOT} would run, not {Path.cwd()}: unset"):
+        run(sample, "model2")
+
+
 def test_files_that_dvc_ignores_change_no_hash(run: Run) -> None:
     for folder in (Path(WEIGHTS), paths.MNIST):
         (folder / ".DS_Store").touch()
