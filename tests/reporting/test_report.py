@@ -19,6 +19,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from hotcold.models.params import read_design
 from hotcold.reporting.page.rendering import slug, svg_size
+from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.measured import SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published
 from hotcold.reporting.reading.results import read_model
@@ -334,6 +335,20 @@ def test_further_seeds_are_compared_with_the_intervals(
     width = (scores["fid_below"] + scores["fid_above"]) / 2
     assert float(images) == pytest.approx(width / 1.96, abs=0.006)
     assert re.search(r"\[table S\d+\]\(supplement.md#table-s\d+\) shows what further", again)
+
+
+def test_results_of_other_code_are_counted(
+    folder: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "results of other code" not in text
+    monkeypatch.chdir(folder)
+    path = paths.RECORDS / "train/model2.json"
+    content = path.read_text()
+    try:
+        path.write_text(content.replace('"code": "', '"code": "0'))
+        assert provenance.of_other_code() == [f"train (1 of {len(MODELS)})"]
+    finally:
+        path.write_text(content)
 
 
 @pytest.mark.slow
