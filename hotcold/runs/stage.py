@@ -15,7 +15,7 @@ from typing import Any
 from hotcold.runs import records
 from hotcold.runtime import cli
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.sources import LOADED, PACKAGES, ROOT
+from hotcold.runtime.sources import LOADED, ROOT
 
 
 def stage(name: str, doc: str | None) -> Callable[[Callable[..., None]], Callable[[], None]]:
@@ -25,9 +25,6 @@ def stage(name: str, doc: str | None) -> Callable[[Callable[..., None]], Callabl
     def decorate(body: Callable[..., None]) -> Callable[[], None]:
         @wraps(body)
         def main() -> None:
-            own = Path(PACKAGES[0]).resolve()
-            if own.exists() and own != ROOT / PACKAGES[0]:
-                raise UserError(f"{ROOT} would run, not {own.parent}: unset PYTHONSAFEPATH")
             model = cli.arguments(name, doc, of_model=body.__code__.co_argcount > 0)
             this = records.find(name, *model)
             before, params, code = identities(this.inputs), this.params(), this.digest()

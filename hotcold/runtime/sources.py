@@ -46,6 +46,9 @@ def install() -> None:
     packages would be imported in place of a module of Python or of a library."""
     if finder in sys.path_hooks:
         return
+    own = Path(PACKAGES[0]).resolve()
+    if sys.argv[:1] == ["-m"] and own.exists() and own != ROOT / PACKAGES[0]:
+        sys.exit(f"error: {ROOT} would run, not {own.parent}: unset PYTHONSAFEPATH")
     others = [folder for folder in sys.path if Path(folder).resolve() != ROOT]
     for file in ROOT.glob("*.py"):
         if file.stem in sys.stdlib_module_names or PathFinder.find_spec(file.stem, others):

@@ -115,10 +115,12 @@ def test_the_code_of_a_record_is_that_which_a_stage_runs(
     assert seen[0] == seen[1] == seen[2] and len(set(seen)) == 3
 
 
-def test_the_code_of_another_folder_never_runs(run: Run) -> None:
-    Path("hotcold").mkdir()  # a project, whose stage python found elsewhere
-    with pytest.raises(UserError, match=f"^{ROOT} would run, not {Path.cwd()}: unset"):
-        run(sample, "model2")
+def test_the_code_of_another_folder_never_runs(tmp_path: Path) -> None:
+    (tmp_path / "hotcold").mkdir()  # a project, whose stage python found elsewhere
+    command = [sys.executable, "-m", "stages.sample", "model2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stderr == f"error: {ROOT} would run, not {tmp_path}: unset PYTHONSAFEPATH\n"
 
 
 def test_files_that_dvc_ignores_change_no_hash(run: Run) -> None:
