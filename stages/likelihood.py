@@ -30,7 +30,7 @@ def main(name: str) -> None:
     data = read("data", DataParams)
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
-    model = DiffusionModel.load(paths.weights(name), device)
+    model = DiffusionModel.load(paths.weights(name, "best"), device)
     process: Any = model.process
     entry: dict[str, float] = {}
     if process.levels:

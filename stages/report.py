@@ -9,7 +9,7 @@ from hotcold.numerics.tables import write_json
 from hotcold.params import Params
 from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, SEEDS, doses
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, REDRAWN, SEEDS, doses
 from hotcold.reporting.reading.published import read_citation, read_claims, read_published
 from hotcold.reporting.reading.results import (
     by_kind,
@@ -73,6 +73,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     by_name = {model.name: model for model in known}
     evidence = claims.Evidence(by_name, frequencies, classifier, published, again)
     decided = claims.decide(entries["claims"], evidence) if budget.conclusive else []
+    runs = {table: table.rows(settings) for table in (DRAWS, NOISE_AXIS, REDRAWN, SEEDS)}
     found = findings.Results(models, evidence, real, NOISE_AXIS.rows(settings), compute)
     return summary.scores(models, real, classifier["accuracy"]), {
         "params": params,
@@ -103,10 +104,11 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "films": summary.films(models),
         "restored": {m.name: set(m.best["sets"]) | {"original"} for m in models if m.restores},
         "environments": provenance.environments(),
+        "of_other_code": provenance.of_other_code(),
         "commit": provenance.commit(*provenance.TEXTS),
-        "measured_at": provenance.measured(
-            row for table in (DRAWS, NOISE_AXIS, SEEDS) for row in table.rows(settings)
-        ),
+        "measured": [row for rows in runs.values() for row in rows],
+        "measured_at": provenance.measured(row for rows in runs.values() for row in rows),
+        "of_others": [row for table, rows in runs.items() for row in table.of_others(rows)],
         "citation": read_citation(),
         "packages": provenance.packages(),
     }

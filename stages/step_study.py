@@ -40,7 +40,7 @@ def main(name: str) -> None:
     params = read("evaluation", EvaluationParams)
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)
-    model = DiffusionModel.load(paths.weights(name), device)
+    model = DiffusionModel.load(paths.weights(name, "best"), device)
     scorer = Scorer.load(params, device, features=paths.REAL_VALIDATION)
     print(f"step_study {name}: {devices.describe(device, dtype)}")
 

@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -33,7 +34,9 @@ CHECK = "check_params"  # its output never changes, so it makes no other stage o
 DONE = ("", "success")
 COPIES = Path(".dvc/tmp/exps")  # of the files of git, in which experiments run
 LONGEST_START = 120  # seconds
-BLOCK = re.compile(r"^  (?=\S)", re.MULTILINE)  # the start of a stage in dvc.lock, which DVC writes
+# In dvc.lock, which DVC writes: the start of a stage, and the path of an output
+BLOCK, OUT = re.compile(r"^  (?=\S)", re.MULTILINE), re.compile(r"^    - path: (.+)", re.MULTILINE)
+NO_ENTRIES = (UserError, AttributeError, TypeError, ValueError)  # as of a text of several lines
 
 
 @dataclass(frozen=True)
@@ -92,19 +95,40 @@ class Recorded:
     outs: dict[str, str]
 
 
-@cache  # experiments have most stages in common, and YAML takes milliseconds
-def recorded(block: str) -> tuple[str, Recorded]:
-    """The name of a stage and the stage, from its text in dvc.lock."""
-    ((name, stage),) = parse(block).items()
+def union(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError if two parts have the same key."""
+    found = {key: value for part in parts for key, value in part.items()}
+    if len(found) < sum(map(len, parts)):
+        raise ValueError
+    return found
+
+
+@cache  # experiments have most parts of their files in common, and YAML takes milliseconds
+def parsed(text: str, indent: str = "") -> Any:
+    """The value of YAML; indent: of entries below a line `key:`, which are parsed one by one."""
+    head, *items = re.split(rf"^{indent}(?=\w)", text, flags=re.MULTILINE) if indent else [text]
+    with suppress(*NO_ENTRIES):
+        ((key, *_), *_) = found = [parsed(f"{head}{indent}{item}") for item in items]
+        return {key: union([part[key] for part in found])}
+    return parse(text, str(paths.PARAMS))
+
+
+@cache
+def recorded(block: str) -> Recorded:
+    """A stage, from its text in dvc.lock."""
+    (stage,) = parsed(block, " " * 4).values()
     deps, outs = (
         {each["path"]: each["md5"] for each in stage.get(key, ())} for key in ("deps", "outs")
     )
-    return name, Recorded(deps, stage.get("params", {}).get(str(paths.PARAMS), {}), outs)
+    return Recorded(deps, stage.get("params", {}).get(str(paths.PARAMS), {}), outs)
 
 
 @cache
 def mapping(text: str) -> dict[str, Any]:
     """The content of params.yaml. Raises UserError if it is no mapping."""
+    with suppress(*NO_ENTRIES):
+        entries = re.split(r"^(?=\w)", text, flags=re.MULTILINE)
+        return union([parsed(entry, "  ") or {} for entry in entries])
     value = parse(text, str(paths.PARAMS))
     if not isinstance(value, dict | None):
         raise UserError(f"{paths.PARAMS} must be a mapping")
@@ -124,9 +148,14 @@ class Revision:
         """tree: of the folder `root` in a commit; None for the workspace."""
         self.root, self.tree = root, tree
         self.params = mapping(self.read(str(paths.PARAMS)).decode())
-        self.stages = dict(map(recorded, BLOCK.split(self.read("dvc.lock").decode())[1:]))
-        self.made_by = {out: name for name, stage in self.stages.items() for out in stage.outs}
+        blocks = BLOCK.split(self.read("dvc.lock").decode())[1:]
+        self.blocks = {block.partition(":")[0]: block for block in blocks}
+        outs = {name: block.partition("\n    outs:\n")[2] for name, block in self.blocks.items()}
+        self.made_by = {out: name for name, text in outs.items() for out in OUT.findall(text)}
         self.found: dict[str, bool] = {}
+
+    def stage(self, name: str) -> Recorded:
+        return recorded(self.blocks[name])
 
     def read(self, path: str) -> bytes:
         """The content of a file; empty if there is none."""
@@ -152,9 +181,9 @@ class Revision:
         found: dict[str, float] = {}
         outdated: set[str] = set()
         for path, name in self.made_by.items():
-            if paths.METRICS not in Path(path).parents:
+            if not path.startswith(f"{paths.METRICS}/"):
                 continue
-            known = self.stages[name].outs[path]
+            known = self.stage(name).outs[path]
             if self.tree:
                 values, same = metrics_in(cache / known[:2] / known[2:]), True
             else:
@@ -170,7 +199,7 @@ class Revision:
         """Whether a stage ran with its present parameters, code and data, and so did all stages
         that it depends on."""
         if name not in self.found:
-            stage = self.stages[name]
+            stage = self.stage(name)
             self.found[name] = all(self.param(k) == v for k, v in stage.params.items()) and all(
                 self.is_same(path, known) for path, known in stage.deps.items()
             )
@@ -181,7 +210,7 @@ class Revision:
         maker = self.made_by.get(path)
         if maker is None:
             return self.md5(path) == known
-        return self.stages[maker].outs[path] == known and (
+        return self.stage(maker).outs[path] == known and (
             maker == CHECK or self.is_up_to_date(maker)
         )
 

@@ -23,6 +23,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -59,6 +60,11 @@ PARTS = {  # name -> overrides of the model's block that remove the part, in Hyd
 }
 
 
+def read(name: str, path: Path) -> str:
+    """A file of an experiment."""
+    return dvc.api.read(str(path), rev=name)
+
+
 def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
     """Train and score one model as the experiment `name`, in a clone; the entry of its best
     checkpoint in scores.json, with the share of its `commonest` digit.
@@ -70,13 +76,12 @@ def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
     subprocess.run(["dvc", "exp", "remove", name], capture_output=True)
     run_experiment(name, overrides, f"evaluate@{model}", further=changes())
 
-    def read(file: str) -> str:
-        return dvc.api.read(str(paths.SCORES / model / file), rev=name)
-
-    best = next(entry for entry in json.loads(read("scores.json")) if "best" in entry["roles"])
+    folder = paths.SCORES / model
+    entries = json.loads(read(name, folder / "scores.json"))
+    best = next(entry for entry in entries if "best" in entry["roles"])
     digits = Counter(
         row["digit"]
-        for row in csv.DictReader(read("predictions.csv").splitlines())
+        for row in csv.DictReader(read(name, folder / "predictions.csv").splitlines())
         if (row["epoch"], row["set"]) == (str(best["epoch"]), best["main"])
     )
     main_scores(best)["commonest"] = max(digits.values()) / digits.total()
@@ -102,6 +107,7 @@ def measure(table: Table, model: str, key: str, value: str) -> None:
     name = f"{model}-{table.varied}-{value}"
     best = train(name, [f"{key}={value}"], model)
     row = {"model": model, table.varied: value, "epoch": best["epoch"], "commit": commit}
+    row |= table.origin(model, lambda path: json.loads(read(name, path)))
     scores = {k: f"{v:.6g}" for k, v in main_scores(best).items()}
     row |= {"settings": settings} | dict.fromkeys(table.further, "") | scores
     table.add(row)

@@ -14,7 +14,15 @@ from torch.nn.parallel import DistributedDataParallel
 
 from hotcold.runtime.startup import LAUNCHED
 
+BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}  # device -> how its ranks communicate
+
 Value = TypeVar("Value")
+
+
+def share_cores(ranks: int) -> None:
+    """Give each of the ranks that this process will start on this machine its part of the cores,
+    unless OMP_NUM_THREADS has their number of threads, which changes the rounding."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // ranks)))
 
 
 def rank() -> int:

@@ -31,7 +31,6 @@ from hotcold.runtime import errors, startup
 from hotcold.runtime.errors import UserError
 
 OPTIONS = "TORCHRUN"
-BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 TIMEOUT = timedelta(days=7)  # a rank may wait for another run; the launcher detects failed ranks
 
 
@@ -50,7 +49,7 @@ def launch() -> None:
         raise UserError(
             f"{OPTIONS} is '{options}', must be options of torchrun: {reason}"
         ) from None
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // local_ranks)))
+    distributed.share_cores(local_ranks)
     os.environ[startup.DVC_PROCESS] = str(os.getppid())
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     try:
@@ -91,9 +90,9 @@ def run_rank(main: Callable[[], None]) -> None:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     try:
         kind = devices.device().type
-        if kind not in BACKENDS:
+        if kind not in distributed.BACKENDS:
             raise UserError(f"{OPTIONS} needs a cpu or cuda device, not {kind}: set DEVICE=cpu")
-        dist.init_process_group(BACKENDS[kind], timeout=TIMEOUT)
+        dist.init_process_group(distributed.BACKENDS[kind], timeout=TIMEOUT)
         main()
     except UserError as error:
         content = {"message": str(error), "timestamp": int(time.time())}

@@ -1,8 +1,8 @@
 """Where results come from: a record beside the outputs of each stage that computes them.
 
 results/records/<stage>/<model>.json has the device, precision and versions, variables that change
-the rounding, a hash of the library and the stage, the keys of params.yaml, and SHA-256 of inputs
-and outputs. Equal runs write equal bytes. A stage that reads results refuses them if they are not
+the rounding, a hash of the code that ran, the keys of params.yaml, and SHA-256 of inputs and
+outputs. Equal runs write equal bytes. A stage that reads results refuses them if they are not
 what their records say, see `check`.
 """
 
@@ -29,17 +29,20 @@ from hotcold.runtime.params import load, member, read, validate
 from hotcold.runtime.sources import PACKAGES, ROOT
 
 UNKNOWN = "not recorded"  # in records that were made later than their results
+# How every stage runs: in the hash of its code, but no dependency, since no result is defined there
+HOW = (Path("hotcold/runs"), Path("hotcold/runtime"))
 VERSIONS = ("numpy", "scipy", "torchmetrics")  # beside PyTorch's
 # Environment variables that change the rounding of PyTorch and of its libraries
 ROUNDING = re.compile("ATEN_|CUBLAS_|DNNL_|MKL_|NVIDIA_TF32|ONEDNN_|OPENBLAS_|TORCH_ALLOW_TF32")
 
 
 class Record(pydantic.BaseModel, frozen=True, extra="allow"):
-    """The part of a record that `check` reads; the other entries describe the environment."""
+    """The part of a record that is compared; the other entries describe the environment."""
 
     params: dict[str, Any]
     inputs: dict[str, str]
     outputs: dict[str, str]
+    code: str = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class Stage:
         """Its outputs, but the record, and the times, which differ from run to run."""
         aside = (paths.RECORDS, paths.TIMES)
         return [out for out in self.outs if not any(each in out.parents for each in aside)]
+
+    def digest(self) -> str:
+        """SHA-256 of the code on which it depends, and of `HOW`."""
+        parts = (f"{path} {sha256(ROOT / path)}\n" for path in sorted({*self.code, *HOW}))
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
 
     def params(self) -> dict[str, Any]:
         """The values of its keys, as JSON has them. Raises UserError if one is missing."""
@@ -227,8 +235,8 @@ def read_record(stage: Stage) -> Record:
     return validate(tables.read_json(path), Record, path)
 
 
-def write(stage: Stage, params: dict[str, Any], inputs: dict[str, str]) -> None:
-    """Write the record of a stage that has ended."""
+def write(stage: Stage, params: dict[str, Any], inputs: dict[str, str], code: str) -> None:
+    """Write the record of a stage that has ended; code: its `Stage.digest` when it started."""
     import torch  # the report does not need it, and its import takes seconds
 
     from hotcold.numerics import devices, distributed
@@ -237,14 +245,12 @@ def write(stage: Stage, params: dict[str, Any], inputs: dict[str, str]) -> None:
         return
     device = devices.device()
     record = devices.record(device, devices.dtype(params.get("precision", "float32"), device))
-    own = next(path for path in stage.code if path.stem == stage.name.partition("@")[0])
-    code = "".join(sha256(ROOT / path) for path in ("hotcold", "stages/__init__.py", own))
     content = record | {
         "cpu": devices.cpu(),
         "threads": torch.get_num_threads(),
         **{name: version(name) for name in VERSIONS},
         **({"variables": variables()} if variables() else {}),
-        "code": hashlib.sha256(code.encode()).hexdigest(),
+        "code": code,
         "params": params,
         "inputs": inputs,
         "outputs": {out.as_posix(): sha256(out) for out in stage.results},

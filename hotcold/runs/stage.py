@@ -27,7 +27,7 @@ def stage(name: str, doc: str | None) -> Callable[[Callable[..., None]], Callabl
         def main() -> None:
             model = cli.arguments(name, doc, of_model=body.__code__.co_argcount > 0)
             this = records.find(name, *model)
-            before, params = identities(this.inputs), this.params()
+            before, params, code = identities(this.inputs), this.params(), this.digest()
             inputs = records.check(this)
             body(*model)
             changed = [
@@ -45,7 +45,7 @@ def stage(name: str, doc: str | None) -> Callable[[Callable[..., None]], Callabl
                     "recorded: run dvc repro"
                 )
             if this.record:
-                records.write(this, params, inputs)
+                records.write(this, params, inputs, code)
 
         return main
 

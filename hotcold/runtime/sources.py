@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Mapping
-from importlib.machinery import FileFinder, SourceFileLoader
+from importlib.machinery import FileFinder, PathFinder, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,17 @@ def finder(folder: str) -> FileFinder:
 
 def install() -> None:
     """Import the project's modules by `Loader` from now on, and check the few that run already.
-    Exits with a sentence if one of them is not what its source is now."""
+    Exits with a sentence if one of them is not what its source is now, or if a file beside the
+    packages would be imported in place of a module of Python or of a library."""
     if finder in sys.path_hooks:
         return
+    own = Path(PACKAGES[0]).resolve()
+    if sys.argv[:1] == ["-m"] and own.exists() and own != ROOT / PACKAGES[0]:
+        sys.exit(f"error: {ROOT} would run, not {own.parent}: unset PYTHONSAFEPATH")
+    others = [folder for folder in sys.path if Path(folder).resolve() != ROOT]
+    for file in ROOT.glob("*.py"):
+        if file.stem in sys.stdlib_module_names or PathFinder.find_spec(file.stem, others):
+            sys.exit(f"error: {file} hides a module of Python or of a library: rename it")
     sys.path_hooks.insert(0, finder)
     sys.path_importer_cache.clear()
     for name, module in list(sys.modules.items()):

@@ -71,6 +71,7 @@ def test_frechet_distance_agrees_with_torchmetrics(rng: torch.Generator) -> None
     found, half = frechet.difference(generated + 1, generated, 5, rng)
     assert found == pytest.approx(frechet(generated + 1) - frechet(generated))
     assert half > 0
+    assert frechet.difference(generated, generated, 5, rng) == (0, 0)  # of pairs
 
 
 def test_nearest_finds_a_copy_across_blocks(rng: torch.Generator) -> None:

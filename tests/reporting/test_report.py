@@ -17,6 +17,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from hotcold.models.params import read_design
 from hotcold.reporting.page.rendering import slug, svg_size
+from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.measured import SEEDS
 from hotcold.reporting.reading.published import read_claims, read_published
 from hotcold.reporting.reading.results import read_model
@@ -307,15 +308,21 @@ def test_further_seeds_are_compared_with_the_intervals(
     try:
         for seed, change in ((42, 9.0), (1, 1.0), (2, 2.0)):
             row = {"model": "model2", "seed": seed, "epoch": 2, "commit": "none"}
-            row |= {"settings": SEEDS.settings(load(), "model2")} | scores
+            row |= SEEDS.origin("model2") | {"settings": SEEDS.settings(load(), "model2")} | scores
             SEEDS.add(row | {"fid": scores["fid"] + change})
         again = report_with(folder)
+        version, rows = SEEDS.origin("model2")["torch"], SEEDS.path.read_text()
+        SEEDS.path.write_text(rows.replace("none,", "old,", 1).replace(version, "1.0", 1))
+        other_torch = report_with(folder)
         settings = SEEDS.settings(load(), "model2")
         SEEDS.path.write_text(SEEDS.path.read_text().replace(settings, "others"))
         other = report_with(folder)
     finally:
         SEEDS.path.unlink()
     assert "### Training again" not in other
+    assert "Code or PyTorch of" not in again
+    assert "of 1 of 3 further runs differs from that of the results, or" in other_torch
+    assert "recorded: old (PyTorch 1.0).\n" in other_torch
     table = again.partition("### Training again")[2].partition("### ")[0]
     (row,) = re.findall(r"^\| model2 \| FID ↓ \| (.*) \|$", table, re.MULTILINE)
     values, between, images = row.split(" | ")
@@ -325,6 +332,20 @@ def test_further_seeds_are_compared_with_the_intervals(
     width = (scores["fid_below"] + scores["fid_above"]) / 2
     assert float(images) == pytest.approx(width / 1.96, abs=0.006)
     assert re.search(r"\[table S\d+\]\(supplement.md#table-s\d+\) shows what further", again)
+
+
+def test_results_of_other_code_are_counted(
+    folder: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "results of other code" not in text
+    monkeypatch.chdir(folder)
+    path = paths.RECORDS / "train/model2.json"
+    content = path.read_text()
+    try:
+        path.write_text(content.replace('"code": "', '"code": "0'))
+        assert provenance.of_other_code() == [f"train (1 of {len(MODELS)})"]
+    finally:
+        path.write_text(content)
 
 
 @pytest.mark.slow

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -176,10 +176,13 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         patch.setattr(summary, "films", lambda _: films)
         patch.setattr(report.files, "read_text", lambda _: "None.\n")
         patch.setattr(report.Budget, "conclusive", conclusive)
-        for table, rows in (("SEEDS", again), ("NOISE_AXIS", axis), ("DRAWS", [])):
-            patch.setattr(report, table, SimpleNamespace(rows=lambda _, rows=rows: rows))
+        for table, rows in (("SEEDS", again), ("NOISE_AXIS", axis), ("DRAWS", []), ("REDRAWN", [])):
+            others = [row | {"commit": "none", "torch": "2.13.0"} for row in rows]
+            each = Mock(rows=Mock(return_value=rows), of_others=Mock(return_value=others))
+            patch.setattr(report, table, each)
         patch.setattr(report, "doses", lambda *_: doses)
         patch.setattr(report.provenance, "commit", lambda *_: "none")
+        patch.setattr(report.provenance, "of_other_code", lambda: ["train (1 of 2)"])
         patch.setattr(report.provenance, "measured", lambda _: ["none"])
         environments = {"train": {m.environment["device"]: [m.name] for m in models}}
         patch.setattr(report.provenance, "environments", lambda: environments)

@@ -79,6 +79,11 @@ def test_the_share_of_pixels_drawn_anew_leads_from_the_improved_to_the_naive_sam
     assert torch.equal(naive(restore, process, start, noise()), x)
     kept = naive(restore, process, start, noise(), redrawn=0.0)
     assert torch.equal(kept, improved(restore, process, start))
+    if process.renews_noise:
+        sets = run(Cold(start="validation"), restore, process, start, noise())
+        u = process.noise_behind(start.x_T, sets["one_step"], fresh.uniform(x))
+        inferred = improved(restore, process, Start(start.x_T, u))
+        assert torch.equal(sets["inferred"], inferred) and not torch.equal(kept, inferred)
 
 
 def test_an_observed_pixel_is_lost_when_it_is_drawn_anew(rng: torch.Generator) -> None:

@@ -100,6 +100,29 @@ def test_results_from_different_images_are_not_mixed(run: Run) -> None:
         run(sample, "model2")
 
 
+def test_the_code_of_a_record_is_that_which_a_stage_runs(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("hotcold", "stages"):
+        shutil.copytree(ROOT / package, tmp_path / "copy" / package)
+    stage = records.find("train", "model2")
+    monkeypatch.setattr(records, "ROOT", tmp_path / "copy")
+    seen = [read_json(TRAINED)["code"], stage.digest()]
+    for path in ("hotcold/reporting/text/words.py", "hotcold/runs/resume.py", "stages/train.py"):
+        with (tmp_path / "copy" / path).open("a") as file:
+            file.write("# edited\n")
+        seen.append(stage.digest())
+    assert seen[0] == seen[1] == seen[2] and len(set(seen)) == 3
+
+
+def test_the_code_of_another_folder_never_runs(tmp_path: Path) -> None:
+    (tmp_path / "hotcold").mkdir()  # a project, whose stage python found elsewhere
+    command = [sys.executable, "-m", "stages.sample", "model2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stderr == f"error: {ROOT} would run, not {tmp_path}: unset PYTHONSAFEPATH\n"
+
+
 def test_files_that_dvc_ignores_change_no_hash(run: Run) -> None:
     for folder in (Path(WEIGHTS), paths.MNIST):
         (folder / ".DS_Store").touch()
@@ -176,6 +199,11 @@ def test_a_source_of_the_same_second_and_size_is_compiled_again(tmp_path: Path) 
     assert value("VALUE = 2", "") == "1"  # what Python does by itself
     assert value("VALUE = 2", "import stages; ") == "2"
     assert {Path("stages/__init__.py"), Path("hotcold/runtime/startup.py")} <= LOADED.keys()
+    for hides in ("statistics.py", "numpy.py"):
+        (tmp_path / hides).touch()
+        with pytest.raises(subprocess.CalledProcessError):
+            value("VALUE = 2", "import stages; ")
+        (tmp_path / hides).unlink()
     first = tmp_path / "stages/__init__.py"  # which runs before the project's own loader
     os.utime(first, (1, 1))
     assert value("VALUE = 2", "import stages; ") == "2"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from dvc.scm import SCMError
 from PIL import Image
 from pygit2 import GitError
 
 from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import parse
 from tools import experiments, table
 from tools.experiments import Experiment
 
@@ -155,6 +157,26 @@ def test_different_settings_stay_different_in_the_table() -> None:
     assert table.shortened(["a", "b" * 20], 10) == ["a", "b" * 9 + "…"]
     rates = [experiment(0.1 + k * 1e-7, 1, 10.0 + k) for k in range(2)]
     assert "0.1000001" in "".join(table.table(rates))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (ROOT / "params.yaml").read_text(),
+        "a: 1\nb:\n  c: [1,\n  2,\n  3]\n  d: x\n",
+        "a: x\n  y\n  z\nb: |\n  c: 1\n  d: 2\n",
+        "a: &x\n  b: 1\n  c: 2\nd:\n  <<: *x\n  b: 3\n",
+        "# a\n  # b\na:\n  b:\n  # c\n  c: {d: 1,\n    e: 2}\n",
+        "a:\n  - b\n  - c: 1\n    d: 2\n",
+        "---\na: 1\n...\n",
+        "",
+    ],
+)
+def test_parts_of_a_file_have_the_values_of_the_file(text: str) -> None:
+    assert experiments.mapping(text) == (parse(text) or {})
+    for wrong in ("a: 1\n" * 2, "a:\n  b: 1\n  b: 2\n", "a: 1\nb: 1\na:\n  c: 1\n", "a", "- a\n"):
+        with pytest.raises(UserError):
+            experiments.mapping(wrong)
 
 
 def test_a_setting_of_somebody_neither_breaks_a_row_nor_controls_the_terminal() -> None:

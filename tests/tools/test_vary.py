@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from conftest import ROOT, TINY, write_params
 from dvc.utils.hydra import apply_overrides
 from examples import MODELS
 
+from hotcold.numerics.tables import write_json
 from hotcold.params import ModelParams, Params
 from hotcold.reporting.figures.noise_axis import draw_doses
 from hotcold.reporting.reading.measured import (
@@ -24,6 +26,8 @@ from hotcold.reporting.reading.measured import (
     doses,
     score_columns,
 )
+from hotcold.runs.records import UNKNOWN
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
 from tools import vary
@@ -50,6 +54,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
         return {"epoch": 2, "main": "main", "sets": {"main": scores}}
 
     monkeypatch.setattr(vary, "train", train)
+    record = json.dumps({"code": "code", "torch": "2.13.0"})
+    monkeypatch.setattr(vary, "read", lambda name, path: record)
     return asked
 
 
@@ -187,6 +193,25 @@ def test_rows_of_other_settings_are_left_out_but_kept(runs: Runs) -> None:
     run("heat --noise 0.1")
     assert [row["fid"] for row in NOISE_AXIS.rows(load())] == [13.0]
     assert set(table.splitlines()) < set(NOISE_AXIS.path.read_text().splitlines())
+
+
+def test_rows_of_other_code_or_another_pytorch_than_the_results_are_kept_and_counted(
+    runs: Runs,
+) -> None:
+    run("model2 --seeds 1,2")
+    rows = SEEDS.rows(load())
+
+    def of_others(**changed: str) -> int:
+        for stage in SEEDS.stages:
+            origin = {"code": "code", "torch": "2.13.0"} | (changed if stage == "train" else {})
+            write_json(paths.RECORDS / stage / "model2.json", origin)
+        return len(SEEDS.of_others(rows))
+
+    assert of_others() == 0
+    assert of_others(code="other") == of_others(torch="2.14.0") == of_others(torch=UNKNOWN) == 2
+    rows[0] |= SEEDS.origin("model2")  # of another PyTorch, which is not recorded for the results
+    assert of_others(torch=UNKNOWN) == 2
+    assert of_others() == 1
 
 
 @pytest.mark.parametrize("damage", ["", "model,noise\nheat,0.1\n", "<<<<<<< HEAD\n"])

@@ -108,7 +108,8 @@ def draw_here(axis: Axes, rows: Sequence[Row], key: str, colours: Mapping[str, s
     for model, checkpoint in rows:
         place += 1
         if model.name != previous:
-            axis.text(0.02, place, model.name, transform=axis.get_yaxis_transform(), va="center")
+            inside = {"transform": axis.get_yaxis_transform(), "in_layout": False}
+            axis.text(0.02, place, model.name, va="center", **inside)
             place += 1
         (value,), sides = with_interval([main_scores(checkpoint)], key)
         colour = colours[model.name]

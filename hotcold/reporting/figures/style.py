@@ -74,8 +74,9 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 
 
 def short(text: str) -> str:
-    """A text in which no word, such as the name of a model, is longer than 24 characters."""
-    return re.sub(r"\S{25,}", lambda word: f"{word[0][:14]}…{word[0][-9:]}", text)
+    """A text in which no word, such as the name of a model, is longer than 16 characters, the
+    width of the narrowest panel."""
+    return re.sub(r"\S{17,}", lambda word: f"{word[0][:8]}…{word[0][-7:]}", text)
 
 
 class Gallery:
@@ -222,9 +223,12 @@ def add_legend(figure: Figure, axes: Iterable[Axes], columns: int = 4) -> None:
     entries: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            entries.setdefault(short(label), handle)
+            entries.setdefault(label, handle)
+    words = [
+        short(label) for label in entries
+    ]  # different names may have the same, but have their colours
     for ncols in range(columns, 0, -1) if entries else ():
-        legend = figure.legend(entries.values(), entries, loc="outside upper center", ncols=ncols)
+        legend = figure.legend(entries.values(), words, loc="outside upper center", ncols=ncols)
         size = legend.get_window_extent()
         if ncols == 1 or size.width < figure.bbox.width:
             more = max(0, size.height / figure.dpi - FREE)

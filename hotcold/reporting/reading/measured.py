@@ -1,23 +1,26 @@
 """Tables of more than one run, which a command of `tools` writes and the report shows.
 
-The commands take hours, so git holds the tables. A row names the commit at which it was computed,
-and has a hash of the settings, so that the report leaves out a row that was computed with others.
+The commands take hours, so git holds the tables. A row has the commit, code and PyTorch by which it
+was computed, and a hash of the settings: the report leaves out a row of others, and counts those
+that other code or another PyTorch than that of the results computed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hotcold.numerics.tables import write_csv
+from hotcold.numerics.tables import read_json, write_csv
 from hotcold.reporting.reading import schemas
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.reading.sources import MEASURED, read_table
+from hotcold.runs.records import UNKNOWN
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load
 from hotcold.scores import find, shown
@@ -42,16 +45,18 @@ def read_settings() -> dict[str, Any]:
 @dataclass(frozen=True)
 class Table:
     """varied: the setting that differs between the rows of a model, `seed`, `draw`, `redrawn` or a
-    key of its degradation. schema: of a row. further: columns beside those of all tables."""
+    key of its degradation. schema: of a row. stages: that computed it. further: columns beside
+    those of all tables."""
 
     path: Path
     varied: str
     schema: type[schemas.Measured]
+    stages: tuple[str, ...]
     further: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        own = ("model", self.varied, "epoch", "commit", "settings")
+        own = ("model", self.varied, "epoch", "commit", "code", "torch", "settings")
         return *own, *score_columns(), *self.further
 
     def read(self) -> list[Row]:
@@ -88,6 +93,23 @@ class Table:
         ]
         return sorted(rows, key=self._order)
 
+    def origin(self, model: str, read: Callable[[Path], Any] = read_json) -> Row:
+        """`code`, a hash of the code, and `torch`, the versions of PyTorch, of the stages of a row;
+        read: a record from its path, by default that of the results."""
+        found = [read(paths.RECORDS / stage / f"{model}.json") for stage in self.stages]
+        codes = [record["code"] for record in found]
+        versions = sorted({record["torch"] for record in found})
+        return {
+            "code": hashlib.sha256("".join(codes).encode()).hexdigest()[:10],
+            "torch": ", ".join(versions),
+        } | {k: UNKNOWN for k, v in (("code", codes), ("torch", versions)) if UNKNOWN in v}
+
+    def of_others(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows that are not known to be of the code and the PyTorch of the results of their
+        models."""
+        known = {row["model"]: self.origin(row["model"]) for row in rows}
+        return [r for r in rows if UNKNOWN in r.values() or r | known[r["model"]] != r]
+
     def settings(self, params: Mapping[str, Any], model: str) -> str:
         """A hash of the settings on which the scores of a model depend, but the varied one."""
         block = params["models"][model]
@@ -107,11 +129,15 @@ class Table:
 
 
 # Of tools.vary.
-NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", schemas.MeasuredNoise)
+DRAWN = ("sample", "evaluate")
+TRAINED = ("train", *DRAWN)
+NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", schemas.MeasuredNoise, TRAINED)
 UNTRAINED = tuple(column for key in ("pixel_fd", "random_fd") for column in find(key).columns)
-DRAWS = Table(MEASURED / "draws.csv", "draw", schemas.MeasuredDraw, (*UNTRAINED, "label_accuracy"))
-REDRAWN = Table(MEASURED / "redrawn.csv", "redrawn", schemas.MeasuredShare, ("commonest",))
-SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed)
+DRAWS = Table(
+    MEASURED / "draws.csv", "draw", schemas.MeasuredDraw, DRAWN, (*UNTRAINED, "label_accuracy")
+)
+REDRAWN = Table(MEASURED / "redrawn.csv", "redrawn", schemas.MeasuredShare, DRAWN, ("commonest",))
+SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed, TRAINED)
 
 
 def doses(models: Iterable[ModelResults], params: Mapping[str, Any]) -> list[Row]:

@@ -29,6 +29,15 @@ def environments() -> dict[str, dict[str, list[str]]]:
     return found
 
 
+def of_other_code() -> list[str]:
+    """How many results of each stage are not known to be of the present code: `train (2 of 11)`."""
+    found: dict[str, list[bool]] = {}
+    for stage in dict.fromkeys(records.of_results().values()):
+        is_other = records.read_record(stage).code != stage.digest()
+        found.setdefault(stage.name.partition("@")[0], []).append(is_other)
+    return [f"{name} ({sum(each)} of {len(each)})" for name, each in found.items() if any(each)]
+
+
 def words(record: records.Record) -> str:
     """Where the results of a stage were computed, as far as its record says."""
     values: dict[str, Any] = plain(record.model_dump())

@@ -30,6 +30,8 @@ class Measured(Row):
     model: Text
     epoch: WholeNumber
     commit: Text
+    code: Text
+    torch: Text
     settings: Text
 
     @pydantic.model_validator(mode="after")
