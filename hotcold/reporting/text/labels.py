@@ -86,6 +86,17 @@ class Labels:
         """Whether this document had this figure or table before this place."""
         return (self.document, f"{kind} {key}") in self.placed
 
+    def in_article(self, pictures: Sequence[str]) -> str:
+        """A link to the article's figure of exactly these pictures; empty if there is none, and in
+        the article."""
+        numbers = {label: n for (place, label), n in self.placed.items() if place == ARTICLE}
+        labels = {f"figure {key}" for key in pictures}
+        number = numbers.get(min(labels))
+        same = {each for each, n in numbers.items() if n == number and each.startswith("figure ")}
+        if self.document == ARTICLE or same != labels:
+            return ""
+        return self.ref("figure", pictures[0], ARTICLE)
+
     def cite(self, *keys: str) -> str:
         """Authors and year of works as links. Raises UserError if the bibliography lacks one."""
         if absent := [key for key in keys if key not in self.entries.entries]:
