@@ -42,25 +42,14 @@ def test_the_second_rendering_refers_to_what_comes_later_or_is_in_the_other_docu
         first.append(labels.ref("figure", "loss", SUPPLEMENT))
         labels.place("figure", ["loss"])
         labels.open(SUPPLEMENT)
+        shown = [labels.in_article(k) for k in (["loss"], ["loss", "loss_again"], ["other"])]
         labels.place("figure", ["loss", "loss_again"], "2")
         assert labels.to(SUPPLEMENT) == ""
     there = "[figure 2](supplement.md#figure-2)"
     assert first == ["[figure A](#figure-a)", there, there]
+    assert shown == ["[figure A](report.md#figure-a)", "", ""]
     with pytest.raises(KeyError, match="figure other"):
         labels.ref("figure", "other")
-
-
-def test_the_article_has_a_figure_if_all_its_pictures_are_the_same(labels: Labels) -> None:
-    labels.start()
-    labels.start()
-    labels.open(ARTICLE)
-    labels.place("figure", ["loss"])
-    labels.place("figure", ["kid", "fid"])
-    labels.numbers = labels.placed
-    assert labels.in_article(["loss"]) == ""
-    labels.open(SUPPLEMENT)
-    found = [labels.in_article(keys) for keys in (["loss"], ["fid", "kid"], ["kid"], ["steps"])]
-    assert found == ["[figure A](report.md#figure-a)", "[figure B](report.md#figure-b)", "", ""]
 
 
 def test_nothing_is_placed_twice(labels: Labels) -> None:

@@ -87,15 +87,15 @@ class Labels:
         return (self.document, f"{kind} {key}") in self.placed
 
     def in_article(self, pictures: Sequence[str]) -> str:
-        """A link to the article's figure of exactly these pictures; empty if there is none, and in
-        the article."""
-        numbers = {label: n for (place, label), n in self.placed.items() if place == ARTICLE}
-        labels = {f"figure {key}" for key in pictures}
-        number = numbers.get(min(labels))
-        same = {each for each, n in numbers.items() if n == number and each.startswith("figure ")}
-        if self.document == ARTICLE or same != labels:
-            return ""
-        return self.ref("figure", pictures[0], ARTICLE)
+        """A link to the figure of exactly these pictures that the article has; else empty."""
+        number = self.placed.get((ARTICLE, f"figure {pictures[0]}"))
+        same = {
+            label
+            for (document, label), n in self.placed.items()
+            if (document, n) == (ARTICLE, number) and label.startswith("figure ")
+        }
+        link = same == {f"figure {key}" for key in pictures}
+        return self.ref("figure", pictures[0], ARTICLE) if link else ""
 
     def cite(self, *keys: str) -> str:
         """Authors and year of works as links. Raises UserError if the bibliography lacks one."""
