@@ -19,7 +19,7 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from hotcold.models.params import read_design
-from hotcold.reporting.figures import degradations, step_study, style
+from hotcold.reporting.figures import degradations, images, step_study, style
 from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
@@ -50,8 +50,8 @@ def test_wilson_intervals_agree_with_scipy() -> None:
 
 
 def test_images_are_tiled_row_by_row() -> None:
-    images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1) * np.ones((3, 2, 2), np.uint8)
-    canvas = style.tile(images, columns=2, gap=1)
+    three = np.arange(3, dtype=np.uint8).reshape(3, 1, 1) * np.ones((3, 2, 2), np.uint8)
+    canvas = style.tile(three, columns=2, gap=1)
     assert canvas.tolist() == [
         [0, 0, 255, 1, 1],
         [0, 0, 255, 1, 1],
@@ -88,6 +88,13 @@ def test_pictures_in_an_svg_keep_their_grey_levels() -> None:
     assert np.abs(difference).max() <= 1  # rounded twice
     assert (~shown).sum() == 1
     assert "prefers-color-scheme: dark" in svg
+
+
+def test_where_a_model_draws_no_digit_the_paper_is_seen() -> None:
+    drawn = images.draw_digits(np.zeros((1, 28, 28), np.uint8), [{"digit": "3"}], 1)
+    (embedded,) = re.findall(style.EMBEDDED, style.vectorise(drawn).decode())
+    with Image.open(io.BytesIO(base64.b64decode(embedded))) as image:
+        assert 0.09 < (np.asarray(image.convert("LA"))[..., 1] > 0).mean() < 0.11
 
 
 def test_a_legend_names_only_what_is_drawn() -> None:
@@ -161,11 +168,11 @@ def test_states_are_those_of_figures_1_and_8(
     monkeypatch.chdir(ROOT)
     published: Any = SimpleNamespace(design=read_design(model))
     image = torch.full((1, 1, 28, 28), 100, dtype=torch.uint8)
-    images, captions = degradations.degrade(published, image, seed=1)
+    states, captions = degradations.degrade(published, image, seed=1)
     assert captions == expected
     degradation = published.design.degradation
     assert degradation.shown[-1] == degradation.T - 1  # the last step where t counts from 0
-    assert (images == 100).all((1, 2)).tolist() == [True, *6 * [False]]
+    assert (states == 100).all((1, 2)).tolist() == [True, *6 * [False]]
 
 
 def test_states_have_numbers_of_one_form() -> None:

@@ -42,10 +42,12 @@ def test_the_second_rendering_refers_to_what_comes_later_or_is_in_the_other_docu
         first.append(labels.ref("figure", "loss", SUPPLEMENT))
         labels.place("figure", ["loss"])
         labels.open(SUPPLEMENT)
+        shown = [labels.in_article(k) for k in (["loss"], ["loss", "loss_again"], ["other"])]
         labels.place("figure", ["loss", "loss_again"], "2")
         assert labels.to(SUPPLEMENT) == ""
     there = "[figure 2](supplement.md#figure-2)"
     assert first == ["[figure A](#figure-a)", there, there]
+    assert shown == ["[figure A](report.md#figure-a)", "", ""]
     with pytest.raises(KeyError, match="figure other"):
         labels.ref("figure", "other")
 

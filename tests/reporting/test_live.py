@@ -258,6 +258,10 @@ def test_a_digit_is_drawn_with_pointer_and_keyboard_and_restored(opened: Any) ->
     box.find_element("css selector", "button").click()
     assert "PSNR against your digit: one step" in finished(opened, box)
     sheet, *pictures = box.find_elements("css selector", "canvas")
+    assert opened.switch_to.active_element == sheet
+    keys = box.find_elements("css selector", "[tabindex], select, input, button")
+    kinds = " ".join(e.get_attribute("type") or e.tag_name for e in keys)
+    assert kinds.startswith("canvas select-one button range number button")  # draw, choose, run
     example = lit(opened, sheet)
     assert example > 40
     assert all(lit(opened, picture) for picture in pictures)

@@ -56,12 +56,12 @@ def draw_progress(name: str, key: str | None = None) -> Figure:
 
 
 def draw_digits(images: np.ndarray, rows: Sequence[Mapping[str, str]], examples: int) -> Figure:
-    """The first images that are classified as each digit; white where there is none.
+    """The first images that are classified as each digit; nothing where there is none.
 
     images: (n, 28, 28) uint8; rows: their predictions.
     """
     predicted = np.array([int(row["digit"]) for row in rows])
-    grid = np.full((examples, 10, SIDE, SIDE), 255, np.uint8)
+    grid = np.ma.masked_all((examples, 10, SIDE, SIDE), np.uint8)
     for digit in range(10):
         first = images[np.flatnonzero(predicted == digit)[:examples]]
         grid[: len(first), digit] = first

@@ -130,10 +130,7 @@ def draw_by_images(
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         set_scale(axis, "log")
-        if len(models) <= MANY:
-            axis.legend()
     figure.supxlabel("training images seen", fontsize="medium")
     figure.supylabel("validation loss", fontsize="medium")
-    if len(models) > MANY:
-        add_legend(figure, axes)
+    add_legend(figure, axes)
     return figure

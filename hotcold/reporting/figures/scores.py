@@ -23,6 +23,7 @@ from hotcold.scores import find, shown
 
 Row = tuple[ModelResults, Checkpoint]
 PANEL = 3.3  # inches: the width of a phone
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
 
 
 def draw(
@@ -84,6 +85,7 @@ def draw_points(
     size = (PANEL * panels, 0.23 * len(rows) + 0.23 * len(models) + 0.8)
     figure, axes = plt.subplots(1, panels, figsize=size, sharey=True, squeeze=False)
     axis, score = axes[0, 0], find(key)
+    axis.margins(x=0.08)
     places = draw_here(axis, rows, key, colours)
     axis.axvline(real[key], color=REAL, ls=":", label=f"real images: {real[key]:.3g}")
     # Scores that cannot be negative span orders of magnitude.
@@ -108,8 +110,8 @@ def draw_here(axis: Axes, rows: Sequence[Row], key: str, colours: Mapping[str, s
     for model, checkpoint in rows:
         place += 1
         if model.name != previous:
-            inside = {"transform": axis.get_yaxis_transform(), "in_layout": False}
-            axis.text(0.02, place, model.name, va="center", **inside)
+            line = {"transform": axis.get_yaxis_transform(), "va": "center", "bbox": PAPER}
+            axis.text(0.02, place, model.name, in_layout=False, **line)
             place += 1
         (value,), sides = with_interval([main_scores(checkpoint)], key)
         colour = colours[model.name]

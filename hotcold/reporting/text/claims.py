@@ -268,7 +268,7 @@ def most_frequent(model: ModelResults, key: str) -> tuple[str, Interval]:
     digit, n = int(counts.argmax()), int(counts.sum())
     low, high = proportion(counts[digit], n)
     share, low_high = 100 * counts[digit] / n, f"[{100 * low:.0f}, {100 * high:.0f}]"
-    return f"{digit} is {share:.0f} {low_high} % of the images", (low, high)
+    return f"{digit} makes up {share:.0f} {low_high} % of the images", (low, high)
 
 
 def class_distance(

@@ -86,6 +86,17 @@ class Labels:
         """Whether this document had this figure or table before this place."""
         return (self.document, f"{kind} {key}") in self.placed
 
+    def in_article(self, pictures: Sequence[str]) -> str:
+        """A link to the figure of exactly these pictures that the article has; else empty."""
+        number = self.placed.get((ARTICLE, f"figure {pictures[0]}"))
+        same = {
+            label
+            for (document, label), n in self.placed.items()
+            if (document, n) == (ARTICLE, number) and label.startswith("figure ")
+        }
+        link = same == {f"figure {key}" for key in pictures}
+        return self.ref("figure", pictures[0], ARTICLE) if link else ""
+
     def cite(self, *keys: str) -> str:
         """Authors and year of works as links. Raises UserError if the bibliography lacks one."""
         if absent := [key for key in keys if key not in self.entries.entries]:

@@ -17,7 +17,7 @@ from hotcold.reporting.text.labels import ARTICLE, DOCUMENTS, Labels, anchor
 
 # A space at which the page must not break a line: as in 95 %, FID ↓, η = 1, 9 ± 1 and [1, 2].
 UNBROKEN = re.compile(
-    r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηkN]) (?== \d)|(?<=[ηkN] =) (?=\d)"
+    r"(?<=[\d\]]) (?=%)|(?<=\w) (?=[↑↓])|(?<=[ηδkN]) (?== \d)|(?<=[ηδkN] =) (?=\d)"
     r"|(?<=\d) (?=±)|(?<=±) (?=\d)|(?<=\d,) (?=[−+\d.]+\])"
 )
 

@@ -214,10 +214,11 @@ function live(box, kind) {
     worker.postMessage({ start: settings, run });
   });
   box.replaceChildren(
-    make("div", { class: "controls" }, ...figure.controls, make("label", {}, "Seed ", seed), start),
-    make("div", { class: "bench" }, ...(figure.sheet ? [figure.sheet] : []), make("div", { class: "pictures" }, ...pictures.map(([, { element }]) => element))),
+    make("div", { class: "bench" }, ...(figure.sheet ? [figure.sheet] : []),
+      make("div", { class: "controls" }, ...figure.controls, make("label", {}, "Seed ", seed), start),
+      make("div", { class: "pictures" }, ...pictures.map(([, { element }]) => element))),
     make("div", { class: "controls" }, step.element), status);
-  start.focus();
+  box.querySelector("canvas[tabindex], select").focus({ preventScroll: true });
 }
 for (const box of document.querySelectorAll(".live")) {
   if (!runs()) break;
