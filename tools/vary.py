@@ -21,6 +21,7 @@ import itertools
 import json
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,7 +74,7 @@ def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
     DVC would refuse to run it again, and with --force it would run every stage, the download too.
     Raises UserError if the experiment fails.
     """
-    subprocess.run(["dvc", "exp", "remove", name], capture_output=True)
+    subprocess.run([sys.executable, "-m", "dvc", "exp", "remove", name], capture_output=True)
     run_experiment(name, overrides, f"evaluate@{model}", further=changes())
 
     folder = paths.SCORES / model
