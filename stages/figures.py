@@ -18,7 +18,12 @@ from hotcold.reporting.figures import (
 )
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import Gallery
-from hotcold.reporting.reading.measured import NOISE_AXIS, doses, read_settings
+from hotcold.reporting.reading.measured import (
+    NOISE_AXIS,
+    OVERWRITTEN,
+    doses,
+    read_settings,
+)
 from hotcold.reporting.reading.published import read_published
 from hotcold.reporting.reading.results import (
     read_classifier,
@@ -44,7 +49,7 @@ def main() -> None:
     real, frequencies = read_real(), read_frequencies()
     confusion = read_classifier()["confusion"]
     settings = read_settings()
-    noise, redrawn = NOISE_AXIS.rows(settings), doses(models, settings)
+    shares = doses(models, settings), doses(models, settings, OVERWRITTEN)
 
     style.use(paths.STYLE)
     gallery = Gallery(params.dpi, list(designs))
@@ -56,7 +61,7 @@ def main() -> None:
     scores.draw(gallery, models, real, published)
     step_study.draw(gallery, models)
     guidance.draw(gallery, models)
-    noise_axis.draw(gallery, noise, redrawn, models, real)
+    noise_axis.draw(gallery, NOISE_AXIS.rows(settings), shares, models, real)
     compute.draw(gallery, models, real["fid"])
     images.draw_real(gallery)
     for model in models:

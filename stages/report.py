@@ -9,7 +9,7 @@ from hotcold.numerics.tables import write_json
 from hotcold.params import Params
 from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, REDRAWN, SEEDS, doses
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS, doses
 from hotcold.reporting.reading.published import read_citation, read_claims, read_published
 from hotcold.reporting.reading.results import (
     by_kind,
@@ -73,7 +73,8 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     by_name = {model.name: model for model in known}
     evidence = claims.Evidence(by_name, frequencies, classifier, published, again)
     decided = claims.decide(entries["claims"], evidence) if budget.conclusive else []
-    runs = {table: table.rows(settings) for table in (DRAWS, NOISE_AXIS, REDRAWN, SEEDS)}
+    tables = (DRAWS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS)
+    runs = {table: table.rows(settings) for table in tables}
     found = findings.Results(models, evidence, real, NOISE_AXIS.rows(settings), compute)
     return summary.scores(models, real, classifier["accuracy"]), {
         "params": params,
@@ -96,6 +97,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "found": findings.findings(found, budget.conclusive),
         "noise_axis": found.axis,
         "doses": doses(models, settings),
+        "overwritten": doses(models, settings, OVERWRITTEN),
         "drawn_again": DRAWS.rows(settings),
         "trained_again": again,
         "compute": compute,

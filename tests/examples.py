@@ -33,6 +33,7 @@ FIELDS: Block = {  # a field of a sampler -> another value than that of `complet
     "noise": 0.5,
     "start": "noise",
     "redrawn": 0.5,
+    "overwritten": 0.5,
     "method": "heun",
     "order": 2,
     "temperature": 0.5,

@@ -4,14 +4,15 @@ hotcold vary model5 model6 --seeds 1,2
 hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
 hotcold vary model5 model9 --draws 1,2,3
 hotcold vary model3 --redrawn 0.1,0.25,0.5,0.75
+hotcold vary model3 --overwritten 0.5,1
 hotcold vary model5 --ablate models.model5.training.epochs=5 training.images=9600
 
 --seeds and --noise write a row for each training, --draws for each set of images of the same
-weights from other noise, and --redrawn for each share of pixels that a cold sampler draws anew in
-each step, to a table in report/measured, which the report shows. --ablate removes one part of a
-recipe at a time and prints a table of the best checkpoints. The budget is that of params.yaml, and
-results of earlier runs come from DVC's cache. An earlier experiment of the same name, such as
-model5-seed-1, is replaced.
+weights from other noise, and --redrawn and --overwritten for each share of pixels that a cold
+sampler predicts anew in each step, with new noise and without, to a table in report/measured, which
+the report shows. --ablate removes one part of a recipe at a time and prints a table of the best
+checkpoints. The budget is that of params.yaml, and results of earlier runs come from DVC's cache.
+An earlier experiment of the same name, such as model5-seed-1, is replaced.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from hotcold.commands import command
 from hotcold.params import Params
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.formatting import interval, number
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, REDRAWN, SEEDS, Table
+from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS, Table
 from hotcold.reporting.reading.results import main_scores
 from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import paths
@@ -49,6 +50,7 @@ TABLES = {  # option -> the table, and the key of params.yaml that varies
     "noise": (NOISE_AXIS, "models.{}.degradation.noise"),
     "draws": (DRAWS, "sampling.seed"),
     "redrawn": (REDRAWN, "++models.{}.sampler.redrawn"),
+    "overwritten": (OVERWRITTEN, "++models.{}.sampler.overwritten"),
 }
 PARTS = {  # name -> overrides of the model's block that remove the part, in Hydra's syntax
     "complete recipe": [],
@@ -146,6 +148,7 @@ def ablation(results: Mapping[str, dict[str, Any]]) -> str:
 @click.option("--noise", metavar="SIZE,...", help="of dissipation")
 @click.option("--draws", metavar="N,...", help="seeds of the noise of images, such as 1,2,3")
 @click.option("--redrawn", metavar="SHARE,...", help="of pixels, by a cold sampler")
+@click.option("--overwritten", metavar="SHARE,...", help="the same, without new noise")
 @click.option("--ablate", is_flag=True, help="with the settings KEY=VALUE of all trainings")
 def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
     models = [known_model(name) for name in names if "=" not in name]

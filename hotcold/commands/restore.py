@@ -24,6 +24,7 @@ from hotcold.numerics.rng import ChunkedNoise, generator
 from hotcold.reporting.figures.style import tile
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Precision, read
+from hotcold.samplers.cold.params import Cold
 from hotcold.samplers.cold.sampler import improved, naive
 from hotcold.sampling.draw import samplers_of
 
@@ -73,7 +74,7 @@ def main(
         panels = [
             x_T,
             one_step,
-            naive(predict, process, start, noise),
+            naive(Cold.complete(process.T), predict, process, start, noise),
             improved(predict, process, start),
         ]
     levels = to_levels(torch.cat(panels)).squeeze(1).cpu().numpy()

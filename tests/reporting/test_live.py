@@ -32,6 +32,7 @@ from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, validate
 from hotcold.samplers.cold import sampler as cold
+from hotcold.samplers.cold.params import Cold
 from hotcold.samplers.ddim import sampler as ddim
 from hotcold.samplers.ddim.params import DDIM
 from hotcold.sampling.predictors import Predict, guided
@@ -206,7 +207,14 @@ def compare_cold(
     noise: Any = PageNoise(start["seed"])
     u = noise.uniform(torch.zeros(SHAPE))
     begin = Start(process.degrade(image.double(), u, process.T), u)
-    cold.naive(predict, process, begin, noise, lambda key, _, x: path[key].append(x))
+    cold.naive(
+        Cold(start="validation"),
+        predict,
+        process,
+        begin,
+        noise,
+        lambda key, _, x: path[key].append(x),
+    )
     cold.improved(predict, process, begin, lambda key, _, x: path[key].append(x))
     assert_equal(states[0]["degraded"], begin.x_T)
     assert_equal(states[0]["one_step"], predict(begin.x_T, process.T), ONCE)

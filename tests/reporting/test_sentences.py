@@ -154,7 +154,7 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         for noise in ("0", "0.1")
     ]
     doses = [
-        {"model": m.name, "redrawn": share, "commonest": 0.3}
+        {"model": m.name, "share": share, "commonest": 0.3}
         | made_up(np.random.default_rng(2), False)
         for m in models
         if m.restores
@@ -176,7 +176,8 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         patch.setattr(summary, "films", lambda _: films)
         patch.setattr(report.files, "read_text", lambda _: "None.\n")
         patch.setattr(report.Budget, "conclusive", conclusive)
-        for table, rows in (("SEEDS", again), ("NOISE_AXIS", axis), ("DRAWS", []), ("REDRAWN", [])):
+        empty = {key: [] for key in ("DRAWS", "REDRAWN", "OVERWRITTEN")}
+        for table, rows in ({"SEEDS": again, "NOISE_AXIS": axis} | empty).items():
             others = [row | {"commit": "none", "torch": "2.13.0"} for row in rows]
             each = Mock(rows=Mock(return_value=rows), of_others=Mock(return_value=others))
             patch.setattr(report, table, each)

@@ -16,6 +16,11 @@ X_0 = (SPOT[:, None] * SPOT * 0.9 - 0.45).expand(4, 1, 28, 28)  # neither black 
 COLD = ["impulse", "blur", "pixelation", "fading"]
 
 
+def cold(**block: float) -> Cold:
+    """The block of a cold sampler."""
+    return Cold(start="validation", **block)
+
+
 def started(name: str, rng: torch.Generator) -> tuple[ColdProcess, Start, ChunkedNoise]:
     """A process, X_0 degraded by it, and further noise."""
     process, noise = build_process(name), ChunkedNoise([len(X_0)], [rng])
@@ -30,7 +35,7 @@ def test_perfect_restorer_recovers_the_image(name: str, rng: torch.Generator) ->
     every, restored = list(range(process.T, -1, -1)), []
     seen: dict[str, dict[int, Tensor]] = {"naive": {}, "improved": {}}
     sets = run(
-        Cold(start="validation"),
+        cold(),
         lambda x, t: (restored.append(t), X_0)[1],
         process,
         start,
@@ -76,28 +81,38 @@ def test_the_share_of_pixels_drawn_anew_leads_from_the_improved_to_the_naive_sam
     for s in range(process.T, 0, -1):
         u = fresh.uniform(x) if process.renews_noise else start.noise
         x = process.degrade(restore(x, s), u, s - 1)
-    assert torch.equal(naive(restore, process, start, noise()), x)
-    kept = naive(restore, process, start, noise(), redrawn=0.0)
+    assert torch.equal(naive(cold(), restore, process, start, noise()), x)
+    x = start.x_T
+    for s in range(process.T, 0, -1):
+        x = process.degrade(restore(x, s), start.noise, s - 1)
+    assert torch.equal(naive(cold(overwritten=1.0), restore, process, start, noise()), x)
+    overwritten = run(cold(overwritten=1), restore, process, start, noise())
+    assert torch.equal(overwritten["naive"], x)
+    kept = naive(cold(redrawn=0.0), restore, process, start, noise())
+    assert torch.equal(kept, naive(cold(overwritten=0.0), restore, process, start, noise()))
     assert torch.equal(kept, improved(restore, process, start))
     if process.renews_noise:
-        sets = run(Cold(start="validation"), restore, process, start, noise())
+        sets = run(cold(), restore, process, start, noise())
         u = process.noise_behind(start.x_T, sets["one_step"], fresh.uniform(x))
         inferred = improved(restore, process, Start(start.x_T, u))
         assert torch.equal(sets["inferred"], inferred) and not torch.equal(kept, inferred)
 
 
-def test_an_observed_pixel_is_lost_when_it_is_drawn_anew(rng: torch.Generator) -> None:
+@pytest.mark.parametrize("key", ["redrawn", "overwritten"])
+def test_an_observed_pixel_is_lost_when_it_is_predicted_anew(
+    key: str, rng: torch.Generator
+) -> None:
     """By a restorer that knows nothing, (1 - 2 rho_T)(1 - share)^T of the pixels are left, and the
     density of the noise is that of the step."""
     process, start, noise = started("impulse", rng)
     seen: dict[int, Tensor] = {}
     naive(
+        cold(**{key: 0.2}),
         lambda x, t: torch.zeros_like(x),
         process,
         start,
         noise,
         lambda _, t, x: seen.update({t: x}),
-        redrawn=0.2,
     )
     left = torch.isclose(seen[0], X_0, atol=1e-6).double().mean()
     salt = (seen[1] == HIGH).double().mean()

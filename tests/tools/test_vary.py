@@ -21,6 +21,7 @@ from hotcold.reporting.figures.noise_axis import draw_doses
 from hotcold.reporting.reading.measured import (
     DRAWS,
     NOISE_AXIS,
+    OVERWRITTEN,
     SEEDS,
     UNTRAINED,
     doses,
@@ -93,6 +94,7 @@ def test_every_seed_and_draw_is_an_experiment_and_a_row(runs: Runs) -> None:
 
 def test_a_share_of_pixels_drawn_anew_is_between_the_samplers_of_the_results(runs: Runs) -> None:
     run("model4 --redrawn 0.5,0.25,1")
+    run("model4 --overwritten 1,0.5")
     name, (setting,), _ = runs[1]
     assert (name, setting) == ("model4-redrawn-0.25", "++models.model4.sampler.redrawn=0.25")
     ends = {"improved": {"fid": 0.5}, "naive": {"fid": 30.0}}
@@ -100,9 +102,11 @@ def test_a_share_of_pixels_drawn_anew_is_between_the_samplers_of_the_results(run
     model = SimpleNamespace(name="model4", best={"epoch": 2, "sets": sets})
     model.digit_counts = lambda key: np.array([5, 5] if key == "improved" else [9, 1])
     found = doses([model], load())
-    shown = [(row["redrawn"], row["fid"], row["commonest"]) for row in found]
+    shown = [(row["share"], row["fid"], row["commonest"]) for row in found]
     assert shown == [("0", 0.5, 0.5), ("0.25", 12.0, 0.2), ("0.5", 11.0, 0.2), ("1", 30.0, 0.9)]
-    figure = draw_doses(found, {"model4": "C0"}, {"fid": 0.6, "images": 10})
+    same = doses([model], load(), OVERWRITTEN)
+    assert [(row["share"], row["fid"]) for row in same] == [("0", 0.5), ("0.5", 15.0), ("1", 14.0)]
+    figure = draw_doses((found, same), {"model4": "C0"}, {"fid": 0.6, "images": 10})
     fid, digit = (axis.lines[0].get_xydata().tolist() for axis in figure.axes)
     assert fid == [[0, 0.5], [0.25, 12], [0.5, 11], [1, 30]]
     assert digit[-1] == [1, 0.9]
@@ -140,6 +144,7 @@ def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        ("model4 --overwritten -1", "models.model4.sampler.overwritten is -1"),
         ("model4 --redrawn 0.5,1.1", "models.model4.sampler.redrawn is 1.1"),
         ("model2 --redrawn 0.5", "redrawn is 0.5: not a known key"),
         ("model4 --noise 0.1", "params.yaml has no key models.model4.degradation.noise"),

@@ -21,25 +21,26 @@ from hotcold.reporting.figures.style import (
 from hotcold.reporting.reading.formatting import counted
 from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.measured import NOISE_AXIS, Row
-from hotcold.reporting.reading.results import ModelResults, Scores
+from hotcold.reporting.reading.results import ModelResults, Scores, grouped
 from hotcold.scores import find
 
-DOSE = ("model", "redrawn", "fid", "fid_below", "fid_above", "commonest")
+DOSE = ("model", "share", "fid", "fid_below", "fid_above", "commonest")
 
 
 def draw(
     gallery: Gallery,
     rows: Sequence[Row],
-    doses: Sequence[Row],
+    doses: tuple[Sequence[Row], Sequence[Row]],
     models: Sequence[ModelResults],
     real: Scores,
 ) -> None:
-    """The axis, if the size of the noise was varied, and shares of impulse noise or of pixels that
-    are drawn anew, if they were studied. rows: of the sizes. doses: of the shares of pixels. real:
-    the scores of real images."""
-    if doses:
+    """The axis, if the size of the noise was varied, and shares of impulse noise or of pixels, if
+    they were studied. rows: of the sizes. doses: of the shares of pixels that are predicted
+    anew, with new noise and with their own. real: the scores of real images."""
+    if any(doses):
         gallery.add("dose", draw_doses(doses, gallery.colours, real))
-        gallery.add_table("dose", DOSE, [[row[key] for key in DOSE] for row in doses])
+        for name, shares in zip(("dose", "overwritten"), doses, strict=True):
+            gallery.add_table(name, DOSE, [[row[key] for key in DOSE] for row in shares])
     if rows:
         gallery.add("noise_axis", draw_axes(rows, gallery.colours, real["fid"]))
         gallery.add_table("noise_axis", NOISE_AXIS.columns, [list(row.values()) for row in rows])
@@ -73,24 +74,27 @@ def draw_axes(rows: Sequence[Row], colours: Mapping[str, str], real: float) -> F
     return figure
 
 
-def draw_doses(rows: Sequence[Row], colours: Mapping[str, str], real: Scores) -> Figure:
-    """FID and the share of the commonest digit over the share of pixels drawn anew in each step;
-    against test images."""
+def draw_doses(
+    doses: tuple[Sequence[Row], Sequence[Row]], colours: Mapping[str, str], real: Scores
+) -> Figure:
+    """FID and the share of the commonest digit over the share of pixels that get a new prediction
+    in each step, with new noise or with their own; against test images."""
     figure, (fid, digit) = plt.subplots(1, 2, figsize=(WIDTH, 2.9))
-    for name in dict.fromkeys(row["model"] for row in rows):
-        own = [row for row in rows if row["model"] == name]
-        x, shares = ([float(row[key]) for row in own] for key in ("redrawn", "commonest"))
-        style: dict[str, Any] = {"fmt": "o-", "ms": 4, "lw": 1, "color": colours[name]}
-        draw_intervals(fid, x, own, "fid", label=name, **style)
-        images = int(real["images"])
-        low, high = wilson(np.array(shares) * images, images)
-        digit.errorbar(x, shares, (shares - low, high - shares), label=name, **style)
+    for words, fmt, rows in zip(("new noise", "own noise"), ("o-", "s--"), doses, strict=True):
+        for name, own in grouped(rows, lambda row: row["model"]).items():
+            x, shares = ([float(row[key]) for row in own] for key in ("share", "commonest"))
+            label = f"{name}, {words}" if all(doses) else name
+            style: dict[str, Any] = {"fmt": fmt, "ms": 4, "lw": 1, "color": colours[name]}
+            draw_intervals(fid, x, own, "fid", label=label, **style)
+            images = int(real["images"])
+            low, high = wilson(np.array(shares) * images, images)
+            digit.errorbar(x, shares, (shares - low, high - shares), label=label, **style)
     fid.axhline(real["fid"], color=REAL, ls=":", label="real images")
     set_scale(fid, "log")
     fid.set_ylabel(find("fid").axis_label)
     digit.set(ylabel="share of the commonest digit", ylim=(0, None))
     for axis in (fid, digit):
-        axis.set(xlabel="share of pixels drawn anew in each step", xlim=(-0.06, 1.06))
+        axis.set(xlabel="share of pixels predicted anew in each step", xlim=(-0.06, 1.06))
         axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nimproved", "0.25", "0.5", "0.75", "1\nnaive"])
     add_legend(figure, (fid, digit))
     return figure

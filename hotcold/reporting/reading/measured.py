@@ -44,9 +44,9 @@ def read_settings() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Table:
-    """varied: the setting that differs between the rows of a model, `seed`, `draw`, `redrawn` or a
-    key of its degradation. schema: of a row. stages: that computed it. further: columns beside
-    those of all tables."""
+    """varied: the setting that differs between the rows of a model, `seed`, `draw`, `redrawn`,
+    `overwritten` or a key of its degradation. schema: of a row. stages: that computed it. further:
+    columns beside those of all tables."""
 
     path: Path
     varied: str
@@ -136,22 +136,32 @@ UNTRAINED = tuple(column for key in ("pixel_fd", "random_fd") for column in find
 DRAWS = Table(
     MEASURED / "draws.csv", "draw", schemas.MeasuredDraw, DRAWN, (*UNTRAINED, "label_accuracy")
 )
-REDRAWN = Table(MEASURED / "redrawn.csv", "redrawn", schemas.MeasuredShare, DRAWN, ("commonest",))
+REDRAWN = Table(MEASURED / "redrawn.csv", "redrawn", schemas.MeasuredRedrawn, DRAWN, ("commonest",))
+OVERWRITTEN = Table(
+    MEASURED / "overwritten.csv",
+    "overwritten",
+    schemas.MeasuredOverwritten,
+    DRAWN,
+    ("commonest",),
+)
 SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed, TRAINED)
 
 
-def doses(models: Iterable[ModelResults], params: Mapping[str, Any]) -> list[Row]:
-    """The rows of REDRAWN of the best checkpoint of each model, by increasing share, between those
-    of the improved sampler, share 0, and of the naive one, share 1. None for a model without."""
-    found, rows = [], REDRAWN.rows(params)
+def doses(
+    models: Iterable[ModelResults], params: Mapping[str, Any], table: Table = REDRAWN
+) -> list[Row]:
+    """The rows of REDRAWN or OVERWRITTEN of the best checkpoint of each model, by increasing
+    `share`, after that of the improved sampler, share 0, and of REDRAWN before that of the naive
+    one, share 1. None for a model without."""
+    found = []
+    ends = {"0": "improved"} | ({"1": "naive"} if table == REDRAWN else {})
+    rows = [row | {"share": row[table.varied]} for row in table.rows(params)]
     for model in models:
         best = (model.name, str(model.best["epoch"]))
-        own = [r for r in rows if (r["model"], r["epoch"]) == best and 0 < float(r["redrawn"]) < 1]
-        ends: list[Row] = []
-        for share, key in (("0", "improved"), ("1", "naive")) if own else ():
+        own = [r for r in rows if (r["model"], r["epoch"]) == best and r["share"] not in ends]
+        for share, key in ends.items() if own else ():
             counts = model.digit_counts(key)
-            commonest = counts.max() / counts.sum()
-            row = {"model": model.name, "redrawn": share, "commonest": commonest}
-            ends.append(model.best["sets"][key] | row)
-        found += [*ends[:1], *own, *ends[1:]]
+            row = {"model": model.name, "share": share, "commonest": counts.max() / counts.sum()}
+            own.append(model.best["sets"][key] | row)
+        found += sorted(own, key=lambda row: float(row["share"]))
     return found

@@ -48,8 +48,15 @@ class MeasuredNoise(Measured):
 
 
 class MeasuredShare(Measured):
-    redrawn: Annotated[float, Field(ge=0, le=1)]
     commonest: Annotated[float, Field(ge=0, le=1)]
+
+
+class MeasuredRedrawn(MeasuredShare):
+    redrawn: Annotated[float, Field(ge=0, le=1)]
+
+
+class MeasuredOverwritten(MeasuredShare):
+    overwritten: Annotated[float, Field(ge=0, le=1)]
 
 
 class MeasuredSeed(Measured):

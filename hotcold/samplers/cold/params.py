@@ -18,7 +18,8 @@ class Cold(SamplerParams):
     images that the model was trained on (`train`), or, if the process has it, `noise`: nothing of
     an image is left. The main set is that of Algorithm 4, the sampler of the published report.
     redrawn: the share of pixels, drawn in each step, to which it applies; Algorithm 2 makes the
-    others.
+    others. overwritten: in place of it, the share of pixels that get the new estimate, as by
+    Algorithm 4, but keep their noise.
     """
 
     sets: ClassVar = {"naive": "naive", "improved": "improved"}
@@ -27,6 +28,9 @@ class Cold(SamplerParams):
     kind: Literal["cold"] = "cold"
     start: Literal["validation", "train", "noise"]
     redrawn: Annotated[Share, pydantic.Field(exclude_if=lambda share: share == 1)] = 1.0
+    overwritten: Annotated[Share | None, pydantic.Field(exclude_if=lambda share: share is None)] = (
+        None
+    )
 
     def steps_of(self, T: int) -> int:
         return 2 * T
@@ -44,10 +48,14 @@ class Cold(SamplerParams):
                 "sampler.start is 'noise', must be 'validation' or 'train' for "
                 f"{process.kind} degradation"
             )
+        if self.overwritten is not None and self.redrawn != 1:
+            raise ValueError("sampler.redrawn must be absent beside sampler.overwritten")
 
     def does(self, process: ProcessParams) -> str:
-        share = "" if self.redrawn == 1 else f" for {self.redrawn:.0%} of the pixels of a step"
-        sampler = f"the naive sampler (algorithm 4){share}"
+        own = self.redrawn if self.overwritten is None else self.overwritten
+        share = "" if own == 1 else f" for {own:.0%} of the pixels of a step"
+        noise = "" if self.overwritten is None else ", without new noise"
+        sampler = f"the naive sampler (algorithm 4){share}{noise}"
         if self.from_noise or process.from_noise_alone:
             return f"starts from {process.start} alone and uses {sampler}"
         images = "training" if self.from_training else "validation"

@@ -24,7 +24,7 @@ def run(
     the estimate of one step, for a process that can (`noise_behind`).
     """
     sets = {
-        "naive": naive(predict, process, start, noise, watch, sampler.redrawn),
+        "naive": naive(sampler, predict, process, start, noise, watch),
         "improved": improved(predict, process, start, watch),
         "one_step": predict(start.x_T, process.T),
         "degraded": start.x_T,
@@ -36,28 +36,30 @@ def run(
 
 
 def naive(
+    sampler: Cold,
     restore: Predict,
     process: Process,
     start: Start,
     noise: ChunkedNoise,
     watch: Watch = ignore,
-    redrawn: float = 1.0,
 ) -> Tensor:
     """Algorithm 4 (Algorithm 1 of Bansal et al.): restore, then degrade to the next step.
 
     Impulse noise is drawn anew in each step. The position of a dark spot belongs to the image, so
-    such a process keeps the noise of x_T. redrawn: the share of pixels, others in each step, for
-    which this is done; the others are those of the improved sampler.
+    such a process keeps the noise of x_T. `sampler.redrawn` is the share of pixels, others in each
+    step, for which this is done; the others are those of the improved sampler. So is
+    `sampler.overwritten`, but its pixels keep the noise of x_T.
     """
     x, u = start
+    share = sampler.redrawn if sampler.overwritten is None else sampler.overwritten
     watch("naive", process.T, x)
     for s in range(process.T, 0, -1):
         x_0_hat = restore(x, s)
         drawn = noise.uniform(x)
-        anew = drawn < redrawn
+        anew = drawn < share
         kept = x - process.degrade(x_0_hat, u, s) + process.degrade(x_0_hat, u, s - 1)
-        if process.renews_noise:
-            u = torch.where(anew, drawn / redrawn, u)
+        if process.renews_noise and sampler.overwritten is None:
+            u = torch.where(anew, drawn / share, u)
         x = torch.where(anew, process.degrade(x_0_hat, u, s - 1), kept)
         watch("naive", s - 1, x)
     return x
