@@ -64,7 +64,7 @@ axis: $(STAMP) ready  ## train model10 with each of SIZES of noise, and draw the
 	hotcold vary model10 --noise $(SIZES)
 	dvc repro figures report
 
-ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDGET="models.model5.training.epochs=5"
+ablate: $(STAMP) ready  ## model5 without one part of its recipe at a time; BUDGET="training.images=9600"
 	hotcold vary model5 --ablate $(BUDGET)
 
 ##@ Development
@@ -103,7 +103,7 @@ help:  ## this list
 #: MODELS        that seeds trains again (model5 model6 model8)
 #: SEEDS         of seeds (1,2)
 #: SIZES         of the noise of axis (0,0.01,0.02,0.05,0.1,0.2,0.4)
-#: BUDGET        settings of every run of ablate, such as "models.model5.training.epochs=5"
+#: BUDGET        settings of every run of ablate, such as "training.images=9600"
 #: PYTEST        further options of pytest
 #: DEVICE        cpu, cuda or mps (the best that is available)
 #: TORCHRUN      options of torchrun, for several GPUs or machines, such as "--nproc-per-node=2"
