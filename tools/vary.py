@@ -4,7 +4,7 @@ hotcold vary model5 model6 --seeds 1,2
 hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
 hotcold vary model5 model9 --draws 1,2,3
 hotcold vary model3 --redrawn 0.1,0.25,0.5,0.75
-hotcold vary model3 --overwritten 0.5,1
+hotcold vary model3 --overwritten 0.25,0.5,1
 hotcold vary model5 --ablate training.images=9600
 
 --seeds and --noise write a row for each training, --draws for each set of images of the same

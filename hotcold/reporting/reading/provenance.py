@@ -55,17 +55,14 @@ def commit(*further: str) -> str:
     """The last commit that changed code, parameters or further paths, and whether they have changed
     since.
 
-    In a shallow clone git takes the oldest commit for one that added every file: unknown.
+    In a shallow clone git takes its oldest commit for one that added every file: it has the same.
     """
     try:
         sources = ("--", *SOURCES, *further)
         changed = git("status", "--porcelain", *sources)
-        last, *parents = git("log", "-1", "--format=%H %P", *sources).split() or ["none yet"]
-        is_shallow = git("rev-parse", "--is-shallow-repository") == "true"
+        last = git("log", "-1", "--format=%H", *sources) or "none yet"
     except (subprocess.CalledProcessError, FileNotFoundError):
         return "none: not a git repository"
-    if is_shallow and not parents:
-        return "unknown: the clone is shallow"
     return f"{last[:10]} with uncommitted changes" if changed else last[:10]
 
 
