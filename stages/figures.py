@@ -18,12 +18,7 @@ from hotcold.reporting.figures import (
 )
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.reporting.figures.style import Gallery
-from hotcold.reporting.reading.measured import (
-    NOISE_AXIS,
-    OVERWRITTEN,
-    doses,
-    read_settings,
-)
+from hotcold.reporting.reading.measured import NOISE_AXIS, OVERWRITTEN, doses, read_settings
 from hotcold.reporting.reading.published import read_published
 from hotcold.reporting.reading.results import (
     read_classifier,

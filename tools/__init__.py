@@ -3,10 +3,7 @@ imported."""
 
 from hotcold.runtime import startup
 
-MODULES = (
-    *("copy_project", "leftovers", "search", "table"),
-    *("sweep", "vary"),
-)
+MODULES = ("copy_project", "leftovers", "search", "sweep", "table", "vary")
 COMMANDS = {name.replace("_", "-"): f"tools.{name}" for name in MODULES}
 COMMANDS |= {"bench": "tools.benchmarks", "check": "tools.checks"}
 

@@ -47,8 +47,8 @@ def naive(
 
     Impulse noise is drawn anew in each step. The position of a dark spot belongs to the image, so
     such a process keeps the noise of x_T. `sampler.redrawn` is the share of pixels, others in each
-    step, for which this is done; the others are those of the improved sampler. So is
-    `sampler.overwritten`, but its pixels keep the noise of x_T.
+    step, for which this is done; the improved sampler makes the others. `sampler.overwritten` is
+    such a share, too, but its pixels keep the noise of x_T.
     """
     x, u = start
     share = sampler.redrawn if sampler.overwritten is None else sampler.overwritten
