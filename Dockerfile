@@ -19,7 +19,7 @@ ENV UV_TORCH_BACKEND=$TORCH_BACKEND UV_NO_CACHE=1 \
     PATH=/home/runner/hotcold/.venv/bin:$PATH
 COPY --chown=1000 pyproject.toml constraints.txt ./
 RUN python3 -m venv .venv \
- && awk '/^(pip|uv)==/, !/\$/' constraints.txt > .venv/first.txt \
+ && awk '/^(pip|uv)==/, !/\\$/' constraints.txt > .venv/first.txt \
  && pip install --no-cache-dir --requirement .venv/first.txt \
  && uv pip install --python .venv/bin/python --no-deps --no-verify-hashes --constraint constraints.txt \
       torch torchvision \

@@ -28,10 +28,11 @@ repro: $(STAMP) ready  ## restore results, run what has changed (the default); J
 	$(REPRO)
 	@echo "report: $(CURDIR)/report/report.html"
 
-quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick; JOBS=2
+quick: JOBS ?= 2
+quick: $(STAMP)  ## the complete workflow from scratch at the smallest budget, in scratch/quick
 	hotcold copy-project scratch/quick --quick
 	root=$$PWD; for there in "$$root/data/mnist_idx" "$$root/data/mnist" ''; do [ ! -e "$$there" ] || break; done; \
-	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" $(if $(JOBS),$(REPRO),dvc repro)
+	  cd scratch/quick && MNIST_MIRROR="$${MNIST_MIRROR:-$$there}" && export MNIST_MIRROR && $(REPRO)
 	@echo "report: $(CURDIR)/scratch/quick/report/report.html"
 
 ready: $(STAMP)
@@ -95,7 +96,7 @@ help:  ## this list
 
 ##@ Variables, as in: make repro JOBS=2
 #: PYTHON        of the environment that make builds (python3)
-#: JOBS          models (repro) or experiments (sweep) at a time (1)
+#: JOBS          models (repro: 1, quick: 2) or experiments (sweep: 1) at a time
 #: SET           settings of sweep and search: "key=1,2 other=3,4", "key=low:high other=a|b"
 #: METRIC        what search improves, such as model1.fid
 #: TRIALS        how many experiments search makes (20)

@@ -21,17 +21,17 @@ from hotcold.runtime.params import load, validate
 
 
 def check_parts(name: str, params: ModelParams) -> None:
-    """Build a model, and evaluate its network, without memory or time. Raises UserError if its
-    kinds of process, network or sampler lack a part, or if their parts do not fit."""
+    """Build a model, and evaluate its network once. Raises UserError if its kinds of process,
+    network or sampler lack a part, or if their parts do not fit."""
     degradation, network, sampler = params.degradation, params.network, params.sampler
     for kind in {each for p in degradation.predictions.values() for each in p.samplers}:
         if kind not in kinds.names("samplers"):
             place = f"hotcold/processes/{degradation.kind}/params.py"
             raise UserError(f"{place} names the sampler {kind!r}, which has no folder")
     try:
-        with torch.device("meta"):
-            model = DiffusionModel.build(params.block())
-            output = model.output(torch.empty(2, 1, SIDE, SIDE), torch.ones(2))
+        model = DiffusionModel.build(params.block())
+        with torch.inference_mode():  # on the device "meta", imports of PyTorch take a second more
+            output = model.output(torch.zeros(2, 1, SIDE, SIDE), torch.ones(2))
         expected = (2, model.process.levels or 1, SIDE, SIDE)
         if output.shape != expected:
             raise ValueError(f"the output of the network is {tuple(output.shape)}, not {expected}")

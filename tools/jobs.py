@@ -57,9 +57,18 @@ def run_experiment(
         environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
     commit, resume = git("rev-parse", commit), Path.cwd() / paths.RESUME
     shutil.rmtree(clone, ignore_errors=True)
-    # Without compression, which costs DVC seconds: it writes the committed results again.
-    options = ("--quiet", "--shared", "--no-checkout", "--config", "core.looseCompression=0")
-    git("clone", *options, Path.cwd(), clone)
+    git("init", "--quiet", clone)
+    # As `git clone --shared`, which copies all objects of a shallow clone
+    objects, shallow = (
+        Path(git("rev-parse", "--path-format=absolute", "--git-path", name))
+        for name in ("objects", "shallow")
+    )
+    (clone / ".git/objects/info/alternates").write_text(f"{objects}\n")
+    if shallow.exists():
+        shutil.copy(shallow, clone / ".git")
+    git("remote", "add", "origin", Path.cwd(), folder=clone)
+    # Compression costs DVC seconds: it writes the committed results again.
+    git("config", "core.looseCompression", "0", folder=clone)
     try:
         git("checkout", "--quiet", "--detach", commit, folder=clone)
         if further:

@@ -20,7 +20,6 @@ from queue import SimpleQueue
 from typing import Any
 
 import click
-import torch
 from dvc.utils.hydra import get_hydra_sweeps
 from hydra.errors import HydraException
 
@@ -82,7 +81,11 @@ def main(
     for each in grid(settings):
         digest = hashlib.sha256(repr((commit, base, sorted(each), target)).encode()).hexdigest()
         trials[f"sweep-{digest[:8]}"] = each
-    gpus = torch.cuda.device_count() if on == "local" else 0
+    gpus = 0
+    if on == "local" and shutil.which("nvidia-smi"):
+        import torch  # which takes a second
+
+        gpus = torch.cuda.device_count()
     count = jobs or (max(1, gpus) if on == "local" else len(trials))
     slots: SimpleQueue[int] = SimpleQueue()
     for slot in range(count):

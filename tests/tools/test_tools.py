@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,21 @@ def test_pre_commit_runs_the_pinned_ruff() -> None:
     assert [hook["additional_dependencies"] for hook in by_pre_commit] == [pinned, pinned]
 
 
+def packages_of(constraints: str) -> list[str]:
+    return re.split(r"^(?=\S)", constraints, flags=re.MULTILINE)[1:]
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Makefile", ".github/workflows/ci.yml"])
+def test_installers_are_selected_with_their_hashes(name: str) -> None:
+    text = (ROOT / name).read_text().replace("$$", "$")
+    program = re.findall(r"awk '.*' constraints\.txt", text)[0]
+    selected = packages_of(subprocess.check_output(["bash", "-c", program], cwd=ROOT, text=True))
+    assert selected
+    assert set(selected) <= set(packages_of((ROOT / "constraints.txt").read_text()))
+
+
 def test_everything_that_is_fetched_is_pinned_by_its_content() -> None:
-    packages = re.split(r"^(?=\S)", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)[1:]
+    packages = packages_of((ROOT / "constraints.txt").read_text())
     assert all(re.match(r"\S+==.*\\\n    --hash=sha256:[0-9a-f]{64}", each) for each in packages)
     workflows = "".join(p.read_text() for p in (ROOT / ".github/workflows").glob("*.yml"))
     assert re.findall(r"uses: \S+@(?![0-9a-f]{40} )", workflows) == []
