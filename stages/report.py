@@ -9,7 +9,15 @@ from hotcold.numerics.tables import write_json
 from hotcold.params import Params
 from hotcold.reporting.page import rendering
 from hotcold.reporting.reading import provenance
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS, doses
+from hotcold.reporting.reading.measured import (
+    DRAWS,
+    EPOCHS,
+    NOISE_AXIS,
+    OVERWRITTEN,
+    REDRAWN,
+    SEEDS,
+    doses,
+)
 from hotcold.reporting.reading.published import read_citation, read_claims, read_published
 from hotcold.reporting.reading.results import (
     by_kind,
@@ -73,7 +81,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     by_name = {model.name: model for model in known}
     evidence = claims.Evidence(by_name, frequencies, classifier, published, again)
     decided = claims.decide(entries["claims"], evidence) if budget.conclusive else []
-    tables = (DRAWS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS)
+    tables = (DRAWS, EPOCHS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS)
     runs = {table: table.rows(settings) for table in tables}
     found = findings.Results(models, evidence, real, NOISE_AXIS.rows(settings), compute)
     return summary.scores(models, real, classifier["accuracy"]), {
@@ -99,6 +107,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "doses": doses(models, settings),
         "overwritten": doses(models, settings, OVERWRITTEN),
         "drawn_again": DRAWS.rows(settings),
+        "other_epochs": EPOCHS.rows(settings),
         "trained_again": again,
         "compute": compute,
         "inception_note": plain(files.read_text(paths.INCEPTION_NOTE)),

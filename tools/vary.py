@@ -2,13 +2,14 @@
 
 hotcold vary model5 model6 --seeds 1,2
 hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
+hotcold vary model5 --epochs 75
 hotcold vary model5 model9 --draws 1,2,3
 hotcold vary model3 --redrawn 0.1,0.25,0.5,0.75
 hotcold vary model3 --overwritten 0.25,0.5,1
 hotcold vary model5 --ablate training.images=9600
 
---seeds and --noise write a row for each training, --draws for each set of images of the same
-weights from other noise, and --redrawn and --overwritten for each share of pixels that a cold
+--seeds, --noise and --epochs write a row for each training, --draws for each set of images of the
+same weights from other noise, and --redrawn and --overwritten for each share of pixels that a cold
 sampler predicts anew in each step, with new noise and without, to a table in report/measured, which
 the report shows. --ablate removes one part of a recipe at a time and prints a table of the best
 checkpoints. The budget is that of params.yaml, and results of earlier runs come from DVC's cache.
@@ -35,7 +36,15 @@ from hotcold.commands import command
 from hotcold.params import Params
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.formatting import interval, number
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS, Table
+from hotcold.reporting.reading.measured import (
+    DRAWS,
+    EPOCHS,
+    NOISE_AXIS,
+    OVERWRITTEN,
+    REDRAWN,
+    SEEDS,
+    Table,
+)
 from hotcold.reporting.reading.results import main_scores
 from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import paths
@@ -48,6 +57,7 @@ from tools.jobs import changes, run_experiment
 TABLES = {  # option -> the table, and the key of params.yaml that varies
     "seeds": (SEEDS, "seed"),
     "noise": (NOISE_AXIS, "models.{}.degradation.noise"),
+    "epochs": (EPOCHS, "++models.{}.training.epochs"),
     "draws": (DRAWS, "sampling.seed"),
     "redrawn": (REDRAWN, "++models.{}.sampler.redrawn"),
     "overwritten": (OVERWRITTEN, "++models.{}.sampler.overwritten"),
@@ -146,6 +156,7 @@ def ablation(results: Mapping[str, dict[str, Any]]) -> str:
 @click.argument("names", nargs=-1, required=True, metavar="MODEL... [KEY=VALUE]...")
 @click.option("--seeds", metavar="N,...", help="such as 1,2")
 @click.option("--noise", metavar="SIZE,...", help="of dissipation")
+@click.option("--epochs", metavar="N,...", help="of training, such as 75")
 @click.option("--draws", metavar="N,...", help="seeds of the noise of images, such as 1,2,3")
 @click.option("--redrawn", metavar="SHARE,...", help="of pixels, by a cold sampler")
 @click.option("--overwritten", metavar="SHARE,...", help="the same, without new noise")
@@ -175,8 +186,9 @@ def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
     variants = [(model, key.format(model), value) for value in values for model in models]
     for variant in variants:
         check(*variant)
-    own = load()["seed"]
-    if option in ("seeds", "draws") and own in values:
-        raise UserError(f"--{option} has {own}, which is the seed of {paths.PARAMS}")
+    params = validate(load(), Params)
+    own = {params.epochs(model) for model in models} if option == "epochs" else {params.seed}
+    if option in ("seeds", "draws", "epochs") and (same := own.intersection(values)):
+        raise UserError(f"--{option} has {min(same)}, which is that of {paths.PARAMS}")
     for model, path, value in variants:
         measure(table, model, path, f"{value:g}" if isinstance(value, float) else str(value))

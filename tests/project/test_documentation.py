@@ -18,7 +18,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from hotcold.reporting.reading.formatting import fixed, number
-from hotcold.reporting.reading.measured import DRAWS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS
+from hotcold.reporting.reading.measured import (
+    DRAWS,
+    EPOCHS,
+    NOISE_AXIS,
+    OVERWRITTEN,
+    REDRAWN,
+    SEEDS,
+)
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
 from hotcold.sampling.params import recorded
@@ -71,7 +78,7 @@ def scores() -> Iterator[float]:
         yield from (each["fid"] for each in found.get("restoration", {}).values() if "fid" in each)
         if "likelihood" in found:
             yield found["likelihood"]["bits"]
-    tables = (NOISE_AXIS, REDRAWN, OVERWRITTEN, SEEDS, DRAWS)
+    tables = (NOISE_AXIS, REDRAWN, OVERWRITTEN, SEEDS, DRAWS, EPOCHS)
     measured = [row for table in tables for row in rows(table.path)]
     yield from (float(row["fid"]) for row in measured)
     studied = [*rows(paths.PLOTS / "steps.csv"), *rows(paths.PLOTS / "guidance.csv")]

@@ -176,7 +176,7 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
         patch.setattr(summary, "films", lambda _: films)
         patch.setattr(report.files, "read_text", lambda _: "None.\n")
         patch.setattr(report.Budget, "conclusive", conclusive)
-        empty = {key: [] for key in ("DRAWS", "REDRAWN", "OVERWRITTEN")}
+        empty = {key: [] for key in ("DRAWS", "EPOCHS", "REDRAWN", "OVERWRITTEN")}
         for table, rows in ({"SEEDS": again, "NOISE_AXIS": axis} | empty).items():
             others = [row | {"commit": "none", "torch": "2.13.0"} for row in rows]
             each = Mock(rows=Mock(return_value=rows), of_others=Mock(return_value=others))

@@ -6,6 +6,7 @@ from typing import Any
 
 from test_findings import model
 
+from hotcold.reporting.text.tables import runs_table
 from hotcold.reporting.text.trainings import seed_rows
 
 
@@ -32,3 +33,15 @@ def test_every_model_that_was_trained_again_has_two_rows() -> None:
         ["cold", "IS ↑", "9.50, 9.00, 9.20"],
     ]
     assert rows[0][3:] == ["2.00 [1.04, 12.57]", "0.51"]
+
+
+def test_further_runs_follow_that_of_the_results() -> None:
+    measured = ("fid", "is", "pixel_fd", "random_fd")
+    scores = {f"{key}{end}": 1.0 for key in measured for end in ("", "_below", "_above")}
+    runs = [{"model": "hot", "epochs": "75", **scores}]
+    models = [model("cold", 10.0), model("hot", 20.0)]
+    models[1].scores.update(scores)
+    _, _, own, further = runs_table(models, runs, "epochs", "epochs", {"hot": 10}).splitlines()
+    assert own.startswith("| hot | 10 |")
+    assert further.startswith("| hot | 75 |")
+    assert further.endswith("| 1.00 [0.00, 2.00] |")  # nothing was asked for

@@ -20,6 +20,7 @@ from hotcold.params import ModelParams, Params
 from hotcold.reporting.figures.noise_axis import draw_doses
 from hotcold.reporting.reading.measured import (
     DRAWS,
+    EPOCHS,
     NOISE_AXIS,
     OVERWRITTEN,
     SEEDS,
@@ -80,16 +81,20 @@ def test_every_seed_and_draw_is_an_experiment_and_a_row(runs: Runs) -> None:
     run("model4 model2 --seeds 2")
     run("model2 --seeds 10")
     run("labels model2 --draws 1")
+    run("model2 --epochs 3")
     assert runs == [
         *((f"{model}-seed-2", ["seed=2"], model) for model in ("model4", "model2")),
         ("model2-seed-10", ["seed=10"], "model2"),
         *((f"{model}-draw-1", ["sampling.seed=1"], model) for model in ("labels", "model2")),
+        ("model2-epochs-3", ["++models.model2.training.epochs=3"], "model2"),
     ]
     found = [(row["model"], row["seed"], row["fid"]) for row in SEEDS.rows(load())]
     assert found == [("model2", "2", 12.0), ("model2", "10", 13.0), ("model4", "2", 11.0)]
     rows = {row["model"]: row for row in DRAWS.rows(load())}
     assert rows["labels"]["pixel_fd_above"] == rows["labels"]["label_accuracy"] == 14.0
     assert rows["model2"]["label_accuracy"] == ""  # nothing was asked for
+    assert [(row["epochs"], row["random_fd"]) for row in EPOCHS.rows(load())] == [("3", 16.0)]
+    assert len(SEEDS.rows(load())) == 3  # of one budget
 
 
 def test_a_share_of_pixels_drawn_anew_is_between_the_samplers_of_the_results(runs: Runs) -> None:
@@ -152,8 +157,10 @@ def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
         ("none --seeds 1", "models.none is missing"),
         *((f"heat --noise 0.1,{size}", f"noise is {size}") for size in ("2", "-0.1", ".nan")),
         ("heat --noise much", "noise is 'much': input should be a valid number"),
-        ("model2 --seeds 1,42", "--seeds has 42, which is the seed of params.yaml"),
-        ("model2 --draws 1,42", "--draws has 42, which is the seed of"),
+        ("model2 --seeds 1,42", "--seeds has 42, which is that of params.yaml"),
+        ("model2 --draws 1,42", "--draws has 42, which is that of"),
+        ("model2 --epochs 2,3", "--epochs has 2, which is that of"),
+        ("model2 --epochs 0", "models.model2.training.epochs is 0"),
         ("model2 --seeds 1,x", "seed is 'x': input should be a valid integer"),
         ("model2 --seeds -1", "seed is -1: input should be greater"),
         (

@@ -45,8 +45,8 @@ def read_settings() -> dict[str, Any]:
 @dataclass(frozen=True)
 class Table:
     """varied: the setting that differs between the rows of a model, `seed`, `draw`, `redrawn`,
-    `overwritten` or a key of its degradation. schema: of a row. stages: that computed it. further:
-    columns beside those of all tables."""
+    `overwritten` or a key of its degradation or training. schema: of a row. stages: that computed
+    it. further: columns beside those of all tables."""
 
     path: Path
     varied: str
@@ -113,12 +113,15 @@ class Table:
     def settings(self, params: Mapping[str, Any], model: str) -> str:
         """A hash of the settings on which the scores of a model depend, but the varied one."""
         block = params["models"][model]
-        degradation = {k: v for k, v in block["degradation"].items() if k != self.varied}
+        parts = {
+            part: {k: v for k, v in block[part].items() if k != self.varied}
+            for part in ("degradation", "training")
+        }
         kept = {key: params.get(key) for key in SETTINGS if key != self.varied}
         kept["sampling"] = {
             k: v for k, v in params["sampling"].items() if k != "seed" or v is not None
         }
-        kept["model"] = block | {"degradation": degradation}
+        kept["model"] = block | parts
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:10]
 
     def _order(self, row: Row) -> tuple[str, Decimal]:
@@ -144,6 +147,7 @@ OVERWRITTEN = Table(
     DRAWN,
     ("commonest",),
 )
+EPOCHS = Table(MEASURED / "epochs.csv", "epochs", schemas.MeasuredEpochs, TRAINED, UNTRAINED)
 SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed, TRAINED)
 
 

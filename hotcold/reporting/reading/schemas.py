@@ -59,6 +59,10 @@ class MeasuredOverwritten(MeasuredShare):
     overwritten: Annotated[float, Field(ge=0, le=1)]
 
 
+class MeasuredEpochs(Measured):
+    epochs: WholeNumber
+
+
 class MeasuredSeed(Measured):
     seed: WholeNumber
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hotcold.reporting.reading.formatting import fixed, interval
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.published import Published, published_fids
 from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
+from hotcold.reporting.text.findings import evaluations
 from hotcold.scores import Place, Score, find, shown
 
 Rows = list[list[str]]
@@ -124,3 +125,25 @@ def restoration_table(models: Sequence[ModelResults]) -> str:
 def axis_table(rows: Sequence[Row]) -> str:
     """The scores by the size of the noise, of the axis between cold and hot."""
     return of_scores("measured", [([row["model"], row["noise"]], row) for row in rows], ("", "δ"))
+
+
+def runs_table(
+    models: Sequence[ModelResults],
+    rows: Sequence[Row],
+    varied: str,
+    heading: str,
+    own: Mapping[str, int],
+) -> str:
+    """The scores of runs that differ in the setting `varied`. own: its value of each model, for the
+    run that all other tables show; a dash if there is none."""
+    scores = [find(key) for key in ("fid", "is", "pixel_fd", "random_fd")]
+    found = []
+    for model in models:
+        again = [row for row in rows if row["model"] == model.name]
+        for run in [{varied: own.get(model.name, NONE)} | model.scores, *again] if again else []:
+            asked = run.get("label_accuracy") or None
+            values = [cell(run, score) for score in scores]
+            first = [model.name, str(run[varied]), str(evaluations(model))]
+            found.append([*first, *values, NONE if asked is None else f"{100 * asked:.1f}"])
+    heads = ["", heading, "evaluations", *(score.heading for score in scores), "digits as asked, %"]
+    return markdown_table(found, heads)
