@@ -8,9 +8,6 @@ torchvision can load them, nothing changes.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import torch
 
 SCHEMAS = {
@@ -21,19 +18,14 @@ SCHEMAS = {
 
 def declare_missing() -> list[torch.library.Library]:
     """Declare the operators that torchvision cannot load; they exist as long as the result."""
-    spec = find_spec("torchvision")
-    if spec is None or spec.origin is None:
-        return []
-    for library in Path(spec.origin).parent.glob("_C.*"):
-        try:
-            torch.ops.load_library(str(library))
-        except OSError:
-            continue
-    declared = torch.library.Library("torchvision", "FRAGMENT")
-    for name, schema in SCHEMAS.items():
-        if not hasattr(torch.ops.torchvision, name):
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        declared = torch.library.Library("torchvision", "FRAGMENT")
+        for name, schema in SCHEMAS.items():
             declared.define(name + schema)
-    return [declared]
+        return [declared]
+    return []
 
 
 _declared = declare_missing()
