@@ -52,7 +52,6 @@ def model(
     request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ModelResults:
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("DEVICE", "cpu")
     return read_model(request.param, read_design(request.param))
 
 
@@ -83,7 +82,7 @@ def test_figures_tables_and_words_show_the_model(model: ModelResults) -> None:
     sides = [row for row in read_csv(paths.PLOTS / "schedules.csv") if row["model"] == name]
     assert [int(row["t"]) for row in sides] == list(range(model.design.degradation.T + 1))
     (spent,) = {int(row["evaluations"]) for row in read_csv(paths.COMPUTE) if row["model"] == name}
-    assert spent == model.sampler.evaluations(model.design.degradation.T)
+    assert spent == model.evaluations
 
 
 @pytest.mark.slow
@@ -142,7 +141,7 @@ def with_new_process(folder: Path, block: str, code: str) -> subprocess.Complete
     return subprocess.run(
         [sys.executable, "-c", start + code, str(ROOT / "tests"), block],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "DEVICE": "cpu"},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )

@@ -33,7 +33,7 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
     spent = {model.name: training_multiply_adds(model) for model in models}
     gallery.add("compute", draw_fid(models, spent, gallery.colours, real))
     rows = (
-        (m.name, c["epoch"], f"{count:.6g}", evaluations(m), main_scores(c)["fid"])
+        (m.name, c["epoch"], f"{count:.6g}", m.evaluations, main_scores(c)["fid"])
         for m in models
         for c, count in zip(m.checkpoints, spent[m.name], strict=True)
     )
@@ -45,11 +45,6 @@ def training_multiply_adds(model: ModelResults) -> np.ndarray:
     images = {row["epoch"]: row["images"] for row in model.history}
     seen = [images[checkpoint["epoch"]] for checkpoint in model.checkpoints]
     return TRAINING * multiply_adds(model.design.block()) * np.array(seen)
-
-
-def evaluations(model: ModelResults) -> int:
-    """Evaluations of the network for one image by the model's own sampler."""
-    return model.sampler.evaluations(model.design.degradation.T)
 
 
 def draw_fid(
@@ -67,7 +62,7 @@ def draw_fid(
         x = spent[model.name]  # increases, as epochs do
         scores = [main_scores(checkpoint) for checkpoint in model.checkpoints]
         draw_intervals(axis, x, scores, "fid", fmt="o-", label=model.name, **style)
-        draw_intervals(sampling, [evaluations(model)], [model.scores], "fid", fmt="o", **style)
+        draw_intervals(sampling, [model.evaluations], [model.scores], "fid", fmt="o", **style)
     axis.set(xlabel="multiply-adds of training", ylabel=find("fid").axis_label)
     sampling.set(xlabel="evaluations of the network for an image")
     for each in (axis, sampling):

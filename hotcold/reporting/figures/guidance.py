@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from hotcold import samples_file
 from hotcold.reporting.figures.style import (
+    MARKERS,
     WIDTH,
     Gallery,
     add_legend,
@@ -20,8 +21,6 @@ from hotcold.reporting.reading.results import ModelResults, grouped
 from hotcold.runtime import paths
 from hotcold.sampling.params import recorded
 from hotcold.scores import find
-
-MARKERS = "os^Dv<>pP*X"
 
 
 def draw(gallery: Gallery, models: Sequence[ModelResults]) -> None:

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 
 from hotcold.reporting.figures.style import (
     MANY,
+    MARKERS,
     REAL,
     WIDTH,
     Gallery,
-    add_legend,
     draw_intervals,
+    label,
     panels,
     set_scale,
 )
@@ -24,7 +25,6 @@ from hotcold.sampling.params import recorded
 from hotcold.scores import find
 
 TICKS = (10, 25, 50, 100)
-MARKERS = "os^Dv<>pP*X"
 APART = 1.015  # the factor between the places of lines, which would overlap
 
 
@@ -60,9 +60,7 @@ def draw_study(models: Sequence[ModelResults]) -> Figure:
             axis.set_ylabel(find("fid").axis_label)
             axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     if many:
-        figure.supxlabel("evaluations of the network for an image", fontsize="medium")
-        figure.supylabel(find("fid").axis_label, fontsize="medium")
-        add_legend(figure, axes)
+        label(figure, axes, "evaluations of the network for an image", find("fid").axis_label)
     else:
         axes[-1].set_xlabel("evaluations of the network for an image")
     return figure

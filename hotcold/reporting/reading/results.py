@@ -94,6 +94,11 @@ class ModelResults:
         return self.sampler.restores
 
     @property
+    def evaluations(self) -> int:
+        """Evaluations of the network for an image, by its sampler."""
+        return self.sampler.evaluations(self.design.degradation.T)
+
+    @property
     def best_predictions(self) -> list[dict[str, str]]:
         """The rows of the main set of the best checkpoint, in the order of its images."""
         return self.predictions_of(self.best["main"])
