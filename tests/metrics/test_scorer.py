@@ -56,14 +56,6 @@ def test_scores_are_complete_finite_and_reproducible(scorer: Scorer) -> None:
     assert scorer(images, scorer.classify(images)) == scores
 
 
-def test_real_images_have_distance_0_from_themselves(scorer: Scorer) -> None:
-    real = random_images(40, seed=1)
-    scores = scorer(real)
-    assert scores["fid"] == pytest.approx(0, abs=1e-4)
-    assert scores["class_distance"] == pytest.approx(0)
-    assert scores["precision"] == scores["recall"] == scores["coverage"] == 1
-
-
 @pytest.mark.parametrize(("splits", "minimum"), [(5, 5), (2, 4)])
 def test_fewer_images_than_splits_or_than_four_are_refused(
     scorer: Scorer, splits: int, minimum: int

@@ -28,7 +28,7 @@ def hotcold(folder: Path, *arguments: str, code: int = 0, python: str = sys.exec
     done = subprocess.run(
         [python, "-c", f"import sys; sys.path.pop(0); {COMMAND}", *arguments],
         cwd=folder,
-        env=os.environ | path | {"DEVICE": "cpu"},
+        env=os.environ | path,
         capture_output=True,
         text=True,
     )

@@ -49,7 +49,6 @@ class Killed(BaseException):
 def folder(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data").symlink_to(prepared / "data")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DEVICE", "cpu")
     monkeypatch.delenv("DVC_ROOT", raising=False)
     return tmp_path
 

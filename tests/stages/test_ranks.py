@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ import pytest
 from conftest import ROOT, TINY, run_stage, write_params
 
 from hotcold.numerics import checkpoints
+from hotcold.numerics.tables import read_csv
 from hotcold.runtime import paths
 from stages import sample, train
 
@@ -42,7 +42,7 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
 
 
 def start(folder: Path, stage: str, torchrun: str = "") -> subprocess.Popen:
-    environment = os.environ | {"DEVICE": "cpu", "OMP_NUM_THREADS": "1", "TORCHRUN": torchrun}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCHRUN": torchrun}
     environment.pop("DVC_ROOT", None)
     return subprocess.Popen(
         [sys.executable, "-m", f"stages.{stage}", "model4"],
@@ -65,8 +65,8 @@ def run(folder: Path, stage: str, torchrun: str = "") -> str:
 
 
 def history(folder: Path) -> list[dict[str, float]]:
-    with (folder / paths.history("model4")).open() as file:
-        return [{key: float(x) for key, x in row.items()} for row in csv.DictReader(file)]
+    rows = read_csv(folder / paths.history("model4"))
+    return [{key: float(x) for key, x in row.items()} for row in rows]
 
 
 @pytest.mark.slow

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,8 +14,9 @@ from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.models import process
-from hotcold.numerics import checkpoints, tables
+from hotcold.numerics import checkpoints
 from hotcold.numerics.pixels import to_pixels
+from hotcold.numerics.tables import read_csv, read_json
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
@@ -59,10 +58,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in (figures, report):
         run_stage(folder, stage, **SETTINGS)
     return folder
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
 
 
 def test_inception_features_do_not_change_those_of_the_classifier(folder: Path) -> None:
@@ -146,7 +141,7 @@ def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
     assert {key: x.shape for key, x in shown.items()} == dict.fromkeys("013", (10, 1, 28, 28))
     assert len({x.numpy().tobytes() for x in shown.values()}) == 3
     for entry in read_json(folder / paths.SCORES / "labels/scores.json"):
-        rows = tables.read_csv(folder / paths.SCORES / "labels/predictions.csv")
+        rows = read_csv(folder / paths.SCORES / "labels/predictions.csv")
         digits = [int(row["digit"]) for row in rows if int(row["epoch"]) == entry["epoch"]]
         right = sum(digit == label for label, digit in enumerate(digits))
         assert entry["sets"]["ddim"]["label_accuracy"] == right / 10

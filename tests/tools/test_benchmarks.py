@@ -54,7 +54,6 @@ def test_table_compares_every_variant_with_the_first_of_its_part(
 ) -> None:
     write_params(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DEVICE", "cpu")
     monkeypatch.setattr(
         speed, "interleaved", lambda variants, _: [[0.002], *[[0.001]] * 6][: len(variants)]
     )

@@ -57,7 +57,6 @@ def command(
 
     def run(module: ModuleType, *arguments: str) -> str:
         monkeypatch.chdir(trained)
-        monkeypatch.setenv("DEVICE", "cpu")
         module.main(list(arguments), standalone_mode=False)
         return capsys.readouterr().out
 

@@ -36,7 +36,6 @@ def run(
 
     def run(*arguments: str) -> list[list[str]]:
         monkeypatch.chdir(folder)
-        monkeypatch.setenv("DEVICE", "cpu")
         capsys.readouterr()
         replay.main(list(arguments), standalone_mode=False)
         printed = capsys.readouterr().out.splitlines()

@@ -52,7 +52,6 @@ def test_every_form_of_the_samples_has_the_scores_of_the_report(
         forms = {"npy": images, "float": images / 255, "channel": images[..., None]}
         np.save(path, forms[form])
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("DEVICE", "cpu")
     score.main([str(path), "--json"], standalone_mode=False)
     found = json.loads(capsys.readouterr().out)
     (best,) = [
@@ -134,6 +133,5 @@ def test_too_few_images_are_refused(
 ) -> None:
     np.save(tmp_path / "few.npy", BLACK[:3])
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("DEVICE", "cpu")
     with pytest.raises(UserError, match="there are 3 images to score, must be at least 4"):
         score.main([str(tmp_path / "few.npy")], standalone_mode=False)
