@@ -49,6 +49,7 @@ from tools.copy_project import set_key
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["DEVICE"] = "cpu"  # of stages and tools, here and in processes of their own
+os.environ.pop("DVC_ROOT", None)
 
 # The same examples in every run and no deadline: a slow machine is not a failure.
 hypothesis.settings.register_profile(
@@ -141,6 +142,13 @@ def paths_of(process: GreyImpulse, x_0: int) -> dict[tuple[int, ...], float]:
 @pytest.fixture
 def rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new folder, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:

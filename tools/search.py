@@ -305,12 +305,7 @@ def open_search(
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="of the values of the trials")
 def main(
-    metric: str,
-    keys: tuple[str, ...],
-    trials: int,
-    target: str | None,
-    maximise: bool,
-    seed: int,
+    metric: str, keys: tuple[str, ...], trials: int, target: str | None, maximise: bool, seed: int
 ) -> None:
     maximise |= metric.rpartition(".")[2] in HIGHER_IS_BETTER
     search = open_search(metric, keys, target, seed, maximise)

@@ -30,15 +30,14 @@ WRONG = "does not have the SHA-256 of the genuine file"
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(inside: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder without any source; CONTENT has the checksums of MNIST."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["download"])
     monkeypatch.setattr(mnist, "SHA256", {n: sha256(c) for n, c in CONTENT.items()})
     monkeypatch.setattr(MNIST, "mirrors", [])
     monkeypatch.setattr(mnist.shutil, "which", lambda name: None)
     monkeypatch.delenv("MNIST_MIRROR", raising=False)
-    return tmp_path
+    return inside
 
 
 @pytest.fixture
@@ -114,9 +113,7 @@ def test_message_lists_all_sources_that_failed_and_the_remedy(
     assert not (workspace / "data").exists()
 
 
-def test_files_of_the_npm_package_are_found_by_name(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_npm_package_is_searched_by_name(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script replaces the npm client."""
     put(workspace, compress=False)
     script = workspace / "npm"
@@ -162,9 +159,7 @@ def write_params(workspace: Path, use: str, path: str = "null") -> None:
 @pytest.mark.parametrize(
     ("use", "note"), [("auto", "The weights are not available .*refused"), ("off", "Not requested")]
 )
-def test_inception_is_optional_and_the_note_has_the_reason(
-    inception: Path, use: str, note: str
-) -> None:
+def test_inception_is_optional_and_the_note_says_why(inception: Path, use: str, note: str) -> None:
     write_params(inception, use)
     download_inception.main()
     assert re.match(note, (inception / paths.INCEPTION_NOTE).read_text())

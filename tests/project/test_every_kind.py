@@ -87,9 +87,7 @@ def test_figures_tables_and_words_show_the_model(model: ModelResults) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["clipped", "impulse"], indirect=True)
-def test_a_moving_picture_degrades_to_the_state_from_which_the_sampler_starts(
-    model: ModelResults,
-) -> None:
+def test_a_moving_picture_degrades_to_the_start_of_the_sampler(model: ModelResults) -> None:
     key = "improved" if model.restores else model.best["main"]
     states = film.there_and_back(model, key, load()["seed"], load()["sampling"]["images"])
     degraded, start = states[film.REST + film.FRAMES - 1 :][:2]
@@ -101,9 +99,7 @@ def test_a_moving_picture_degrades_to_the_state_from_which_the_sampler_starts(
 
 @pytest.mark.slow
 def test_tools_describe_and_generate_or_restore(
-    model: ModelResults,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    model: ModelResults, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(describe, model.name)
     printed = capsys.readouterr().out
@@ -148,9 +144,7 @@ def with_new_process(folder: Path, block: str, code: str) -> subprocess.Complete
 
 
 @pytest.mark.slow
-def test_the_example_of_the_documentation_is_a_kind_in_one_folder(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_the_example_of_the_docs_is_a_kind_in_one_folder(folder: Path, tmp_path: Path) -> None:
     page = (ROOT / "docs/extending.md").read_text().split("## An example")[1]
     params, process = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)

@@ -73,9 +73,7 @@ def test_models_are_completed() -> None:
 
 
 @pytest.mark.slow
-def test_wheel_generates_and_describes_in_an_environment_without_the_repository(
-    tmp_path: Path,
-) -> None:
+def test_wheel_generates_and_describes_models_without_the_repository(tmp_path: Path) -> None:
     """The libraries are those of this environment."""
     build = ["uv", "build", "--quiet", "--out-dir", str(tmp_path / "dist"), str(ROOT)]
     subprocess.run(build, check=True, env=os.environ | ENVIRONMENT)

@@ -89,9 +89,7 @@ def test_the_accuracy_is_compared_by_its_interval(correct: int, expected: str) -
     ("own", "other", "expected"),
     [(10, 30, HOLDS), (30, 10, FAILS), (10, 11.4, OPEN), (10, 11.42, HOLDS)],  # half of 2^0.5
 )
-def test_models_are_ranked_by_scores_with_intervals(
-    own: float, other: float, expected: str
-) -> None:
+def test_models_are_ranked_by_intervals_of_scores(own: float, other: float, expected: str) -> None:
     models = [model("model2", own), model("model1", other)]
     pair = {"model": "model2", "than": ["model1"]}
     assert verdict("better", models, score="fid", **pair) == expected

@@ -21,9 +21,7 @@ from hotcold.reporting.figures.flops import multiply_adds
         ("masked", NETWORKS["unet"] | {"predicts": "categorical"}),
     ],
 )
-def test_multiply_adds_agree_with_the_counter_of_pytorch(
-    process: str, network: dict[str, Any]
-) -> None:
+def test_multiply_adds_are_those_that_pytorch_counts(process: str, network: dict[str, Any]) -> None:
     block = {"degradation": PROCESSES[process], "network": network}
     model = DiffusionModel.build(block)
     with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -237,9 +237,7 @@ def test_a_restoration_of_validation_images_has_no_validation_fid(folder: Path, 
     assert missing == {("model2", False), ("model4", True)}
 
 
-def test_the_likelihood_of_categorical_models_is_shown_beside_simple_codes(
-    folder: Path, text: str
-) -> None:
+def test_the_likelihood_of_a_model_is_shown_beside_simple_codes(folder: Path, text: str) -> None:
     found = json.loads((folder / "report/scores.json").read_text())["drawn"]["likelihood"]
     assert 0 < found["bits"] < 8
     assert found["images"] == TINY["likelihood.images"]
@@ -257,9 +255,7 @@ def test_a_small_budget_gives_neither_verdict_nor_conclusion(text: str) -> None:
     assert "The budget of this run is too small for findings" in body
 
 
-def test_a_large_budget_gives_verdicts_and_conclusions(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_budget_gives_conclusions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "CONCLUSIVE_IMAGES", 64)
     monkeypatch.setattr(budget, "CONCLUSIVE_SAMPLES", 12)
     text = report_again(folder)
@@ -312,18 +308,11 @@ def test_further_seeds_are_compared_with_the_intervals(
     assert re.search(r"\[table S\d+\]\(supplement.md#table-s\d+\) shows what further", again)
 
 
-def test_results_of_other_code_are_counted(
-    folder: Path, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_results_of_other_code_are_counted(project: Path, text: str) -> None:
     assert "results of other code" not in text
-    monkeypatch.chdir(folder)
     path = paths.RECORDS / "train/model2.json"
-    content = path.read_text()
-    try:
-        path.write_text(content.replace('"code": "', '"code": "0'))
-        assert provenance.of_other_code() == [f"train (1 of {len(MODELS)})"]
-    finally:
-        path.write_text(content)
+    path.write_text(path.read_text().replace('"code": "', '"code": "0'))
+    assert provenance.of_other_code() == [f"train (1 of {len(MODELS)})"]
 
 
 @pytest.mark.slow

@@ -127,9 +127,7 @@ def test_draws_from_pure_noise_have_the_distribution_of_the_data(
 
 
 @pytest.mark.parametrize("sampler", [{"eta": 0.0}, {"eta": 0.5}, {"churn": 4.0}])
-def test_density_that_starts_above_0_leaves_no_noise(
-    sampler: dict[str, float], rng: torch.Generator
-) -> None:
+def test_density_above_0_leaves_no_noise(sampler: dict[str, float], rng: torch.Generator) -> None:
     process = GreyImpulse(cosine_density(0.2, 0.5, 4), levels=3)
     grey = one_hot(torch.ones(50, 28, 28, dtype=torch.long), 3)
     x_T = pure_noise(process, (50, 1, 28, 28), rng)

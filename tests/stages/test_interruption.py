@@ -46,11 +46,9 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "data").symlink_to(prepared / "data")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    return tmp_path
+def folder(inside: Path, prepared: Path) -> Path:
+    (inside / "data").symlink_to(prepared / "data")
+    return inside
 
 
 @pytest.fixture
@@ -131,10 +129,7 @@ def test_interrupted_training_continues_and_ends_with_the_same_bytes(
 
 @pytest.mark.parametrize("name", ["model2", "model4"])
 def test_interrupted_sampling_continues_after_the_last_finished_chunk(
-    run: Run,
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     run(train, name)
     with pytest.MonkeyPatch.context() as patch:

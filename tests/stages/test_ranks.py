@@ -43,7 +43,6 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
 
 def start(folder: Path, stage: str, torchrun: str = "") -> subprocess.Popen:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCHRUN": torchrun}
-    environment.pop("DVC_ROOT", None)
     return subprocess.Popen(
         [sys.executable, "-m", f"stages.{stage}", "model4"],
         cwd=folder,
@@ -127,9 +126,7 @@ def after_an_epoch(folder: Path) -> subprocess.Popen:
 
 
 @pytest.mark.slow
-def test_killed_rank_ends_the_run_with_one_sentence_and_the_next_run_continues(
-    folder: Path,
-) -> None:
+def test_killed_rank_ends_the_run_with_a_sentence_and_the_next_continues(folder: Path) -> None:
     launcher = after_an_epoch(folder)
     others = workers(launcher)
     others[1].kill()
@@ -167,9 +164,7 @@ def test_killed_rank_ends_the_run_with_one_sentence_and_the_next_run_continues(
         ("--processes=2", "unrecognized arguments: --processes=2"),
     ],
 )
-def test_wrong_options_of_the_launcher_get_one_sentence(
-    folder: Path, torchrun: str, sentence: str
-) -> None:
+def test_wrong_options_of_torchrun_are_refused(folder: Path, torchrun: str, sentence: str) -> None:
     process = start(folder, "train", torchrun)
     _, errors = process.communicate()
     assert process.returncode == 1

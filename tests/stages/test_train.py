@@ -65,9 +65,7 @@ def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> Non
     assert read_json(paths.RECORDS / "train/model2.json")["precision"] in ("float32", "bfloat16")
 
 
-def test_the_first_of_equally_good_epochs_is_the_best(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_of_equal_epochs_is_the_best(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([0.5, 0.3, 0.3, 0.4])
     monkeypatch.setattr(fit, "validate", lambda *_: next(losses))
     run(train, "model2", **{"training.epochs": 4})

@@ -85,9 +85,7 @@ def test_a_report_takes_no_figures_of_other_results(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "main"), [("model2", "ddim"), ("model4", "naive")])
-def test_scores_have_the_main_set_of_the_sampler_of_the_model(
-    folder: Path, name: str, main: str
-) -> None:
+def test_scores_have_the_main_set_of_the_sampler(folder: Path, name: str, main: str) -> None:
     scores = read_json(folder / paths.SCORES / name / "scores.json")
     for entry in scores:
         assert entry.keys() == {"epoch", "roles", "main", "sampler", "sets"}
@@ -125,12 +123,6 @@ def test_validation_features_are_of_held_out_images(folder: Path) -> None:
     torch.testing.assert_close(recorded["features"], classifier.classify(images[held_out]).features)
     assert recorded["frequencies"].sum().item() == pytest.approx(1)
     assert not set(held_out.tolist()) & set(mnist.split(60_000, DATA).train.tolist())
-
-
-def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
-    for name in MODELS:
-        found = read_json(folder / paths.RESULTS / f"likelihood/{name}.json")
-        assert bool(found) == (name == "masked")
 
 
 def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:

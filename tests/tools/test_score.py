@@ -95,9 +95,7 @@ BLACK = np.zeros((9, 28, 28), np.uint8)
         (BLACK + 200, "is dark on light (mean level 200), must be light on dark"),
     ],
 )
-def test_wrong_arrays_are_refused_in_one_sentence(
-    tmp_path: Path, array: np.ndarray, sentence: str
-) -> None:
+def test_wrong_arrays_are_refused(tmp_path: Path, array: np.ndarray, sentence: str) -> None:
     path = tmp_path / "images.npy"
     np.save(path, array)
     with pytest.raises(UserError, match=re.escape(f"{path} {sentence}")):
