@@ -232,14 +232,6 @@ def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
     assert "\n" not in message
 
 
-def test_each_model_has_its_own_sampler_and_eta_is_0_by_default() -> None:
-    params = check(changed("models.model2.sampler", {"kind": "ddim", "steps": 1100}))
-    samplers = [model.sampler.model_dump() for model in params.models.values()]
-    assert samplers[0] == {"kind": "ancestral"}
-    assert samplers[1] == {"kind": "ddim", "steps": 1100, "eta": 0.0}  # T of model1 is no limit
-    assert samplers[2] == {"kind": "cold", "start": "validation"}
-
-
 @pytest.mark.parametrize(
     ("grids", "message"),
     [
