@@ -19,9 +19,8 @@ from hotcold.reporting.figures.style import (
     set_scale,
 )
 from hotcold.reporting.reading.formatting import counted
-from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.measured import NOISE_AXIS, Row
-from hotcold.reporting.reading.results import ModelResults, Scores, grouped
+from hotcold.reporting.reading.results import ModelResults, Scores, grouped, wilson
 from hotcold.scores import find
 
 DOSE = ("model", "share", "fid", "fid_below", "fid_above", "commonest")

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from hotcold.reporting.reading.formatting import change, fixed, interval, names, signed
-from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.published import PUBLISHED_SCORES, Published
-from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
+from hotcold.reporting.reading.results import ModelResults, Scores, main_scores, wilson
 from hotcold.reporting.text.comparisons import all_trainings, comparable, lower
 from hotcold.runtime.errors import UserError
 from hotcold.scores import find
