@@ -16,7 +16,6 @@ from hotcold.runtime import paths
 from stages import download_inception, evaluate, evaluate_real, sample, train, train_classifier
 from tools import experiments
 from tools.copy_project import copy_project
-from tools.experiments import Experiment
 
 pytestmark = pytest.mark.slow  # they share one experiment
 
@@ -46,14 +45,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return repository
 
 
-@pytest.fixture
-def found(repository: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
-    """The experiments as the tools see them, by name."""
+def test_metrics_not_computed_by_an_experiment_are_outdated(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(repository.folder)
-    return {each.name: each for each in experiments.load()}
-
-
-def test_metrics_not_computed_by_an_experiment_are_outdated(found: dict[str, Experiment]) -> None:
+    found = {each.name: each for each in experiments.load()}
     main, longer = found["main"], found["longer"]
     assert main.is_baseline
     assert not longer.is_baseline

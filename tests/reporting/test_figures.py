@@ -53,18 +53,6 @@ def test_wilson_intervals_agree_with_scipy() -> None:
         assert (low[i], high[i]) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
-def test_images_are_tiled_row_by_row() -> None:
-    three = np.arange(3, dtype=np.uint8).reshape(3, 1, 1) * np.ones((3, 2, 2), np.uint8)
-    canvas = style.tile(three, columns=2, gap=1)
-    assert canvas.tolist() == [
-        [0, 0, 255, 1, 1],
-        [0, 0, 255, 1, 1],
-        [255, 255, 255, 255, 255],
-        [2, 2, 255, 255, 255],
-        [2, 2, 255, 255, 255],
-    ]
-
-
 def test_frames_are_below_each_other_and_transparent_between_images() -> None:
     frames = np.linspace(0, 255, 5).astype(np.uint8)[:, None, None, None] * np.ones(
         (1, 4, 28, 28), np.uint8

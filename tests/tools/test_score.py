@@ -124,12 +124,3 @@ def test_wrong_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     refused(tmp_path, f"{tmp_path} has no .png pictures")
     Image.new("L", (28, 30)).save(tmp_path / "tall.PNG")
     refused(tmp_path, "tall.PNG has 28 x 30 pixels, must have 28 x 28")
-
-
-def test_too_few_images_are_refused(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    np.save(tmp_path / "few.npy", BLACK[:3])
-    monkeypatch.chdir(folder)
-    with pytest.raises(UserError, match="there are 3 images to score, must be at least 4"):
-        score.main([str(tmp_path / "few.npy")], standalone_mode=False)
