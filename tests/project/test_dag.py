@@ -283,8 +283,7 @@ PARAMS = {  # what is replaced in params.yaml, and by what -> the stages that re
         *("sample@model2", "step_study@model2", "figures")
     },
     ("models:\n", f"models:\n  new: {json.dumps(TINY['models']['model2'])}\n"): {
-        *(f"{stage}@new" for stage in PER_MODEL),
-        "figures",
+        *("figures", *(f"{stage}@new" for stage in PER_MODEL))
     },
 }
 EDITS = {  # a module -> the stages of its part

@@ -41,8 +41,7 @@ def budget(*epochs: int, images: int = 48_000, samples: int = 1000) -> Budget:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "words"),
-    [((10, 10), "10 epochs"), ((20, 10, 10), "10 (b and c) or 20 (a) epochs")],
+    ("epochs", "words"), [((10, 10), "10 epochs"), ((20, 10, 10), "10 (b and c) or 20 (a) epochs")]
 )
 def test_different_epochs_are_stated_by_model(epochs: tuple[int, ...], words: str) -> None:
     assert budget(*epochs).words == words
