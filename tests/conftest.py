@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from hotcold.data.mnist import FILES
 from hotcold.models import kinds, process
 from hotcold.models.model import DiffusionModel
 from hotcold.models.process import Process
+from hotcold.processes.impulse.process import GreyImpulse, MaskedImpulse
 from hotcold.reporting.reading.published import CITATION
 from hotcold.reporting.text.labels import BIBLIOGRAPHY
 from hotcold.runtime import paths
@@ -45,6 +48,8 @@ from stages import (
 from tools.copy_project import set_key
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["DEVICE"] = "cpu"  # of stages and tools, here and in processes of their own
+os.environ.pop("DVC_ROOT", None)
 
 # The same examples in every run and no deadline: a slow machine is not a failure.
 hypothesis.settings.register_profile(
@@ -120,9 +125,30 @@ def build_model(name: str, predicts: str) -> DiffusionModel:
     return DiffusionModel(network.eval(), forward, predicts)
 
 
+def paths_of(process: GreyImpulse, x_0: int) -> dict[tuple[int, ...], float]:
+    """Every path x_0, x_1, ..., x_T of the level of one pixel, where `levels` is a mask, and its
+    probability, from the time and sort of its noise: from t on with probability
+    2 (rho_t - rho_{t-1}), shared by pepper and salt."""
+    is_masked = isinstance(process, MaskedImpulse)
+    sorts = (process.levels,) if is_masked else (0, process.levels - 1)
+    rho, T = [0.0, *process.density.tolist()[1:]], process.T
+    found: dict[tuple[int, ...], float] = {}
+    for t, noise in itertools.product(range(1, T + 1), sorts):
+        path = (*[x_0] * t, *[noise] * (T + 1 - t))
+        found[path] = found.get(path, 0.0) + 2 * (rho[t] - rho[t - 1]) / len(sorts)
+    return found
+
+
 @pytest.fixture
 def rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new folder, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -198,7 +224,6 @@ def run_stage(folder: Path, module: ModuleType, *arguments: str, **overrides: An
     write_params(folder, **overrides)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setenv("DEVICE", "cpu")
         patch.setattr(sys, "argv", [module.__name__, *arguments])
         module.main()
 

@@ -18,7 +18,6 @@ from tools.copy_project import write_params
 
 ENVIRONMENT = {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "DEVICE": "cpu",
     "DVC_NO_ANALYTICS": "1",
     "GIT_CONFIG_COUNT": "2",
     "GIT_CONFIG_KEY_0": "user.name",

@@ -39,15 +39,10 @@ from dvc.repo import Repo
 from dvc.utils.hydra import to_hydra_overrides
 from filelock import FileLock, Timeout
 from hydra.errors import HydraException
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna import distributions
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from scmrepo.exceptions import SCMError
 
 from hotcold.commands import command
@@ -131,7 +126,7 @@ class Key:
     name: str
     values: str
     may_be_absent: bool
-    distribution: BaseDistribution
+    distribution: distributions.BaseDistribution
 
     @classmethod
     def parse(cls, argument: str) -> Key:
@@ -148,14 +143,14 @@ class Key:
         choices = values.split("|")
         for choice in choices:
             _check(name, choice)
-        return cls(name, values, may_be_absent, CategoricalDistribution(choices))
+        return cls(name, values, may_be_absent, distributions.CategoricalDistribution(choices))
 
     def override(self, value: Any) -> str:
         """The argument of `dvc exp run -S` that sets the key."""
         return f"{'++' if self.may_be_absent else ''}{self.name}={value}"
 
 
-def _range(name: str, values: str) -> FloatDistribution | IntDistribution:
+def _range(name: str, values: str) -> distributions.BaseDistribution:
     log = values.startswith("log:")
     ends = values.removeprefix("log:").split(":")
     try:
@@ -168,8 +163,8 @@ def _range(name: str, values: str) -> FloatDistribution | IntDistribution:
             + " and above 0, because it is logarithmic" * log
         )
     if all(re.fullmatch(r"[-+]?\d+", end) for end in ends):
-        return IntDistribution(int(low), int(high), log=log)
-    return FloatDistribution(low, high, log=log)
+        return distributions.IntDistribution(int(low), int(high), log=log)
+    return distributions.FloatDistribution(low, high, log=log)
 
 
 def _check(name: str, value: str) -> None:
@@ -205,18 +200,15 @@ class Search:
     target: Target
     keys: list[Key]
 
-    def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        return self.study.get_trials(states=states)
-
     def experiment(self, number: int) -> str:
         """The name of the experiment of a trial."""
         return f"search-{self.study.study_name}-{number}"
 
     def run_trial(self) -> bool:
         """Run and record one trial, an interrupted one if there is one; whether it succeeded."""
-        interrupted = self.trials(TrialState.RUNNING)
-        distributions = {key.name: key.distribution for key in self.keys}
-        trial = interrupted[0] if interrupted else self.study.ask(distributions)
+        interrupted = self.study.get_trials(states=(TrialState.RUNNING,))
+        of_keys = {key.name: key.distribution for key in self.keys}
+        trial = interrupted[0] if interrupted else self.study.ask(of_keys)
         name = self.experiment(trial.number)
         value = self.run_experiment(name, trial.params)
         if value is None or not math.isfinite(value):
@@ -247,14 +239,16 @@ class Search:
         """Run trials until `count` have finished. Raises UserError if several fail one after
         another."""
         failures = 0
-        while len(self.trials(TrialState.COMPLETE, TrialState.FAIL)) < count:
+        finished = (TrialState.COMPLETE, TrialState.FAIL)
+        while len(self.study.get_trials(states=finished)) < count:
             failures = 0 if self.run_trial() else failures + 1
             if failures == FAILURES:
                 raise UserError(f"{FAILURES} trials failed one after another, see above")
 
     def report(self) -> None:
         """Print the best trial, and how to apply it. Raises UserError if no trial is complete."""
-        done, failed = len(self.trials(TrialState.COMPLETE)), len(self.trials(TrialState.FAIL))
+        states = [trial.state for trial in self.study.get_trials()]
+        done, failed = states.count(TrialState.COMPLETE), states.count(TrialState.FAIL)
         if not done:
             raise UserError(f"no trial of {self.study.study_name} has succeeded")
         best = self.study.best_trial
@@ -305,12 +299,7 @@ def open_search(
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="of the values of the trials")
 def main(
-    metric: str,
-    keys: tuple[str, ...],
-    trials: int,
-    target: str | None,
-    maximise: bool,
-    seed: int,
+    metric: str, keys: tuple[str, ...], trials: int, target: str | None, maximise: bool, seed: int
 ) -> None:
     maximise |= metric.rpartition(".")[2] in HIGHER_IS_BETTER
     search = open_search(metric, keys, target, seed, maximise)

@@ -34,17 +34,8 @@ import dvc.api
 
 from hotcold.commands import command
 from hotcold.params import Params
-from hotcold.reporting.reading import provenance
+from hotcold.reporting.reading import measured, provenance
 from hotcold.reporting.reading.formatting import interval, number
-from hotcold.reporting.reading.measured import (
-    DRAWS,
-    EPOCHS,
-    NOISE_AXIS,
-    OVERWRITTEN,
-    REDRAWN,
-    SEEDS,
-    Table,
-)
 from hotcold.reporting.reading.results import main_scores
 from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import paths
@@ -55,12 +46,12 @@ from tools.copy_project import set_key
 from tools.jobs import changes, run_experiment
 
 TABLES = {  # option -> the table, and the key of params.yaml that varies
-    "seeds": (SEEDS, "seed"),
-    "noise": (NOISE_AXIS, "models.{}.degradation.noise"),
-    "epochs": (EPOCHS, "++models.{}.training.epochs"),
-    "draws": (DRAWS, "sampling.seed"),
-    "redrawn": (REDRAWN, "++models.{}.sampler.redrawn"),
-    "overwritten": (OVERWRITTEN, "++models.{}.sampler.overwritten"),
+    "seeds": (measured.SEEDS, "seed"),
+    "noise": (measured.NOISE_AXIS, "models.{}.degradation.noise"),
+    "epochs": (measured.EPOCHS, "++models.{}.training.epochs"),
+    "draws": (measured.DRAWS, "sampling.seed"),
+    "redrawn": (measured.REDRAWN, "++models.{}.sampler.redrawn"),
+    "overwritten": (measured.OVERWRITTEN, "++models.{}.sampler.overwritten"),
 }
 PARTS = {  # name -> overrides of the model's block that remove the part, in Hydra's syntax
     "complete recipe": [],
@@ -110,7 +101,7 @@ def check(model: str, key: str, value: Any) -> None:
     validate(params, Params)
 
 
-def measure(table: Table, model: str, key: str, value: str) -> None:
+def measure(table: measured.Table, model: str, key: str, value: str) -> None:
     """Train and score a model with another value of a key, and write its row of a table.
 
     Raises UserError if the table is damaged, before the training, or if the experiment fails.

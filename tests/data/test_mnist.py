@@ -20,14 +20,10 @@ def test_idx_file_is_read(tmp_path: Path) -> None:
     assert np.array_equal(mnist.read_idx(tmp_path / "file").numpy(), array)
 
 
-def test_missing_and_short_files_are_refused(tmp_path: Path) -> None:
-    """tests/runtime/test_damage.py has other damage."""
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    """tests/runtime/test_damage.py has damaged ones."""
     with pytest.raises(UserError, match="nowhere is missing: run dvc repro download"):
         mnist.read_idx(tmp_path / "nowhere")
-    write_idx(tmp_path / "short", np.zeros((5, 4), np.uint8))
-    (tmp_path / "short").write_bytes((tmp_path / "short").read_bytes()[:-1])
-    with pytest.raises(UserError, match="has 31 bytes, its header states 32: delete"):
-        mnist.read_idx(tmp_path / "short")
 
 
 def test_split_is_that_of_random_split() -> None:

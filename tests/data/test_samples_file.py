@@ -10,9 +10,7 @@ from hotcold import samples_file
 from hotcold.runtime.errors import UserError
 
 
-def test_saved_sets_are_loaded_and_equal_sets_give_equal_bytes(
-    tmp_path: Path, rng: torch.Generator
-) -> None:
+def test_sets_are_loaded_as_saved_in_equal_bytes(tmp_path: Path, rng: torch.Generator) -> None:
     sets = {
         name: torch.randint(0, 256, (3, 1, 28, 28), generator=rng, dtype=torch.uint8)
         for name in ("naive", "improved")

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import build_process
+from conftest import build_process, paths_of
 from torch import Tensor
 
 from hotcold.likelihood.bits import (
@@ -52,16 +52,6 @@ class Chain:
         values = [*self.process.dequantise(torch.arange(self.levels)).tolist(), 0.0]
         return torch.tensor([values[state] for state in states]).view(1, 1, 1, 2)
 
-    def paths_of(self, x_0: int) -> dict[tuple[int, ...], float]:
-        """The probability of every path x_0, ..., x_T of one pixel, from the time and sort of its
-        noise: from t on with probability 2 (rho_t - rho_{t-1}), shared by pepper and salt."""
-        found: dict[tuple[int, ...], float] = {}
-        for t, noise in itertools.product(range(1, T + 1), self.noise):
-            path = (*[x_0] * t, *[noise] * (T + 1 - t))
-            share = 2 * (RHO[t] - RHO[t - 1]) / len(self.noise)
-            found[path] = found.get(path, 0.0) + share
-        return found
-
     def probabilities(self, x_t: tuple[int, ...], t: int) -> Tensor:
         """p(x_0 | x_t) of the model, (levels, 2)."""
         return self.model.predict(self.pixels(x_t), t)[0, :, 0].double()
@@ -80,7 +70,9 @@ class Chain:
     def exact(self, x_0: tuple[int, ...]) -> tuple[float, float]:
         """The variational bound in nats, and -log p(x_0)."""
         bound, start = 0.0, len(self.noise) ** -2  # p(x_T) of both pixels
-        for (a, p_a), (b, p_b) in itertools.product(*(self.paths_of(x).items() for x in x_0)):
+        for (a, p_a), (b, p_b) in itertools.product(
+            *(paths_of(self.process, x).items() for x in x_0)
+        ):
             states = list(zip(a, b, strict=True))
             log_p = math.log(start)
             log_p += sum(
@@ -107,7 +99,7 @@ def test_terms_add_up_to_the_bound_of_all_paths(process: GreyImpulse, x_0: tuple
     for t in range(1, T + 1):
         shares: list[dict[int, float]] = [{}, {}]  # q(x_t | x_0) of each pixel
         for pixel, share in enumerate(shares):
-            for path, p in chain.paths_of(x_0[pixel]).items():
+            for path, p in paths_of(process, x_0[pixel]).items():
                 share[path[t]] = share.get(path[t], 0.0) + p
         for (a, p_a), (b, p_b) in itertools.product(shares[0].items(), shares[1].items()):
             level, x_t = torch.tensor(x_0).view(1, 1, 2), chain.pixels((a, b))

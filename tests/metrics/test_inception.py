@@ -41,14 +41,11 @@ class Code:
 
 
 @pytest.mark.parametrize("damage", ["code", "truncated", "page"])
-def test_weights_that_contain_code_or_are_damaged_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "weights.pth"
+def test_weights_that_contain_code_or_are_damaged_are_refused(inside: Path, damage: str) -> None:
+    path = inside / "weights.pth"
     torch.save({"x": Code() if damage == "code" else torch.ones(99)}, path)
     if damage != "code":
         path.write_bytes(path.read_bytes()[:-50] if damage == "truncated" else b"<html>")
     with pytest.raises(UserError, match=r"weights\.pth is damaged .*: delete it and run dvc repro"):
         find_inception(CPU, path)
-    assert not (tmp_path / "was_run").exists()
+    assert not (inside / "was_run").exists()

@@ -65,16 +65,6 @@ def test_saved_model_has_the_same_predictions_and_description(
         assert torch.equal(loaded.predict(x_t, 3), model.predict(x_t, 3))
 
 
-def test_saved_weights_are_rounded_to_the_requested_dtype(tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    model = DiffusionModel.build(BLOCKS["eps"])
-    model.save(path, torch.float16)
-    loaded = DiffusionModel.load(path).module.state_dict()
-    for name, x in model.module.state_dict().items():
-        assert loaded[name].dtype == torch.float32
-        assert torch.equal(loaded[name], x.half().float())
-
-
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     model = DiffusionModel.build(BLOCKS["eps"])

@@ -102,17 +102,8 @@ def test_folder_that_is_not_complete_gets_a_sentence(
         kinds.params.__wrapped__("processes", "new")
 
 
-def test_folder_without_params_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(name: str) -> ModuleType:
-        raise ModuleNotFoundError(name=name)
-
-    monkeypatch.setattr(kinds, "import_module", find)
-    with pytest.raises(UserError, match=r"^hotcold/networks/new/params\.py is missing$"):
-        kinds.params.__wrapped__("networks", "new")
-
-
 @pytest.mark.parametrize("module", [ModuleType("empty"), None], ids=["empty", "missing"])
-def test_folder_without_its_behaviour_gets_a_sentence(
+def test_folder_without_its_behaviour_or_its_params_gets_a_sentence(
     module: ModuleType | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def find(name: str) -> ModuleType:
@@ -124,3 +115,6 @@ def test_folder_without_its_behaviour_gets_a_sentence(
     monkeypatch.setattr(kinds, "import_module", find)
     with pytest.raises(UserError, match=r"samplers/new/sampler\.py must have the function run"):
         kinds.behaviour("samplers", "new", "run")
+    if module is None:
+        with pytest.raises(UserError, match=r"^hotcold/networks/new/params\.py is missing$"):
+            kinds.params.__wrapped__("networks", "new")

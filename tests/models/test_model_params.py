@@ -3,19 +3,15 @@
 import re
 from pathlib import Path
 
-import pytest
 from conftest import ROOT
 
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_designs
 
 
-def test_every_committed_design_is_built_without_reading_other_blocks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_committed_design_is_built_without_reading_other_blocks(inside: Path) -> None:
     text = (ROOT / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(text.replace("learning_rate:", "unknown_key:"))
-    monkeypatch.chdir(tmp_path)
+    (inside / "params.yaml").write_text(text.replace("learning_rate:", "unknown_key:"))
     designs = read_designs()
     assert list(designs) == re.findall(r"^  (model\d+):", text, re.MULTILINE)
     restoring = {name for name, d in designs.items() if not d.degradation.from_noise_alone}

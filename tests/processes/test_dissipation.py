@@ -16,9 +16,7 @@ from hotcold.processes.dissipation.process import Dissipation
 BLOCK = {"kind": "dissipation", "std": (0.3, 20.0), "T": 50, "noise": 0.2}
 
 
-def test_dissipation_is_blur_on_a_logarithmic_scale_plus_constant_noise(
-    rng: torch.Generator,
-) -> None:
+def test_dissipation_is_blur_on_a_log_scale_plus_constant_noise(rng: torch.Generator) -> None:
     process, x_0 = build(BLOCK), torch.rand(40, 1, 28, 28, generator=rng) - 0.5
     std = process.schedule
     assert std[0] == 0

@@ -23,9 +23,7 @@ def bumps(count: int) -> Tensor:
 
 
 @every_process
-def test_t_0_is_the_clean_image_and_the_loss_of_detail_grows(
-    process: Process, rng: torch.Generator
-) -> None:
+def test_t_0_is_the_clean_image_and_detail_is_lost(process: Process, rng: torch.Generator) -> None:
     x_0 = bumps(4)
     noise = process.draw_noise(x_0, rng)
     states = [process.degrade(x_0, noise, t) for t in range(process.T + 1)]
@@ -70,8 +68,3 @@ def test_every_step_but_the_clean_image_is_described_in_words(process: Process) 
     words = [process.remainder(t) for t in range(1, process.T + 1)]
     assert all(words)
     assert not any(character in text for text in words for character in "{}[]")
-
-
-def test_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"degradation\.kind is 'snow', must be one of 'blur', "):
-        processes.build({"kind": "snow", "T": 3})

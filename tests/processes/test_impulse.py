@@ -54,9 +54,7 @@ def test_impulse_noise_replaces_or_keeps_each_pixel_and_masks_nest(
 QUARTILES = torch.tensor([0.1, 0.25, 0.5, 0.75, 0.9])
 
 
-def test_inferred_noise_has_the_posterior_of_pixels_that_belong_to_the_image(
-    rng: torch.Generator,
-) -> None:
+def test_inferred_noise_has_the_posterior_of_pixels_of_the_image(rng: torch.Generator) -> None:
     """With x_0 known: of the black pixels of x_T, those of a grey pixel are pepper for sure, those
     of a black one with probability rho / (1 - rho)."""
     x_0 = torch.tensor([-0.5, 0.0, 0.5]).repeat_interleave(60_000).view(1, 1, 300, 600)

@@ -104,9 +104,7 @@ def damage(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_merge_of_two_trainings_takes_the_results_of_both_from_the_cache(
-    complete: Project,
-) -> None:
+def test_merge_of_two_trainings_takes_the_results_of_both_from_the_cache(complete: Project) -> None:
     complete.run("git checkout -q -b other")
     for branch, model, rate in (("other", "model4", "0.0003"), ("main", "model2", "0.0004")):
         complete.run(f"git checkout -q {branch} && dvc checkout -q")
@@ -136,9 +134,7 @@ def has_trace(project: Project, model: str) -> bool:
 
 
 @pytest.mark.slow
-def test_models_that_go_leave_nothing_here_and_in_a_clone_and_return_without_work(
-    complete: Project,
-) -> None:
+def test_models_that_go_leave_nothing_behind_and_return_without_work(complete: Project) -> None:
     params = complete.folder / "params.yaml"
     text, before, models = params.read_text(), complete.results(), load(params)["models"]
     complete.set_models({"renamed": models["model4"]})
@@ -162,10 +158,7 @@ def test_models_that_go_leave_nothing_here_and_in_a_clone_and_return_without_wor
     assert complete.results() == before
 
 
-def test_leftovers_are_only_what_no_model_wrote(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_leftovers_are_only_what_no_model_wrote(inside: Path) -> None:
     outputs = {
         "train@a": [Path("results/models/a"), Path("results/metrics/train/a.json")],
         "real": [Path("results/real/scores.json")],
@@ -197,9 +190,7 @@ def test_shallow_clone_with_autocrlf_and_its_worktree_differ_in_nothing(
 
 
 @pytest.mark.slow
-def test_damaged_file_in_the_committed_remote_is_not_restored(
-    origin: Project, clone: Project
-) -> None:
+def test_damaged_file_of_the_committed_remote_is_not_used(origin: Project, clone: Project) -> None:
     model = "results/models/model2/part.txt"
     damage(clone.folder / "data/pretrained/files/md5" / md5((origin.folder / model).read_bytes()))
     clone.run("dvc pull --allow-missing")

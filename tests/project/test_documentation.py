@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import shutil
 import subprocess
@@ -17,22 +15,16 @@ from conftest import ROOT
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from hotcold.numerics.tables import read_csv, read_json
 from hotcold.reporting.reading.formatting import fixed, number
-from hotcold.reporting.reading.measured import (
-    DRAWS,
-    EPOCHS,
-    NOISE_AXIS,
-    OVERWRITTEN,
-    REDRAWN,
-    SEEDS,
-)
+from hotcold.reporting.reading.sources import MEASURED
 from hotcold.runtime import paths
 from hotcold.runtime.params import load
 from hotcold.sampling.params import recorded
 
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SCORES = json.loads((ROOT / paths.SUMMARY).read_text())
+SCORES = read_json(ROOT / paths.SUMMARY)
 
 
 # Numbers.
@@ -63,11 +55,6 @@ def test_the_scores_that_the_readme_prints_are_those_of_the_report() -> None:
             assert value in {fixed(SCORES[name][key], key), number(SCORES[name][key])}
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with (ROOT / path).open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def scores() -> Iterator[float]:
     """The scores that the pages write about: of each model, of further trainings, and of the study
     of samplers."""
@@ -78,11 +65,10 @@ def scores() -> Iterator[float]:
         yield from (each["fid"] for each in found.get("restoration", {}).values() if "fid" in each)
         if "likelihood" in found:
             yield found["likelihood"]["bits"]
-    tables = (NOISE_AXIS, REDRAWN, OVERWRITTEN, SEEDS, DRAWS, EPOCHS)
-    measured = [row for table in tables for row in rows(table.path)]
+    measured = [row for path in (ROOT / MEASURED).glob("*.csv") for row in read_csv(path)]
     yield from (float(row["fid"]) for row in measured)
-    studied = [*rows(paths.PLOTS / "steps.csv"), *rows(paths.PLOTS / "guidance.csv")]
-    yield from (float(row["fid"]) for row in studied)
+    for name in ("steps", "guidance"):
+        yield from (float(row["fid"]) for row in read_csv(ROOT / paths.PLOTS / f"{name}.csv"))
 
 
 NO_SCORES = {  # versions, settings, published numbers, and results that are in no table

@@ -52,7 +52,6 @@ def model(
     request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ModelResults:
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("DEVICE", "cpu")
     return read_model(request.param, read_design(request.param))
 
 
@@ -83,14 +82,12 @@ def test_figures_tables_and_words_show_the_model(model: ModelResults) -> None:
     sides = [row for row in read_csv(paths.PLOTS / "schedules.csv") if row["model"] == name]
     assert [int(row["t"]) for row in sides] == list(range(model.design.degradation.T + 1))
     (spent,) = {int(row["evaluations"]) for row in read_csv(paths.COMPUTE) if row["model"] == name}
-    assert spent == model.sampler.evaluations(model.design.degradation.T)
+    assert spent == model.evaluations
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["clipped", "impulse"], indirect=True)
-def test_a_moving_picture_degrades_to_the_state_from_which_the_sampler_starts(
-    model: ModelResults,
-) -> None:
+def test_a_moving_picture_degrades_to_the_start_of_the_sampler(model: ModelResults) -> None:
     key = "improved" if model.restores else model.best["main"]
     states = film.there_and_back(model, key, load()["seed"], load()["sampling"]["images"])
     degraded, start = states[film.REST + film.FRAMES - 1 :][:2]
@@ -102,9 +99,7 @@ def test_a_moving_picture_degrades_to_the_state_from_which_the_sampler_starts(
 
 @pytest.mark.slow
 def test_tools_describe_and_generate_or_restore(
-    model: ModelResults,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    model: ModelResults, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(describe, model.name)
     printed = capsys.readouterr().out
@@ -142,16 +137,14 @@ def with_new_process(folder: Path, block: str, code: str) -> subprocess.Complete
     return subprocess.run(
         [sys.executable, "-c", start + code, str(ROOT / "tests"), block],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "DEVICE": "cpu"},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
 
 
 @pytest.mark.slow
-def test_the_example_of_the_documentation_is_a_kind_in_one_folder(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_the_example_of_the_docs_is_a_kind_in_one_folder(folder: Path, tmp_path: Path) -> None:
     page = (ROOT / "docs/extending.md").read_text().split("## An example")[1]
     params, process = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)

@@ -14,9 +14,8 @@ from projects import Project
 
 from hotcold.runtime import paths
 from stages import download_inception, evaluate, evaluate_real, sample, train, train_classifier
-from tools import experiments, table
+from tools import experiments
 from tools.copy_project import copy_project
-from tools.experiments import Experiment
 
 pytestmark = pytest.mark.slow  # they share one experiment
 
@@ -46,16 +45,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return repository
 
 
-@pytest.fixture
-def found(repository: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Experiment]:
-    """The experiments as the tools see them, by name."""
-    monkeypatch.chdir(repository.folder)
-    return {each.name: each for each in experiments.load()}
-
-
-def test_metrics_that_an_experiment_did_not_compute_are_outdated(
-    found: dict[str, Experiment],
+def test_metrics_not_computed_by_an_experiment_are_outdated(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(repository.folder)
+    found = {each.name: each for each in experiments.load()}
     main, longer = found["main"], found["longer"]
     assert main.is_baseline
     assert not longer.is_baseline
@@ -111,24 +105,6 @@ def test_a_file_of_metrics_of_another_run_is_outdated(
     assert "model2.fid" in found["workspace"].outdated
     assert "model2.fid" not in found["workspace"].metrics
     assert found["main"].metrics["model2.fid"] == pytest.approx(fid)
-
-
-def test_tools_show_no_metric_of_other_settings(
-    found: dict[str, Experiment],
-    repository: Project,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    lines = table.table(list(found.values()))
-    fid = f"{found['longer'].metrics['model2.fid']:.4g}"
-    assert any("longer" in line and fid in line for line in lines)
-    assert not any("model4" in line for line in lines)  # it has no other values
-    table.main(["--plot", "training.epochs", "model2.fid"], standalone_mode=False)
-    assert (
-        capsys.readouterr().out == "sweep.png: model2.fid against training.epochs, 1 experiments\n"
-    )
-    with pytest.raises(table.UserError, match="no experiment has computed"):
-        table.main(["--plot", "training.epochs", "model4.fid"], standalone_mode=False)
-    assert "did not compute model4.fid: longer" in capsys.readouterr().out
 
 
 def test_ci_compares_the_metrics_of_a_pull_request_in_a_clone_without_results(

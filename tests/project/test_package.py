@@ -28,7 +28,7 @@ def hotcold(folder: Path, *arguments: str, code: int = 0, python: str = sys.exec
     done = subprocess.run(
         [python, "-c", f"import sys; sys.path.pop(0); {COMMAND}", *arguments],
         cwd=folder,
-        env=os.environ | path | {"DEVICE": "cpu"},
+        env=os.environ | path,
         capture_output=True,
         text=True,
     )
@@ -73,9 +73,7 @@ def test_models_are_completed() -> None:
 
 
 @pytest.mark.slow
-def test_wheel_generates_and_describes_in_an_environment_without_the_repository(
-    tmp_path: Path,
-) -> None:
+def test_wheel_generates_and_describes_models_without_the_repository(tmp_path: Path) -> None:
     """The libraries are those of this environment."""
     build = ["uv", "build", "--quiet", "--out-dir", str(tmp_path / "dist"), str(ROOT)]
     subprocess.run(build, check=True, env=os.environ | ENVIRONMENT)

@@ -24,12 +24,6 @@ def check(values: dict[str, Any]) -> Params:
     return validate(values, Params, Path("params.yaml"))
 
 
-def test_committed_file_is_valid_and_its_values_are_frozen() -> None:
-    params = check(VALID)
-    with pytest.raises(Exception, match="frozen"):
-        params.training.epochs = 3
-
-
 def test_published_models_have_the_published_predictions_samplers_and_recipes() -> None:
     """tests/reporting/test_settings.py compares their other settings with the published ones."""
     models = list(check(VALID).models.values())[:4]
@@ -46,9 +40,11 @@ def test_quick_budget_is_valid() -> None:
     assert (sampler.steps, sampler.churn) == (10, 10.0)
 
 
-def test_committed_budget_is_the_published_one() -> None:
+def test_committed_budget_is_the_published_one_and_frozen() -> None:
     published = load(ROOT / "report/published/scores.yaml")
     params = check(VALID)
+    with pytest.raises(Exception, match="frozen"):
+        params.training.epochs = 3
     assert [params.epochs(model) for model in published["models"]] == [published["epochs"]] * 4
     assert params.training.images == published["images"]
     assert params.sampling.images == published["samples"]
@@ -232,20 +228,6 @@ def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
     assert "\n" not in message
 
 
-def test_each_model_has_its_own_sampler_and_eta_is_0_by_default() -> None:
-    params = check(changed("models.model2.sampler", {"kind": "ddim", "steps": 1100}))
-    samplers = [model.sampler.model_dump() for model in params.models.values()]
-    assert samplers[0] == {"kind": "ancestral"}
-    assert samplers[1] == {"kind": "ddim", "steps": 1100, "eta": 0.0}  # T of model1 is no limit
-    assert samplers[2] == {"kind": "cold", "start": "validation"}
-
-
-def test_epochs_of_a_model_replace_those_of_all_models() -> None:
-    params = check(changed("models.model6.training.epochs", 3))
-    assert params.epochs("model1") == params.training.epochs == 75
-    assert params.epochs("model6") == 3
-
-
 @pytest.mark.parametrize(
     ("grids", "message"),
     [
@@ -274,7 +256,7 @@ def test_every_fault_gets_a_line() -> None:
 @pytest.mark.parametrize(
     ("name", "allowed"),
     [
-        *((name, NAME) for name in ("../model", "", "1st", "x" * 65)),
+        *((name, NAME) for name in ("../model", "", "1st", "é", "a\n", "x" * 65)),
         ("real", "must not be classifier or real: the metrics have these keys"),
         ("Model1", "must differ from model1 in more than case: some file systems ignore it"),
     ],
@@ -285,11 +267,6 @@ def test_name_of_a_model_must_be_a_valid_file_name(name: str, allowed: str) -> N
     message = refusal(values)
     assert message.startswith(f"params.yaml: models.{name} is not a valid name of a model")
     assert allowed in message
-
-
-def test_checkpoints_beyond_the_budget_are_allowed() -> None:
-    """One list serves every number of epochs: the last epoch is always kept."""
-    assert check(changed("training.checkpoints", (5, 75))).training.checkpoints == (5, 75)
 
 
 @pytest.mark.parametrize(
@@ -334,16 +311,3 @@ def test_any_value_is_taken_as_it_is_or_refused_in_one_sentence(key: str, value:
         params = params[part] if isinstance(params, dict) else getattr(params, part)
     assert params == value
     assert type(params) is type(value) or {type(params), type(value)} == {int, float}
-
-
-@given(st.text(max_size=70))
-def test_any_name_of_a_model_is_one_file_name_or_refused(name: str) -> None:
-    values = copy.deepcopy(VALID)
-    values["models"] = {name: values["models"]["model1"]}
-    try:
-        validate(values, Params)
-    except UserError as error:
-        assert "is not a valid name of a model" in str(error)
-    else:
-        assert Path(name).name == name
-        assert name.isascii()

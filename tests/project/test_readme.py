@@ -22,17 +22,11 @@ from hotcold.runtime import paths
 from tools.copy_project import copy_project
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
-PAGES = [  # in the order in which their commands run; test_clones.py runs those of docs/dvc.md
-    README,
-    *(
-        DOCS / f"{name}.md"
-        for name in (
-            *("installation", "tools", "configuration", "experiments", "sharing", "scaling"),
-            *("README", "extending", "models", "performance", "reproducibility"),
-            "troubleshooting",
-        )
-    ),
-]
+NAMES = (  # in the order in which their commands run; test_clones.py runs those of docs/dvc.md
+    *("installation", "tools", "configuration", "experiments", "sharing", "scaling", "README"),
+    *("extending", "models", "performance", "reproducibility", "troubleshooting"),
+)
+PAGES = [README, *(DOCS / f"{name}.md" for name in NAMES)]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 BLOCKS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
 LINES = [line for block in BLOCKS for line in block.strip().splitlines()]

@@ -37,10 +37,9 @@ STAGES = {
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    project = small(tmp_path, STAGES, "rate: 0.5\nmodels: {}\n", score=SCORE)
+def project(inside: Path) -> Project:
+    project = small(inside, STAGES, "rate: 0.5\nmodels: {}\n", score=SCORE)
     project.run(f"dvc repro -q && {COMMIT}")
-    monkeypatch.chdir(tmp_path)
     return project
 
 

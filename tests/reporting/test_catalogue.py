@@ -30,9 +30,7 @@ def with_sharpness(name: str, fid: float, sharpness: float) -> findings.ModelRes
     return found
 
 
-def test_one_line_adds_a_score_to_metrics_summary_and_tables(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_one_line_adds_a_score_to_metrics_and_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "SCORES", (*SCORES, SHARPNESS))
     dull, sharp = with_sharpness("dull", 10.0, 1.0), with_sharpness("sharp", 20.0, 7.5)
     real = sharp.scores

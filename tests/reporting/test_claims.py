@@ -49,18 +49,16 @@ def with_losses(name: str, *losses: float) -> ModelResults:
 
 
 def with_digits(
-    name: str, counts: list[int], kind: str = "gaussian", key: str = ""
+    name: str, counts: list[int], kind: str = "gaussian", **further: list[int]
 ) -> ModelResults:
-    """A model of which so many images are classified as each digit."""
+    """A model of which so many images are classified as each digit. further: of other sets."""
     drawn = model(name, 10.0, kind=kind)
-    key = key or drawn.best["main"]
-    others = [row for row in drawn.predictions if row["set"] != key]
-    rows = [
+    drawn.predictions[:] = [
         {"epoch": "9", "set": key, "digit": str(digit)}
-        for digit, count in enumerate(counts)
+        for key, numbers in ({drawn.best["main"]: counts} | further).items()
+        for digit, count in enumerate(numbers)
         for _ in range(count)
     ]
-    drawn.predictions[:] = others + rows
     return drawn
 
 
@@ -89,9 +87,7 @@ def test_the_accuracy_is_compared_by_its_interval(correct: int, expected: str) -
     ("own", "other", "expected"),
     [(10, 30, HOLDS), (30, 10, FAILS), (10, 11.4, OPEN), (10, 11.42, HOLDS)],  # half of 2^0.5
 )
-def test_models_are_ranked_by_scores_with_intervals(
-    own: float, other: float, expected: str
-) -> None:
+def test_models_are_ranked_by_intervals_of_scores(own: float, other: float, expected: str) -> None:
     models = [model("model2", own), model("model1", other)]
     pair = {"model": "model2", "than": ["model1"]}
     assert verdict("better", models, score="fid", **pair) == expected
@@ -189,20 +185,12 @@ def test_one_symbol_dominates_if_it_is_three_times_as_frequent_as_any_real_digit
 def test_a_collapse_that_another_sampler_cures_is_one_in_part(
     naive: list[int], improved: list[int], expected: str
 ) -> None:
-    first = with_digits("model3", naive, kind="impulse")
-    second = with_digits("model3", improved, kind="impulse", key="improved")
-    kept = [row for row in second.predictions if row["set"] == "improved"]
-    first.predictions[:] = [r for r in first.predictions if r["set"] == "naive"] + kept
-    assert verdict("regularisation", [first], model="model3") == expected
+    drawn = with_digits("model3", naive, "impulse", improved=improved)
+    assert verdict("regularisation", [drawn], model="model3") == expected
 
 
 def test_a_collapse_with_inferred_noise_is_no_fault_of_the_naive_sampler_alone() -> None:
-    drawn = with_digits("model3", COLLAPSED, kind="impulse")
-    rows = [row | {"set": key} for key in ("improved", "inferred") for row in drawn.predictions]
-    even = with_digits("model3", EVEN, kind="impulse", key="improved")
-    drawn.predictions[:] = [r for r in drawn.predictions if r["set"] == "naive"]
-    drawn.predictions.extend(r for r in even.predictions if r["set"] == "improved")
-    drawn.predictions.extend(r for r in rows if r["set"] == "inferred")
+    drawn = with_digits("model3", COLLAPSED, "impulse", improved=EVEN, inferred=COLLAPSED)
     drawn.best["sets"]["inferred"] = drawn.best["sets"]["improved"]
     assert verdict("regularisation", [drawn], model="model3") == FAILS
 

@@ -1,4 +1,4 @@
-"""Drawing: intervals, tiles, films and colours."""
+"""Drawing: intervals, tiles, films and colours; multiply-adds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from examples import NETWORKS, PROCESSES
 from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy.stats import binomtest
+from torch.utils.flop_counter import FlopCounterMode
 
+from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_design
 from hotcold.reporting.figures import degradations, images, step_study, style
-from hotcold.reporting.reading.intervals import wilson
+from hotcold.reporting.figures.flops import multiply_adds
+from hotcold.reporting.reading.results import wilson
 from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
 
@@ -47,18 +51,6 @@ def test_wilson_intervals_agree_with_scipy() -> None:
     for i, count in enumerate(counts):
         expected = binomtest(int(count), 100).proportion_ci(method="wilson")
         assert (low[i], high[i]) == pytest.approx((expected.low, expected.high), abs=1e-6)
-
-
-def test_images_are_tiled_row_by_row() -> None:
-    three = np.arange(3, dtype=np.uint8).reshape(3, 1, 1) * np.ones((3, 2, 2), np.uint8)
-    canvas = style.tile(three, columns=2, gap=1)
-    assert canvas.tolist() == [
-        [0, 0, 255, 1, 1],
-        [0, 0, 255, 1, 1],
-        [255, 255, 255, 255, 255],
-        [2, 2, 255, 255, 255],
-        [2, 2, 255, 255, 255],
-    ]
 
 
 def test_frames_are_below_each_other_and_transparent_between_images() -> None:
@@ -222,3 +214,19 @@ def test_a_legend_of_many_leaves_the_panels_their_height() -> None:
     assert figure.bbox.containsx(legend.x0) and figure.bbox.containsx(legend.x1)
     assert axes[0].bbox.height > 100
     assert axes[0].bbox.y1 < legend.y0
+
+
+@pytest.mark.parametrize(
+    ("process", "network"),
+    [
+        ("linear", {"kind": "cnn", "hidden": (2, 3), "predicts": "eps"}),
+        ("linear", {"kind": "unet", "channels": (8, 16, 24), "predicts": "v"}),
+        ("masked", NETWORKS["unet"] | {"predicts": "categorical"}),
+    ],
+)
+def test_multiply_adds_are_those_that_pytorch_counts(process: str, network: dict[str, Any]) -> None:
+    block = {"degradation": PROCESSES[process], "network": network}
+    model = DiffusionModel.build(block)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.predict(torch.zeros(1, 1, 28, 28), 1)
+    assert multiply_adds(block) == counter.get_total_flops() // 2

@@ -17,9 +17,7 @@ def labels() -> Labels:
     return Labels(ROOT / BIBLIOGRAPHY)
 
 
-def test_published_numbers_are_kept_and_others_are_counted_in_each_document(
-    labels: Labels,
-) -> None:
+def test_published_numbers_are_kept_and_others_are_counted_in_each_document(labels: Labels) -> None:
     labels.open(SUPPLEMENT)
     assert labels.place("figure", ["loss"], "2") == "2"
     assert labels.place("figure", ["kid"]) == "S1"
@@ -32,9 +30,7 @@ def test_published_numbers_are_kept_and_others_are_counted_in_each_document(
     assert not labels.has("figure", "steps")
 
 
-def test_the_second_rendering_refers_to_what_comes_later_or_is_in_the_other_document(
-    labels: Labels,
-) -> None:
+def test_the_second_rendering_refers_to_what_comes_later_or_is_elsewhere(labels: Labels) -> None:
     for _ in range(2):
         labels.start()
         labels.open(ARTICLE)

@@ -70,29 +70,6 @@ def test_a_line_does_not_break_between_a_formula_and_the_punctuation_after_it() 
     assert unbroken.endswith(",")
 
 
-def test_a_table_in_a_fence_has_a_caption_and_scopes() -> None:
-    html = rendered(
-        "# A\n\n::::: table table-1\nWhat *it* shows.\n\n"
-        "| | IS |\n| --- | ---: |\n| a | 1 |\n:::::\n\nText.\n"
-    )
-    assert '<div class="wide" id="table-1">' in html
-    assert "<caption><span>What <em>it</em> shows.</span></caption>" in html
-    assert '<th scope="row">a</th>' in html
-    assert '<th style="text-align:right" scope="col">IS</th>' in html
-    assert '<td style="text-align:right">1</td>' in html
-    assert "<p>Text.</p>" in html
-
-
-def test_fences_within_fences_become_elements_within_elements() -> None:
-    html = rendered(
-        "# A\n\n::::: figure figure-2\n:::: caption\nWords.\n::::\n"
-        ":::: sources loss\n`dvc repro`\n::::\n:::::\n"
-    )
-    assert html.index('<figure id="figure-2">') < html.index("<figcaption>")
-    assert html.index("</figcaption>") < html.index('<div class="sources" data-tables="loss">')
-    assert html.rstrip().endswith("</figure>")
-
-
 def test_lines_do_not_break_before_a_unit_an_arrow_or_a_value() -> None:
     text = "95 % [94, 96] % of them at $t = 0$: FID ↓ with η = 1 ± 2"
     assert (

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import Project
 
 from hotcold.reporting.reading import provenance
 from hotcold.reporting.reading.sources import MEASURED
 from hotcold.runs.records import UNKNOWN, VERSIONS, Record
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
-    command = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def commit_file(folder: Path, name: str) -> str:
+def commit_file(project: Project, name: str) -> str:
     """Change a file and commit it; the first ten digits of the commit."""
-    with (folder / name).open("a") as file:
+    with (project.folder / name).open("a") as file:
         file.write("changed\n")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", f"changed {name}")
-    return git(folder, "rev-parse", "HEAD")[:10]
+    project.run(f"git add -A && git commit -q -m 'changed {name}'")
+    return project.run("git rev-parse HEAD")[:10]
 
 
 def named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -40,17 +33,17 @@ def test_commit_is_the_last_one_that_changed_the_code(
     (origin / "hotcold").mkdir(parents=True)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert named(origin, monkeypatch) == "none: not a git repository"
-    git(origin, "init", "-q")
-    commit_file(origin, "README.md")
+    project = Project(origin)
+    project.run("git init -q")
+    commit_file(project, "README.md")
     assert named(origin, monkeypatch) == "none yet"
-    commit_file(origin, "params.yaml")
-    last = commit_file(origin, "hotcold/code.py")
-    head = commit_file(origin, "README.md")
+    commit_file(project, "params.yaml")
+    last = commit_file(project, "hotcold/code.py")
+    head = commit_file(project, "README.md")
     assert named(origin, monkeypatch) == last
     for depth, expected in ((1, head), (2, last), (3, last), (9, last)):
-        clone = tmp_path / f"depth_{depth}"
-        git(tmp_path, "clone", "-q", "--depth", str(depth), f"file://{origin}", str(clone))
-        assert named(clone, monkeypatch) == expected
+        clone = project.clone(tmp_path / f"depth_{depth}", f"--depth {depth}")
+        assert named(clone.folder, monkeypatch) == expected
     monkeypatch.chdir(origin)
     rows = [{"commit": commit} for commit in (last, f"{last} with uncommitted changes", "deadbeef")]
     expected = ["deadbeef (not in this repository)", last, f"{last} with uncommitted changes"]

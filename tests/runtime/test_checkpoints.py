@@ -32,12 +32,9 @@ def test_equal_tensors_give_equal_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [paths.MODELS, Path("own")])
-def test_missing_damaged_and_foreign_weights_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
+def test_missing_damaged_and_foreign_weights_are_refused(inside: Path, folder: Path) -> None:
     """With the command that restores them if they are results."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / folder / "w.safetensors"
+    path = inside / folder / "w.safetensors"
     result = folder == paths.MODELS
     with pytest.raises(UserError) as error:
         checkpoints.load(path)

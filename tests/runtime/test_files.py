@@ -77,9 +77,8 @@ def test_folder_is_emptied(tmp_path: Path) -> None:
 
 
 def test_stage_whose_dvc_has_ended_writes_no_output_but_its_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     files.write(paths.REAL_SCORES, b"newer")
     monkeypatch.setattr(files, "is_orphaned", lambda: True)
     with pytest.raises(UserError, match="is not written, because the dvc that started"):
@@ -87,5 +86,5 @@ def test_stage_whose_dvc_has_ended_writes_no_output_but_its_state(
     with pytest.raises(UserError, match="is not written, because the dvc that started"):
         files.empty_folder(paths.REAL)
     assert paths.REAL_SCORES.read_bytes() == b"newer"
-    files.write(tmp_path / paths.RESUME / "state", b"an epoch")
-    assert (tmp_path / paths.RESUME / "state").read_bytes() == b"an epoch"
+    files.write(inside / paths.RESUME / "state", b"an epoch")
+    assert (inside / paths.RESUME / "state").read_bytes() == b"an epoch"

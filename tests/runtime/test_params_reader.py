@@ -63,7 +63,7 @@ def test_section_is_read_whatever_the_others_contain(path: Path) -> None:
         ("seed: \0", "is not valid YAML"),
     ],
 )
-def test_file_that_is_not_a_mapping_of_sections_is_refused(
+def test_file_without_a_mapping_of_sections_is_refused(
     path: Path, text: str, sentence: str
 ) -> None:
     path.write_text(text, errors="surrogateescape")

@@ -15,18 +15,11 @@ from hotcold.runs import resume
 from hotcold.runs.resume import ResumableRun
 from hotcold.runtime.sources import LOADED
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("inside")
 
 
-def test_key_depends_on_settings_data_code_and_build(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    x, path = torch.arange(4), tmp_path / "file"
+def test_key_depends_on_settings_data_code_and_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, path = torch.arange(4), Path("file")
     path.write_text("1")
     keys = [resume.key({"a": 1}, x, path), resume.key({"a": 2}, x, path)]
     assert resume.key({"a": 1}, x, path) == keys[0]
@@ -61,9 +54,9 @@ def test_second_run_with_the_same_key_prints_that_it_waits() -> None:
     assert other.returncode == 0
 
 
-def test_commit_moves_files_and_folders_and_deletes_the_state(folder: Path) -> None:
-    (folder / "models").mkdir()
-    (folder / "models/old").write_text("of an earlier run")
+def test_commit_moves_files_and_folders_and_deletes_the_state(inside: Path) -> None:
+    (inside / "models").mkdir()
+    (inside / "models/old").write_text("of an earlier run")
     with ResumableRun("train", "m", "k") as run:
         run.save("state", {"x": torch.ones(1)}, {})
         (run.outputs / "weights").mkdir()
@@ -71,10 +64,10 @@ def test_commit_moves_files_and_folders_and_deletes_the_state(folder: Path) -> N
         (run.outputs / "times.json").write_text("2")
         run.commit(
             {
-                run.outputs / "weights": folder / "models",
-                run.outputs / "times.json": folder / "times/m.json",
+                run.outputs / "weights": inside / "models",
+                run.outputs / "times.json": inside / "times/m.json",
             }
         )
-    assert [p.name for p in (folder / "models").iterdir()] == ["new"]
-    assert (folder / "times/m.json").read_text() == "2"
-    assert list((folder / "scratch/resume").iterdir()) == []
+    assert [p.name for p in (inside / "models").iterdir()] == ["new"]
+    assert (inside / "times/m.json").read_text() == "2"
+    assert list((inside / "scratch/resume").iterdir()) == []

@@ -5,9 +5,9 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
-import pydantic
 import pytest
 import torch
+from conftest import paths_of
 from torch import Tensor, nn
 
 from hotcold import Categorical
@@ -51,22 +51,11 @@ def assert_shares(levels: Tensor, expected: list[float]) -> None:
         assert share == pytest.approx(p, abs=5 * math.sqrt(p * (1 - p) / int(counts.sum())))
 
 
-def path_probabilities(process: GreyImpulse, x_0: int) -> dict[tuple[int, ...], float]:
-    """Every path of the levels x_0, x_1, ..., x_T of one pixel, and its probability, from the time
-    and sort of its noise: from t on with probability rho_t - rho_{t-1} each of pepper and salt."""
-    rho, T = [0.0, *process.density.tolist()[1:]], process.T
-    found: dict[tuple[int, ...], float] = {}
-    for t, noise in itertools.product(range(1, T + 1), (0, process.levels - 1)):
-        path = (*[x_0] * t, *[noise] * (T + 1 - t))
-        found[path] = found.get(path, 0.0) + rho[t] - rho[t - 1]
-    return found
-
-
 def posterior(process: GreyImpulse, prior: list[float], t: int) -> Tensor:
     """p(x_0 | x_t), (levels of x_t, levels of x_0), by Bayes' rule over all paths."""
     joint = torch.zeros(process.levels, process.levels, dtype=torch.float64)
     for x_0, share in enumerate(prior):
-        for path, p in path_probabilities(process, x_0).items():
+        for path, p in paths_of(process, x_0).items():
             joint[path[t], x_0] += share * p
     return joint / joint.sum(1, keepdim=True).clamp(min=1e-300)
 
@@ -78,7 +67,7 @@ def test_step_draws_from_the_posterior_of_all_paths(t: int, s: int) -> None:
     process = TINY
     expected = torch.zeros(3, 3, dtype=torch.float64)  # x_t, x_s
     for x_0, share in enumerate(PRIOR):
-        for path, p in path_probabilities(process, x_0).items():
+        for path, p in paths_of(process, x_0).items():
             expected[path[t], path[s]] += share * p
     known, side = posterior(process, PRIOR, t), 300
     n = side**2
@@ -138,9 +127,7 @@ def test_draws_from_pure_noise_have_the_distribution_of_the_data(
 
 
 @pytest.mark.parametrize("sampler", [{"eta": 0.0}, {"eta": 0.5}, {"churn": 4.0}])
-def test_density_that_starts_above_0_leaves_no_noise(
-    sampler: dict[str, float], rng: torch.Generator
-) -> None:
+def test_density_above_0_leaves_no_noise(sampler: dict[str, float], rng: torch.Generator) -> None:
     process = GreyImpulse(cosine_density(0.2, 0.5, 4), levels=3)
     grey = one_hot(torch.ones(50, 28, 28, dtype=torch.long), 3)
     x_T = pure_noise(process, (50, 1, 28, 28), rng)
@@ -164,10 +151,6 @@ def test_ends_of_u_draw_the_last_category(first: float, u: float) -> None:
     assert draw_category(probabilities, end).item() == 1
 
 
-def test_churn_and_eta_exclude_each_other_and_churn_has_a_limit() -> None:
+def test_rate_is_eta_or_churn_by_step() -> None:
     assert Categorical(steps=50, churn=2).rate == 0.04
     assert Categorical(steps=50, eta=0.3).rate == 0.3
-    with pytest.raises(pydantic.ValidationError, match="must be absent with eta"):
-        Categorical(steps=50, eta=0.3, churn=2)
-    with pytest.raises(pydantic.ValidationError, match="must not exceed steps, 50"):
-        Categorical(steps=50, churn=51)

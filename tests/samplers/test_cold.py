@@ -55,9 +55,7 @@ def test_perfect_restorer_recovers_the_image(name: str, rng: torch.Generator) ->
         assert torch.equal(seen["naive"][t], state) != process.renews_noise
 
 
-def test_improved_sampler_keeps_surviving_pixels_despite_wrong_restorations(
-    rng: torch.Generator,
-) -> None:
+def test_improved_sampler_keeps_pixels_despite_wrong_restorations(rng: torch.Generator) -> None:
     process, start, _ = started("impulse", rng)
     survived = start.x_T == X_0
     restored = improved(lambda x, t: torch.zeros_like(x), process, start)
@@ -99,9 +97,7 @@ def test_the_share_of_pixels_drawn_anew_leads_from_the_improved_to_the_naive_sam
 
 
 @pytest.mark.parametrize("key", ["redrawn", "overwritten"])
-def test_an_observed_pixel_is_lost_when_it_is_predicted_anew(
-    key: str, rng: torch.Generator
-) -> None:
+def test_an_observed_pixel_is_lost_if_it_is_predicted_anew(key: str, rng: torch.Generator) -> None:
     """By a restorer that knows nothing, (1 - 2 rho_T)(1 - share)^T of the pixels are left, and the
     density of the noise is that of the step."""
     process, start, noise = started("impulse", rng)

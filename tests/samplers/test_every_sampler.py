@@ -95,9 +95,7 @@ def test_every_field_of_a_sampler_changes_the_images(sampler: str, field: str) -
 
 
 @pytest.mark.parametrize(("sampler", "name", "predicts"), USES)
-def test_images_of_one_chunk_do_not_depend_on_the_others(
-    sampler: str, name: str, predicts: str
-) -> None:
+def test_images_of_a_chunk_do_not_depend_on_others(sampler: str, name: str, predicts: str) -> None:
     process = build_process(name)
     complete = kinds.params("samplers", sampler).complete(process.T)
     run = kinds.behaviour("samplers", sampler, "run")

@@ -25,9 +25,7 @@ HOT = Gaussian(linear_alpha_bar(1e-4, 0.02, 1000))
 
 
 @pytest.mark.parametrize("t", [1, 500, 1000])
-def test_clipped_prediction_implies_an_image_within_the_range_of_pixels(
-    t: int, rng: torch.Generator
-) -> None:
+def test_clipped_prediction_implies_an_image_of_valid_pixels(t: int, rng: torch.Generator) -> None:
     """x_0_hat = (x_t - sqrt(1 - a) eps_hat) / sqrt(a), equation 5."""
     x_t = torch.randn(4, 1, 28, 28, generator=rng, dtype=torch.float64)
     wrong = 2 * torch.randn(x_t.shape, generator=rng, dtype=torch.float64)
@@ -53,10 +51,7 @@ def draw(sampler: Ancestral | DDIM, x_T: Tensor, noise: list[Tensor]) -> Tensor:
 def scheduler(kind: type, **options: object) -> Any:
     """A scheduler of diffusers with the schedule of HOT in float64; its step i is t = i + 1."""
     reference = kind(
-        num_train_timesteps=HOT.T,
-        trained_betas=HOT.beta[1:].numpy(),
-        clip_sample=False,
-        **options,
+        num_train_timesteps=HOT.T, trained_betas=HOT.beta[1:].numpy(), clip_sample=False, **options
     )
     reference.betas, reference.alphas = HOT.beta[1:], 1 - HOT.beta[1:]
     reference.alphas_cumprod = HOT.alpha_bar[1:]

@@ -11,9 +11,7 @@ from hotcold.numerics.rng import ChunkedNoise
 from hotcold.samplers.inverse_dissipation.sampler import run
 
 
-def test_inverse_dissipation_adds_its_noise_and_ends_at_the_prediction(
-    rng: torch.Generator,
-) -> None:
+def test_inverse_dissipation_adds_noise_and_ends_at_the_prediction(rng: torch.Generator) -> None:
     process, noise = build_process("dissipation"), ChunkedNoise([200], [rng])
     x_0 = torch.rand(200, 1, 28, 28, generator=rng) - 0.5
     states: dict[int, Tensor] = {}

@@ -46,12 +46,9 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "data").symlink_to(prepared / "data")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DEVICE", "cpu")
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    return tmp_path
+def folder(inside: Path, prepared: Path) -> Path:
+    (inside / "data").symlink_to(prepared / "data")
+    return inside
 
 
 @pytest.fixture
@@ -132,10 +129,7 @@ def test_interrupted_training_continues_and_ends_with_the_same_bytes(
 
 @pytest.mark.parametrize("name", ["model2", "model4"])
 def test_interrupted_sampling_continues_after_the_last_finished_chunk(
-    run: Run,
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     run(train, name)
     with pytest.MonkeyPatch.context() as patch:
@@ -288,13 +282,8 @@ def test_loss_that_is_not_a_number_keeps_the_last_good_state(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "when"), [(signal.SIGINT, "import"), (signal.SIGTERM, "epoch")])
-def test_signal_ends_a_stage_with_one_line(
-    run: Run, folder: Path, number: signal.Signals, when: str
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        kill_at(patch, fit, "train_epoch", 1)
-        with pytest.raises(Killed):  # the params.yaml of an endless training remains
-            run(train, "model2", **{"training.epochs": 100_000})
+def test_signal_ends_a_stage_with_one_line(folder: Path, number: signal.Signals, when: str) -> None:
+    write_params(folder, **BUDGET | {"training.epochs": 100_000})
     process = subprocess.Popen(
         [sys.executable, "-m", "stages.train", "model2"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ import pytest
 from conftest import ROOT, TINY, run_stage, write_params
 
 from hotcold.numerics import checkpoints
+from hotcold.numerics.tables import read_csv
 from hotcold.runtime import paths
 from stages import sample, train
 
@@ -42,8 +42,7 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
 
 
 def start(folder: Path, stage: str, torchrun: str = "") -> subprocess.Popen:
-    environment = os.environ | {"DEVICE": "cpu", "OMP_NUM_THREADS": "1", "TORCHRUN": torchrun}
-    environment.pop("DVC_ROOT", None)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCHRUN": torchrun}
     return subprocess.Popen(
         [sys.executable, "-m", f"stages.{stage}", "model4"],
         cwd=folder,
@@ -65,8 +64,8 @@ def run(folder: Path, stage: str, torchrun: str = "") -> str:
 
 
 def history(folder: Path) -> list[dict[str, float]]:
-    with (folder / paths.history("model4")).open() as file:
-        return [{key: float(x) for key, x in row.items()} for row in csv.DictReader(file)]
+    rows = read_csv(folder / paths.history("model4"))
+    return [{key: float(x) for key, x in row.items()} for row in rows]
 
 
 @pytest.mark.slow
@@ -127,9 +126,7 @@ def after_an_epoch(folder: Path) -> subprocess.Popen:
 
 
 @pytest.mark.slow
-def test_killed_rank_ends_the_run_with_one_sentence_and_the_next_run_continues(
-    folder: Path,
-) -> None:
+def test_killed_rank_ends_the_run_with_a_sentence_and_the_next_continues(folder: Path) -> None:
     launcher = after_an_epoch(folder)
     others = workers(launcher)
     others[1].kill()
@@ -167,9 +164,7 @@ def test_killed_rank_ends_the_run_with_one_sentence_and_the_next_run_continues(
         ("--processes=2", "unrecognized arguments: --processes=2"),
     ],
 )
-def test_wrong_options_of_the_launcher_get_one_sentence(
-    folder: Path, torchrun: str, sentence: str
-) -> None:
+def test_wrong_options_of_torchrun_are_refused(folder: Path, torchrun: str, sentence: str) -> None:
     process = start(folder, "train", torchrun)
     _, errors = process.communicate()
     assert process.returncode == 1

@@ -30,12 +30,11 @@ WEIGHTS = str(paths.MODELS / "model2")
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(inside: Path) -> Run:
     """Runs a stage of model2, in a folder where it is trained."""
-    prepare(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    run_stage(tmp_path, train, "model2")
-    return partial(run_stage, tmp_path)
+    prepare(inside)
+    run_stage(inside, train, "model2")
+    return partial(run_stage, inside)
 
 
 def test_a_record_names_code_settings_inputs_outputs_and_environment(run: Run) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ import torch
 from conftest import TINY, run_stage
 
 from hotcold.numerics import checkpoints
+from hotcold.numerics.tables import read_csv, read_json
 from hotcold.runtime import paths
 from hotcold.training import fit
 from stages import sample, train
@@ -29,12 +28,11 @@ def run(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def history(name: str) -> list[dict[str, str]]:
-    with paths.history(name).open() as file:
-        return list(csv.DictReader(file))
+    return read_csv(paths.history(name))
 
 
 def seconds(name: str) -> list[float]:
-    times = json.loads((paths.TIMES / f"{name}.json").read_text())
+    times = read_json(paths.TIMES / f"{name}.json")
     assert list(times) == ["seconds"]
     return times["seconds"]
 
@@ -61,24 +59,19 @@ def test_training_writes_history_checkpoints_times_and_hardware(run: Run) -> Non
     assert best["degradation"] == {"kind": "gaussian", "beta": [0.01, 0.5], "T": 6}
     assert checkpoints.load(paths.weights("model2", "last"))[1]["epoch"] == 5
     metrics = {"validation_loss": pytest.approx(min(losses), abs=1e-7), "best_epoch": best["epoch"]}
-    assert json.loads(paths.metrics("train", "model2").read_text()) == {"model2": metrics}
+    assert read_json(paths.metrics("train", "model2")) == {"model2": metrics}
     assert seconds("model2") == sorted(seconds("model2"))
     assert len(seconds("model2")) == 5
-    assert json.loads((paths.RECORDS / "train/model2.json").read_text())["precision"] in (
-        "float32",
-        "bfloat16",
-    )
+    assert read_json(paths.RECORDS / "train/model2.json")["precision"] in ("float32", "bfloat16")
 
 
-def test_the_first_of_equally_good_epochs_is_the_best(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_of_equal_epochs_is_the_best(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([0.5, 0.3, 0.3, 0.4])
     monkeypatch.setattr(fit, "validate", lambda *_: next(losses))
     run(train, "model2", **{"training.epochs": 4})
     assert checkpoints.load(paths.weights("model2"))[1]["epoch"] == 2
     metrics = {"validation_loss": 0.3, "best_epoch": 2}
-    assert json.loads(paths.metrics("train", "model2").read_text()) == {"model2": metrics}
+    assert read_json(paths.metrics("train", "model2")) == {"model2": metrics}
 
 
 def test_epochs_of_a_model_replace_those_of_all_models(run: Run) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,8 +14,9 @@ from hotcold.classifier.network import Classifier
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.models import process
-from hotcold.numerics import checkpoints, tables
+from hotcold.numerics import checkpoints
 from hotcold.numerics.pixels import to_pixels
+from hotcold.numerics.tables import read_csv, read_json
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import read
@@ -61,10 +60,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
-
-
 def test_inception_features_do_not_change_those_of_the_classifier(folder: Path) -> None:
     before = (folder / "features_before").read_bytes()
     assert (folder / paths.REAL_FEATURES).read_bytes() == before
@@ -90,9 +85,7 @@ def test_a_report_takes_no_figures_of_other_results(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "main"), [("model2", "ddim"), ("model4", "naive")])
-def test_scores_have_the_main_set_of_the_sampler_of_the_model(
-    folder: Path, name: str, main: str
-) -> None:
+def test_scores_have_the_main_set_of_the_sampler(folder: Path, name: str, main: str) -> None:
     scores = read_json(folder / paths.SCORES / name / "scores.json")
     for entry in scores:
         assert entry.keys() == {"epoch", "roles", "main", "sampler", "sets"}
@@ -132,12 +125,6 @@ def test_validation_features_are_of_held_out_images(folder: Path) -> None:
     assert not set(held_out.tolist()) & set(mnist.split(60_000, DATA).train.tolist())
 
 
-def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
-    for name in MODELS:
-        found = read_json(folder / paths.RESULTS / f"likelihood/{name}.json")
-        assert bool(found) == (name == "masked")
-
-
 def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
     sets, description = samples_file.load(folder / paths.SAMPLES / "labels/epoch_001.npz")
     assert description["labels"] == list(range(10))
@@ -146,7 +133,7 @@ def test_images_of_a_model_with_labels_are_scored_by_them(folder: Path) -> None:
     assert {key: x.shape for key, x in shown.items()} == dict.fromkeys("013", (10, 1, 28, 28))
     assert len({x.numpy().tobytes() for x in shown.values()}) == 3
     for entry in read_json(folder / paths.SCORES / "labels/scores.json"):
-        rows = tables.read_csv(folder / paths.SCORES / "labels/predictions.csv")
+        rows = read_csv(folder / paths.SCORES / "labels/predictions.csv")
         digits = [int(row["digit"]) for row in rows if int(row["epoch"]) == entry["epoch"]]
         right = sum(digit == label for label, digit in enumerate(digits))
         assert entry["sets"]["ddim"]["label_accuracy"] == right / 10

@@ -37,9 +37,7 @@ def net() -> nn.Module:
     return Cnn((2, 2)).eval()
 
 
-def test_variants_take_turns_after_one_run_that_is_not_timed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_variants_take_turns_after_a_run_that_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[str] = []
     monkeypatch.setattr(time, "perf_counter", lambda: len(turns) ** 2)
     slow = speed.Variant("slow", lambda: turns.append("a"), units=10, total=1000)
@@ -50,11 +48,9 @@ def test_variants_take_turns_after_one_run_that_is_not_timed(
 
 
 def test_table_compares_every_variant_with_the_first_of_its_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    inside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_params(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DEVICE", "cpu")
+    write_params(inside)
     monkeypatch.setattr(
         speed, "interleaved", lambda variants, _: [[0.002], *[[0.001]] * 6][: len(variants)]
     )

@@ -57,7 +57,6 @@ def command(
 
     def run(module: ModuleType, *arguments: str) -> str:
         monkeypatch.chdir(trained)
-        monkeypatch.setenv("DEVICE", "cpu")
         module.main(list(arguments), standalone_mode=False)
         return capsys.readouterr().out
 
@@ -120,13 +119,12 @@ def test_generate_draws_the_digit_that_is_asked_for_and_a_cold_model_from_noise_
 
 
 def test_settings_of_the_user_replace_those_of_the_block_of_a_model(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, inside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "ancestral, in 6 steps; " in command(generate, "model2", "--images", "1")
     assert "ddim, in 2 steps with η = 1; " in command(generate, "model2", "--steps", "2")
     own = {"kind": "categorical", "steps": 50, "churn": 10.0}
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
+    (inside / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
     masked = DiffusionModel(lambda x, t: x, process.build(GREY | {"T": 60}), "categorical")
     hot = DiffusionModel(lambda x, t: x, process.build(PROCESSES["linear"] | {"T": 60}), "eps")
     for model, steps, fixed, expected in (
@@ -141,9 +139,7 @@ def test_settings_of_the_user_replace_those_of_the_block_of_a_model(
         samplers.choose("m", masked, 20, {"clip": True})
 
 
-def test_restore_shows_the_degraded_picture_and_three_restorations(
-    command: Command, tmp_path: Path
-) -> None:
+def test_restore_shows_the_picture_and_three_restorations(command: Command, tmp_path: Path) -> None:
     clean = np.zeros((28, 28), np.uint8)
     clean[8:20, 12:16] = 200
     Image.fromarray(clean).save(tmp_path / "clean.png")
@@ -190,11 +186,9 @@ def test_restore_shows_the_degraded_picture_and_three_restorations(
         ((generate, "model2", "--checkpoint", "."), "best.safetensors is missing"),
         ((generate, "model2", "--checkpoint", "own.safetensors"), "own.safetensors is missing"),
         ((restore, "../../etc", "picture.png"), "params.yaml: models.../../etc is missing"),
-        ((restore, "model4", "picture.png", "--output", "picture.png"), "is read, must be another"),
         ((generate, "model4"), "model4 restores images"),
         ((restore, "model2", "picture.png"), "model2 generates images"),
         ((restore, "model4", "nothing.png"), "nothing.png does not exist"),
-        ((describe, "model9"), "models.model9 is missing"),
     ],
 )
 def test_wrong_command_line_is_refused_in_one_sentence(

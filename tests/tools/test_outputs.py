@@ -13,11 +13,7 @@ from hotcold.runtime.errors import UserError
 from tools import table
 
 PICTURE = Image.new("L", (28, 28), 7)
-COMMANDS = [
-    (generate, "model1"),
-    (restore, "model3", "in.png"),
-    (table, "--plot", "key", "metric"),
-]
+COMMANDS = [(generate, "model1"), (restore, "model3", "in.png"), (table, "--plot", "key", "metric")]
 
 
 def test_path_of_no_picture_of_no_folder_or_of_an_input_is_refused(tmp_path: Path) -> None:
@@ -36,9 +32,8 @@ def test_path_of_no_picture_of_no_folder_or_of_an_input_is_refused(tmp_path: Pat
 
 @pytest.mark.parametrize(("tool", "arguments"), [(tool, rest) for tool, *rest in COMMANDS])
 def test_every_tool_checks_its_output_before_any_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: ModuleType, arguments: list[str]
+    inside: Path, tool: ModuleType, arguments: list[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("models: {model1: {}, model3: {}}")
     PICTURE.save("in.png")
     with pytest.raises(UserError, match=r"^--output is x\.jpg, must end in \.png"):

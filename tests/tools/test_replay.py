@@ -36,7 +36,6 @@ def run(
 
     def run(*arguments: str) -> list[list[str]]:
         monkeypatch.chdir(folder)
-        monkeypatch.setenv("DEVICE", "cpu")
         capsys.readouterr()
         replay.main(list(arguments), standalone_mode=False)
         printed = capsys.readouterr().out.splitlines()
@@ -71,9 +70,7 @@ def test_recorded_images_are_drawn_again_and_those_of_other_weights_disagree(
         run("images", name)
 
 
-def test_another_set_and_checkpoint_can_be_compared_and_a_wrong_one_is_refused(
-    run: Replay,
-) -> None:
+def test_another_set_and_checkpoint_can_be_compared_and_a_wrong_one_is_refused(run: Replay) -> None:
     arguments = ["images", "model4", "--checkpoints", "last", "--checkpoints", "epoch_001", "--set"]
     assert [row[1] for row in run(*arguments, "naive")] == [
         "20 images drawn again, last, naive",

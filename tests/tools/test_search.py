@@ -129,9 +129,7 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
     assert "best of 2 trials\n" in capfd.readouterr().out  # with equal values
 
 
-def test_other_settings_are_another_study(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_settings_are_a_new_study(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def study(*keys: str, metric: str = "model.loss", target: str = "", most: bool = False) -> str:
         found = search.open_search(metric, keys, target or None, 0, most)
         return found.study.study_name
@@ -152,9 +150,7 @@ def test_other_settings_are_another_study(
     project.run("git checkout -q .")
 
 
-def test_several_failures_in_a_row_end_a_search(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failures_in_a_row_end_a_search(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = []
 
     def fail(*arguments: Any, further: str) -> None:
@@ -266,11 +262,8 @@ def test_wrong_command_line_is_refused_in_one_sentence_before_any_trial(
     assert "\n" not in str(error.value)
 
 
-def test_search_without_a_commit_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = small(tmp_path, DVC, yaml.safe_dump(PARAMS))
-    monkeypatch.chdir(tmp_path)
+def test_search_without_a_commit_is_refused(inside: Path) -> None:
+    project = small(inside, DVC, yaml.safe_dump(PARAMS))
     for sentence in ("Empty git", "Only supported for Git"):
         with pytest.raises(UserError, match=f"dvc cannot run experiments here: {sentence}"):
             start("model.loss", RATE, "--target", "score")

@@ -75,9 +75,7 @@ def test_sweep_leaves_out_experiments_that_did_not_compute_the_metric(
 
 
 @pytest.mark.parametrize("error", [GitError("is not owned by current user"), SCMError("no git")])
-def test_repository_that_dvc_cannot_read_is_named(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_unreadable_repository_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail() -> None:
         raise error
 

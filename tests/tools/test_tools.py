@@ -47,9 +47,7 @@ def test_copy_replaces_an_earlier_copy_and_nothing_else(tmp_path: Path) -> None:
     assert mine.read_text() == "text"
 
 
-def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_every_reader(
-    tmp_path: Path,
-) -> None:
+def test_copy_of_params_that_dvc_has_rewritten_is_read_alike_by_all_readers(tmp_path: Path) -> None:
     """`dvc exp run -S` writes YAML 1.2: `off` is a string, `1e-05` a number."""
     folder, params = tmp_path / "copy", tmp_path / "copy/params.yaml"
     copy_project(folder, {})

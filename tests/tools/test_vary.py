@@ -41,10 +41,9 @@ Runs = list[tuple[str, Sequence[str], str]]
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+def runs(inside: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """The experiments that the command asked for. Their FID is 10 plus the number of the run."""
-    write_params(tmp_path, models=TINY["models"] | EXAMPLES)
-    monkeypatch.chdir(tmp_path)
+    write_params(inside, models=TINY["models"] | EXAMPLES)
     asked: Runs = []
 
     def train(*options: str) -> dict:
@@ -207,9 +206,7 @@ def test_rows_of_other_settings_are_left_out_but_kept(runs: Runs) -> None:
     assert set(table.splitlines()) < set(NOISE_AXIS.path.read_text().splitlines())
 
 
-def test_rows_of_other_code_or_another_pytorch_than_the_results_are_kept_and_counted(
-    runs: Runs,
-) -> None:
+def test_rows_of_other_code_or_pytorch_than_the_results_are_kept_and_counted(runs: Runs) -> None:
     run("model2 --seeds 1,2")
     rows = SEEDS.rows(load())
 

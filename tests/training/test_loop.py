@@ -157,9 +157,7 @@ def test_equal_seeds_give_equal_weights(images: Tensor) -> None:
     assert not torch.equal(weights(1), weights(2))
 
 
-def test_validation_noise_is_the_same_for_all_epochs_and_all_models_of_a_kind(
-    images: Tensor,
-) -> None:
+def test_validation_noise_is_the_same_for_all_epochs_and_models_of_a_kind(images: Tensor) -> None:
     longer = Gaussian(linear_alpha_bar(1e-4, 0.05, 40))
     first, second, other = Recorder(), Recorder(), Recorder()
     validate(model(first), Examples(images), SETTINGS, 1)
@@ -180,9 +178,7 @@ def test_validation_noise_is_the_same_for_all_epochs_and_all_models_of_a_kind(
     torch.testing.assert_close(noise[0], noise[1], rtol=0, atol=1e-3)
 
 
-def test_validation_follows_an_optimiser_that_changes_weights_between_two_validations(
-    images: Tensor,
-) -> None:
+def test_validation_follows_an_optimiser_that_changes_weights_in_between(images: Tensor) -> None:
     """As after captured steps, which do not call the network: a fused optimiser changes the weights
     without a new version of them, by which a cached transform of a kernel would be known as old."""
     trained = model(build_network({"kind": "cnn", "hidden": (8, 8)}))

@@ -19,13 +19,7 @@ from hotcold.training import step as step_module
 from hotcold.training.loop import Examples, LoopSettings, train_epoch
 from hotcold.training.params import PlateauParams, RecipeParams
 from hotcold.training.state import TrainState
-from hotcold.training.step import (
-    MIN_COMPILED_STEPS,
-    Capture,
-    CapturedStep,
-    Step,
-    build_step,
-)
+from hotcold.training.step import MIN_COMPILED_STEPS, Capture, CapturedStep, Step, build_step
 
 SIZE = 8
 CNN = {"kind": "cnn", "hidden": (8, 8)}
@@ -108,9 +102,7 @@ WARM_UP_AND_EMA = RecipeParams(learning_rate=1e-3, ema=0.9, warmup=0.3)
     ("name", "recipe"),
     [*((name, CONSTANT) for name in MODELS), ("eps", PLATEAU), ("eps", WARM_UP_AND_EMA)],
 )
-def test_captured_steps_train_as_plain_ones(
-    name: str, recipe: RecipeParams, images: Tensor
-) -> None:
+def test_captured_steps_train_as_plain(name: str, recipe: RecipeParams, images: Tensor) -> None:
     expected = train(plain(build(name)), images, recipe)
     result = train(captured(build(name)), images, recipe)
     assert torch.equal(result[0], expected[0])

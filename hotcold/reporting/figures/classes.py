@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from hotcold.reporting.figures.style import REAL, SMALL, Gallery, add_legend, panels
-from hotcold.reporting.reading.intervals import wilson
+from hotcold.reporting.figures.style import REAL, SMALL, Gallery, label, panels
 from hotcold.reporting.reading.published import Published
-from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
+from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further, wilson
 
 
 def draw(
@@ -61,7 +59,7 @@ def draw_shares(
         axis.step(np.arange(-0.5, 10), [real[0], *real], color="0", lw=1.2, label="test images")
         axis.set(title=name, xticks=range(10))
         axis.grid(visible=False, axis="x")
-    label(figure, axes, "share of images")
+    label(figure, axes, "predicted digit", "share of images")
     return figure
 
 
@@ -77,15 +75,8 @@ def draw_calibration(
         axis.axhline(1, color=REAL, ls=":", label="as frequent as in the test images")
         axis.errorbar(range(10), share, sides, fmt="o", ms=4, color=colours[name], lw=1.2)
         axis.set(title=name, xticks=range(10))
-    label(figure, axes, "share / real frequency")
+    label(figure, axes, "predicted digit", "share / real frequency")
     return figure
-
-
-def label(figure: Figure, axes: Sequence[Axes], ylabel: str) -> None:
-    """The common labels and the legend of panels."""
-    figure.supxlabel("predicted digit", fontsize="medium")
-    figure.supylabel(ylabel, fontsize="medium")
-    add_legend(figure, axes)
 
 
 def draw_confusion(matrix: np.ndarray) -> Figure:

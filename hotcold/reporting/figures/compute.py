@@ -10,21 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from hotcold.reporting.figures import style
 from hotcold.reporting.figures.flops import TRAINING, multiply_adds
-from hotcold.reporting.figures.style import (
-    REAL,
-    WIDTH,
-    Gallery,
-    add_legend,
-    draw_intervals,
-    power_of_ten,
-    set_scale,
-)
 from hotcold.reporting.reading.results import ModelResults, main_scores
 from hotcold.scores import find
 
 
-def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
+def draw(gallery: style.Gallery, models: Sequence[ModelResults], real: float) -> None:
     """FID of every scored checkpoint against the multiply-adds of its training, that of the best
     ones against evaluations of the network, and the table that the report reads.
 
@@ -33,7 +25,7 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], real: float) -> None:
     spent = {model.name: training_multiply_adds(model) for model in models}
     gallery.add("compute", draw_fid(models, spent, gallery.colours, real))
     rows = (
-        (m.name, c["epoch"], f"{count:.6g}", evaluations(m), main_scores(c)["fid"])
+        (m.name, c["epoch"], f"{count:.6g}", m.evaluations, main_scores(c)["fid"])
         for m in models
         for c, count in zip(m.checkpoints, spent[m.name], strict=True)
     )
@@ -47,11 +39,6 @@ def training_multiply_adds(model: ModelResults) -> np.ndarray:
     return TRAINING * multiply_adds(model.design.block()) * np.array(seen)
 
 
-def evaluations(model: ModelResults) -> int:
-    """Evaluations of the network for one image by the model's own sampler."""
-    return model.sampler.evaluations(model.design.degradation.T)
-
-
 def draw_fid(
     models: Sequence[ModelResults],
     spent: Mapping[str, np.ndarray],
@@ -60,21 +47,21 @@ def draw_fid(
 ) -> Figure:
     """Training at the left: one line for each model, with open markers if it restores, and that of
     real images. Sampling at the right: the best checkpoints."""
-    figure, (axis, sampling) = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
+    figure, (axis, sampling) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.2), sharey=True)
     for model in models:
         face, colour = None if model.generates else "white", colours[model.name]
-        style: dict[str, Any] = {"ms": 5, "lw": 1.2, "mfc": face, "color": colour}
+        look: dict[str, Any] = {"ms": 5, "lw": 1.2, "mfc": face, "color": colour}
         x = spent[model.name]  # increases, as epochs do
         scores = [main_scores(checkpoint) for checkpoint in model.checkpoints]
-        draw_intervals(axis, x, scores, "fid", fmt="o-", label=model.name, **style)
-        draw_intervals(sampling, [evaluations(model)], [model.scores], "fid", fmt="o", **style)
+        style.draw_intervals(axis, x, scores, "fid", fmt="o-", label=model.name, **look)
+        style.draw_intervals(sampling, [model.evaluations], [model.scores], "fid", fmt="o", **look)
     axis.set(xlabel="multiply-adds of training", ylabel=find("fid").axis_label)
     sampling.set(xlabel="evaluations of the network for an image")
     for each in (axis, sampling):
-        each.axhline(real, color=REAL, ls=":", label=f"real images: {real:.3g}")
+        each.axhline(real, color=style.REAL, ls=":", label=f"real images: {real:.3g}")
         each.set_xscale("log")
-        set_scale(each, "log")
+        style.set_scale(each, "log")
         each.xaxis.set_minor_formatter(NullFormatter())
-    axis.xaxis.set_major_formatter(power_of_ten)
-    add_legend(figure, [axis])
+    axis.xaxis.set_major_formatter(style.power_of_ten)
+    style.add_legend(figure, [axis])
     return figure

@@ -18,6 +18,7 @@ from hotcold.numerics.rng import CHUNK, ChunkedNoise, Stream
 from hotcold.reporting.figures.degradations import process
 from hotcold.reporting.figures.style import GREYS, Gallery, encode_frames, image_rows, tile
 from hotcold.reporting.reading.results import ModelResults, samplers
+from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
 
 IMAGES, STATES = 2, 9  # in the strip: images of each sampler, and states of an image
@@ -36,7 +37,9 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], seed: int, count: int
         states, steps = read(model)
         gallery.add(f"reverse_{model}", draw_strip(states, steps))
         for key, frames in states.items():
-            gallery.add_frames(f"film_{model}_{key}", encode_frames(frames[:, :SHOWN], ACROSS))
+            gallery.add_file(
+                MEDIA / f"film_{model}_{key}.png", encode_frames(frames[:, :SHOWN], ACROSS)
+            )
             rows += [(model, key, t) for t in steps[key]]
     gallery.add_table("films", ("model", "set", "t"), rows)
     hot = [model for model in models if isinstance(process(model), HotProcess)]
@@ -44,7 +47,7 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], seed: int, count: int
     if hot and cold:
         best = min(hot, key=lambda model: model.scores["fid"])
         moving = draw_pair(best, cold[0], seed, min(count, CHUNK))
-        gallery.add_moving("hot_and_cold", moving)
+        gallery.add_file(paths.FIGURES / "hot_and_cold.webp", moving)
 
 
 def read(model: str) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:

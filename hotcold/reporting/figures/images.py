@@ -12,6 +12,7 @@ from hotcold.data import mnist
 from hotcold.numerics.pixels import SIDE
 from hotcold.reporting.figures.style import Gallery, encode_frames, image_rows
 from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
 
 IN_A_ROW = 8  # images of a row of progress or restorations
@@ -37,7 +38,9 @@ def draw(gallery: Gallery, model: ModelResults, examples: int) -> None:
     if model.restores and not model.generates:
         for key in (key for key in RESTORATIONS if key in arrays):
             frame = arrays[key][None, :IN_A_ROW]
-            gallery.add_frames(f"restored_{name}_{key}", encode_frames(frame, IN_A_ROW // 2))
+            gallery.add_file(
+                MEDIA / f"restored_{name}_{key}.png", encode_frames(frame, IN_A_ROW // 2)
+            )
 
 
 def draw_real(gallery: Gallery) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hotcold.reporting.figures.params import FiguresParams
-from hotcold.reporting.figures.style import MANY, REAL, Gallery, add_legend, panels, set_scale
+from hotcold.reporting.figures.style import MANY, REAL, Gallery, label, panels, set_scale
 from hotcold.reporting.reading.published import Losses, Published, published_losses
 from hotcold.reporting.reading.results import ModelResults, by_kind, grouped, known_and_further
 
@@ -86,13 +86,9 @@ def draw_by_epoch(
         axis.set_title(model.name)
         axis.locator_params("x", integer=True)
         set_scale(axis, scale)
-    figure.supxlabel("epoch", fontsize="medium")
-    if len(losses) == 1:
-        figure.supylabel(losses.pop(), fontsize="medium")
-    else:
-        for axis, model in zip(axes, models, strict=True):
-            axis.set_ylabel(model.design.predicted.loss.replace(" of ", "\nof "))
-    add_legend(figure, axes)
+    for axis, model in zip(axes, models, strict=True) if len(losses) > 1 else ():
+        axis.set_ylabel(model.design.predicted.loss.replace(" of ", "\nof "))
+    label(figure, axes, "epoch", losses.pop() if len(losses) == 1 else "")
     return figure
 
 
@@ -124,13 +120,11 @@ def draw_by_images(
             axis.plot(seen, losses, color=colour, marker=marker, label=name)
             if name in known:
                 epochs, _, y = known[name]
-                line, label = "x" if len(y) < 5 else ":", f"{name}, published"
-                axis.plot(epochs * images, y, line, ms=6, color=colour, label=label)
+                line, words = "x" if len(y) < 5 else ":", f"{name}, published"
+                axis.plot(epochs * images, y, line, ms=6, color=colour, label=words)
         axis.set_title(title)
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         set_scale(axis, "log")
-    figure.supxlabel("training images seen", fontsize="medium")
-    figure.supylabel("validation loss", fontsize="medium")
-    add_legend(figure, axes)
+    label(figure, axes, "training images seen", "validation loss")
     return figure

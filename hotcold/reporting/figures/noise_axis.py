@@ -10,25 +10,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from hotcold.reporting.figures.style import (
-    REAL,
-    WIDTH,
-    Gallery,
-    add_legend,
-    draw_intervals,
-    set_scale,
-)
+from hotcold.reporting.figures import style
 from hotcold.reporting.reading.formatting import counted
-from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.measured import NOISE_AXIS, Row
-from hotcold.reporting.reading.results import ModelResults, Scores, grouped
+from hotcold.reporting.reading.results import ModelResults, Scores, grouped, wilson
 from hotcold.scores import find
 
 DOSE = ("model", "share", "fid", "fid_below", "fid_above", "commonest")
 
 
 def draw(
-    gallery: Gallery,
+    gallery: style.Gallery,
     rows: Sequence[Row],
     doses: tuple[Sequence[Row], Sequence[Row]],
     models: Sequence[ModelResults],
@@ -51,26 +43,26 @@ def draw(
 
 def draw_axes(rows: Sequence[Row], colours: Mapping[str, str], real: float) -> Figure:
     """FID, and precision and recall, over the size of the noise of a blur; against test images."""
-    figure, (fid, quality) = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
+    figure, (fid, quality) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.2))
     sizes = sorted({float(row["noise"]) for row in rows})
     for name in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == name]
         # Evenly spaced, because 0 has no place on a logarithmic axis.
         x = [sizes.index(float(row["noise"])) for row in own]
-        style: dict[str, Any] = {"ms": 4, "lw": 1, "color": colours.get(name, REAL)}
-        draw_intervals(fid, x, own, "fid", fmt="o-", label=f"{name}, FID", **style)
+        look: dict[str, Any] = {"ms": 4, "lw": 1, "color": colours.get(name, style.REAL)}
+        style.draw_intervals(fid, x, own, "fid", fmt="o-", label=f"{name}, FID", **look)
         for key, marker in (("precision", "s"), ("recall", "^")):
             mean, spread = ([row[f"{key}{side}"] for row in own] for side in ("", "_std"))
-            quality.errorbar(x, mean, spread, fmt=f"{marker}--", label=f"{name}, {key}", **style)
+            quality.errorbar(x, mean, spread, fmt=f"{marker}--", label=f"{name}, {key}", **look)
     for axis in (fid, quality):
         axis.set_xticks(range(len(sizes)), [f"{size:g}" for size in sizes], rotation=45)
         axis.set_xlabel("size δ of the noise")
-    fid.axhline(real, color=REAL, ls=":", label="real images")
-    set_scale(fid, "log")
+    fid.axhline(real, color=style.REAL, ls=":", label="real images")
+    style.set_scale(fid, "log")
     fid.set_ylabel(find("fid").axis_label)
     quality.set_ylim(0, 1.02)
     quality.set_ylabel("precision, recall")
-    add_legend(figure, (fid, quality))
+    style.add_legend(figure, (fid, quality))
     return figure
 
 
@@ -79,38 +71,38 @@ def draw_doses(
 ) -> Figure:
     """FID and the share of the commonest digit over the share of pixels that get a new prediction
     in each step, with new noise or with their own; against test images."""
-    figure, (fid, digit) = plt.subplots(1, 2, figsize=(WIDTH, 2.9))
+    figure, (fid, digit) = plt.subplots(1, 2, figsize=(style.WIDTH, 2.9))
     for words, fmt, rows in zip(("new noise", "own noise"), ("o-", "s--"), doses, strict=True):
         for name, own in grouped(rows, lambda row: row["model"]).items():
             x, shares = ([float(row[key]) for row in own] for key in ("share", "commonest"))
             label = f"{name}, {words}" if all(doses) else name
-            style: dict[str, Any] = {"fmt": fmt, "ms": 4, "lw": 1, "color": colours[name]}
-            draw_intervals(fid, x, own, "fid", label=label, **style)
+            look: dict[str, Any] = {"fmt": fmt, "ms": 4, "lw": 1, "color": colours[name]}
+            style.draw_intervals(fid, x, own, "fid", label=label, **look)
             images = int(real["images"])
             low, high = wilson(np.array(shares) * images, images)
-            digit.errorbar(x, shares, (shares - low, high - shares), label=label, **style)
-    fid.axhline(real["fid"], color=REAL, ls=":", label="real images")
-    set_scale(fid, "log")
+            digit.errorbar(x, shares, (shares - low, high - shares), label=label, **look)
+    fid.axhline(real["fid"], color=style.REAL, ls=":", label="real images")
+    style.set_scale(fid, "log")
     fid.set_ylabel(find("fid").axis_label)
     digit.set(ylabel="share of the commonest digit", ylim=(0, None))
     for axis in (fid, digit):
         axis.set(xlabel="share of pixels predicted anew in each step", xlim=(-0.06, 1.06))
         axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nimproved", "0.25", "0.5", "0.75", "1\nnaive"])
-    add_legend(figure, (fid, digit))
+    style.add_legend(figure, (fid, digit))
     return figure
 
 
 def draw_shares(models: Sequence[ModelResults], colours: Mapping[str, str]) -> Figure:
     """FID over every eta with the most steps of the step study; against validation images."""
-    figure, axis = plt.subplots(figsize=(0.6 * WIDTH, 2.8))
+    figure, axis = plt.subplots(figsize=(0.6 * style.WIDTH, 2.8))
     for model in models:
         most = max(entry["steps"] for entry in model.step_study)
         study = [e for e in model.step_study if e["steps"] == most and "churn" not in e]
         study.sort(key=lambda entry: entry["eta"])
-        style = {"fmt": "o-", "ms": 4, "lw": 1, "color": colours[model.name]}
+        look = {"fmt": "o-", "ms": 4, "lw": 1, "color": colours[model.name]}
         label = f"{model.name}, {counted(most, 'step')}"
-        draw_intervals(axis, [e["eta"] for e in study], study, "fid", label=label, **style)
-    set_scale(axis, "log")
+        style.draw_intervals(axis, [e["eta"] for e in study], study, "fid", label=label, **look)
+    style.set_scale(axis, "log")
     axis.set(xlabel="share η of the noise drawn anew", ylabel=find("fid").axis_label)
-    add_legend(figure, [axis], 2) if len(models) > 4 else axis.legend()
+    style.add_legend(figure, [axis], 2) if len(models) > 4 else axis.legend()
     return figure

@@ -9,26 +9,16 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hotcold.reporting.figures.style import (
-    MANY,
-    REAL,
-    WIDTH,
-    Gallery,
-    add_legend,
-    draw_intervals,
-    panels,
-    set_scale,
-)
+from hotcold.reporting.figures import style
 from hotcold.reporting.reading.results import ModelResults, Scores, grouped, with_interval
 from hotcold.sampling.params import recorded
 from hotcold.scores import find
 
 TICKS = (10, 25, 50, 100)
-MARKERS = "os^Dv<>pP*X"
 APART = 1.015  # the factor between the places of lines, which would overlap
 
 
-def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
+def draw(gallery: style.Gallery, models: Iterable[ModelResults]) -> None:
     """The models with a step study, if there are any."""
     studied = [model for model in models if model.step_study and not model.design.classes]
     if studied:
@@ -45,9 +35,9 @@ def draw(gallery: Gallery, models: Iterable[ModelResults]) -> None:
 def draw_study(models: Sequence[ModelResults]) -> Figure:
     """FID over the evaluations of the network, a panel for each model, a line for each setting of
     its sampler but the number of steps, and a legend beside it, or above all of many."""
-    looks, many = styles(models), len(models) > MANY
-    figure, axes = panels(len(models), 4 if many else 1, 1.7 if many else 2.4, sharex=True)
-    figure.set_figwidth(WIDTH)
+    looks, many = styles(models), len(models) > style.MANY
+    figure, axes = style.panels(len(models), 4 if many else 1, 1.7 if many else 2.4, sharex=True)
+    figure.set_figwidth(style.WIDTH)
     for axis, model in zip(axes, models, strict=True):
         draw_own_sampler(axis, model.scores)
         draw_settings(axis, model.step_study, "fid", looks)
@@ -55,14 +45,12 @@ def draw_study(models: Sequence[ModelResults]) -> Figure:
         axis.set_xticks(TICKS, map(str, TICKS))
         axis.tick_params(labelbottom=True)
         axis.minorticks_off()
-        set_scale(axis, "log")  # FIDs of settings differ by orders of magnitude
+        style.set_scale(axis, "log")  # FIDs of settings differ by orders of magnitude
         if not many:
             axis.set_ylabel(find("fid").axis_label)
             axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     if many:
-        figure.supxlabel("evaluations of the network for an image", fontsize="medium")
-        figure.supylabel(find("fid").axis_label, fontsize="medium")
-        add_legend(figure, axes)
+        style.label(figure, axes, "evaluations of the network for an image", find("fid").axis_label)
     else:
         axes[-1].set_xlabel("evaluations of the network for an image")
     return figure
@@ -72,8 +60,8 @@ def draw_own_sampler(axis: Axes, scores: Scores) -> None:
     """The FID of the model's own sampler as a line, its interval as a band. It is that against
     validation images, as in the study."""
     (value,), ((below,), (above,)) = with_interval([scores], "validation_fid")
-    axis.axhspan(value - below, value + above, color=REAL, alpha=0.2, lw=0)
-    axis.axhline(value, color=REAL, ls=":", label="its own sampler")
+    axis.axhspan(value - below, value + above, color=style.REAL, alpha=0.2, lw=0)
+    axis.axhline(value, color=style.REAL, ls=":", label="its own sampler")
 
 
 def styles(models: Iterable[ModelResults]) -> dict[str, dict[str, str]]:
@@ -82,7 +70,7 @@ def styles(models: Iterable[ModelResults]) -> dict[str, dict[str, str]]:
     colours = (each["color"] for each in cycle(plt.rcParams["axes.prop_cycle"]))
     return {
         variant: {"color": colour, "marker": marker}
-        for variant, colour, marker in zip(variants, colours, cycle(MARKERS), strict=False)
+        for variant, colour, marker in zip(variants, colours, cycle(style.MARKERS), strict=False)
     }
 
 
@@ -96,7 +84,7 @@ def draw_settings(
     for i, (variant, entries) in enumerate(lines.items()):
         apart = APART ** (i - (len(lines) - 1) / 2)
         chosen = sorted(entries, key=lambda entry: entry["evaluations"])
-        draw_intervals(
+        style.draw_intervals(
             axis,
             [entry["evaluations"] * apart for entry in chosen],
             chosen,

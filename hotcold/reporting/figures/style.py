@@ -43,6 +43,7 @@ GAP = 2  # pixels between images
 INCH = 0.62 / 30  # side of a pixel in inches
 SMALL = 8.5  # points: the smallest text, 11 pixels
 MANY = 16  # models: more get smaller panels, and legends outside of them
+MARKERS = "os^Dv<>pP*X"
 GOLDEN = 0.618  # of the circle of hues between two colours: no two are near each other
 GREYS = 15  # grey levels of the frames of films, of which fewer make a smaller file
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -90,17 +91,9 @@ class Gallery:
         """Add a figure, as PNG for the Markdown and as SVG for the page; its words are `short`."""
         for text in figure.findobj(Text):
             text.set_text(short(text.get_text()))
-        self._add(paths.FIGURES / f"{name}.png", encode(rasterise(figure, self.dpi)))
-        self._add(MEDIA / f"{name}.svg", vectorise(figure))
+        self.add_file(paths.FIGURES / f"{name}.png", encode(rasterise(figure, self.dpi)))
+        self.add_file(MEDIA / f"{name}.svg", vectorise(figure))
         plt.close(figure)
-
-    def add_frames(self, name: str, content: bytes) -> None:
-        """Add a picture of frames, which the page alone shows."""
-        self._add(MEDIA / f"{name}.png", content)
-
-    def add_moving(self, name: str, content: bytes) -> None:
-        """Add a picture that moves, as WebP, which README shows."""
-        self._add(paths.FIGURES / f"{name}.webp", content)
 
     def add_table(
         self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
@@ -110,9 +103,10 @@ class Gallery:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(columns)
         table.writerows(rows)
-        self._add(paths.PLOTS / f"{name}.csv", text.getvalue().encode())
+        self.add_file(paths.PLOTS / f"{name}.csv", text.getvalue().encode())
 
-    def _add(self, path: Path, content: bytes) -> None:
+    def add_file(self, path: Path, content: bytes) -> None:
+        """Add a file of any kind. Raises ValueError if it is there already."""
         if path in self.files:
             raise ValueError(f"two figures have the name {path}")
         self.files[path] = content
@@ -235,6 +229,13 @@ def add_legend(figure: Figure, axes: Iterable[Axes], columns: int = 4) -> None:
             figure.set_figheight(figure.get_figheight() + more)
             break
         legend.remove()
+
+
+def label(figure: Figure, axes: Iterable[Axes], xlabel: str, ylabel: str) -> None:
+    """The common labels and the legend of panels."""
+    figure.supxlabel(xlabel, fontsize="medium")
+    figure.supylabel(ylabel, fontsize="medium")
+    add_legend(figure, axes)
 
 
 def tile(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:

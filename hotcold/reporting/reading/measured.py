@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from hotcold.numerics.tables import read_json, write_csv
-from hotcold.reporting.reading import schemas
 from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.reading.schemas import Measured, WholeNumber, measured
 from hotcold.reporting.reading.sources import MEASURED, read_table
 from hotcold.runs.records import UNKNOWN
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import load
+from hotcold.runtime.params import Share, load
 from hotcold.scores import find, shown
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
@@ -50,7 +50,7 @@ class Table:
 
     path: Path
     varied: str
-    schema: type[schemas.Measured]
+    schema: type[Measured]
     stages: tuple[str, ...]
     further: tuple[str, ...] = ()
 
@@ -134,21 +134,21 @@ class Table:
 # Of tools.vary.
 DRAWN = ("sample", "evaluate")
 TRAINED = ("train", *DRAWN)
-NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", schemas.MeasuredNoise, TRAINED)
 UNTRAINED = tuple(column for key in ("pixel_fd", "random_fd") for column in find(key).columns)
-DRAWS = Table(
-    MEASURED / "draws.csv", "draw", schemas.MeasuredDraw, DRAWN, (*UNTRAINED, "label_accuracy")
-)
-REDRAWN = Table(MEASURED / "redrawn.csv", "redrawn", schemas.MeasuredRedrawn, DRAWN, ("commonest",))
-OVERWRITTEN = Table(
-    MEASURED / "overwritten.csv",
-    "overwritten",
-    schemas.MeasuredOverwritten,
+NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", measured(noise=Share), TRAINED)
+SEEDS = Table(MEASURED / "seeds.csv", "seed", measured(seed=WholeNumber), TRAINED)
+DRAWS = Table(  # label_accuracy: empty for a model without labels
+    MEASURED / "draws.csv",
+    "draw",
+    measured(draw=WholeNumber, label_accuracy=str),
     DRAWN,
-    ("commonest",),
+    (*UNTRAINED, "label_accuracy"),
 )
-EPOCHS = Table(MEASURED / "epochs.csv", "epochs", schemas.MeasuredEpochs, TRAINED, UNTRAINED)
-SEEDS = Table(MEASURED / "seeds.csv", "seed", schemas.MeasuredSeed, TRAINED)
+REDRAWN, OVERWRITTEN = (
+    Table(MEASURED / f"{k}.csv", k, measured(**{k: Share}, commonest=Share), DRAWN, ("commonest",))
+    for k in ("redrawn", "overwritten")
+)
+EPOCHS = Table(MEASURED / "epochs.csv", "epochs", measured(epochs=WholeNumber), TRAINED, UNTRAINED)
 
 
 def doses(

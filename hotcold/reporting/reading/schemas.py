@@ -24,7 +24,7 @@ class Row(pydantic.BaseModel):
 
 
 class Measured(Row):
-    """A row of report/measured: the setting that varies is in a subclass."""
+    """A row of report/measured, but for the setting that varies."""
 
     __pydantic_extra__: dict[str, float] = Field(init=False)  # scores
     model: Text
@@ -43,33 +43,10 @@ class Measured(Row):
         return self
 
 
-class MeasuredNoise(Measured):
-    noise: Annotated[float, Field(ge=0, le=1)]
-
-
-class MeasuredShare(Measured):
-    commonest: Annotated[float, Field(ge=0, le=1)]
-
-
-class MeasuredRedrawn(MeasuredShare):
-    redrawn: Annotated[float, Field(ge=0, le=1)]
-
-
-class MeasuredOverwritten(MeasuredShare):
-    overwritten: Annotated[float, Field(ge=0, le=1)]
-
-
-class MeasuredEpochs(Measured):
-    epochs: WholeNumber
-
-
-class MeasuredSeed(Measured):
-    seed: WholeNumber
-
-
-class MeasuredDraw(Measured):
-    draw: WholeNumber
-    label_accuracy: str  # empty for a model without labels
+def measured(**columns: Any) -> type[Measured]:
+    """The schema of a table; columns: the one that varies and further ones, with their types."""
+    fields: Any = {name: (kind, ...) for name, kind in columns.items()}
+    return pydantic.create_model("Row", __base__=Measured, **fields)
 
 
 class PublishedLosses(Row):

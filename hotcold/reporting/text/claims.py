@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from hotcold.reporting.reading.formatting import change, fixed, interval, names, signed
-from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.published import PUBLISHED_SCORES, Published
-from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
+from hotcold.reporting.reading.results import ModelResults, Scores, main_scores, wilson
 from hotcold.reporting.text.comparisons import all_trainings, comparable, lower
 from hotcold.runtime.errors import UserError
 from hotcold.scores import find
@@ -147,18 +146,11 @@ def loss_ratio(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
     return str(published), f"{ratio:.2f}", rounded(ratio, published)
 
 
-def better(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    return order(entry, evidence, lower_is_claimed=not find(entry["score"]).higher_is_better)
-
-
-def worse(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
-    return order(entry, evidence, lower_is_claimed=find(entry["score"]).higher_is_better)
-
-
-def order(entry: Entry, evidence: Evidence, lower_is_claimed: bool) -> tuple[str, str, str]:
-    """Whether the score of a model is lower, or else higher, than those of all others, in every
-    training that there is."""
+def order(entry: Entry, evidence: Evidence) -> tuple[str, str, str]:
+    """Whether the score of a model is better, or worse, than those of all others, in every training
+    that there is."""
     key, compared = entry["score"], [entry["model"], *entry["than"]]
+    lower_is_claimed = (entry["kind"] == "worse") == find(key).higher_is_better
     own, *others = (evidence.models[name] for name in compared)
     there = against([published_score(evidence, name, key) for name in compared])
     if not all(comparable(own, other) for other in others):
@@ -290,18 +282,7 @@ def apart(a: tuple[float, np.ndarray], b: tuple[float, np.ndarray]) -> tuple[flo
 
 
 RULES: dict[str, Callable[[Entry, Evidence], tuple[str, str, str]]] = {
-    rule.__name__: rule
-    for rule in (
-        accuracy,
-        loss,
-        loss_ratio,
-        better,
-        worse,
-        best_epoch,
-        digits,
-        balance,
-        dominant,
-        regularisation,
-        generates,
-    )
+    **{rule.__name__: rule for rule in (accuracy, loss, loss_ratio, best_epoch, digits, balance)},
+    **{rule.__name__: rule for rule in (dominant, regularisation, generates)},
+    **dict.fromkeys(("better", "worse"), order),
 }

@@ -152,12 +152,7 @@ def recipe(results: Results) -> tuple[ModelResults, ModelResults] | None:
     if not old or not new or not results.better(new, old):
         return None
     cheaper = results.compute[new.name] < results.compute[old.name]
-    return (old, new) if cheaper and evaluations(new) < evaluations(old) else None
-
-
-def evaluations(model: ModelResults) -> int:
-    """Evaluations of the network for an image."""
-    return model.sampler.evaluations(model.design.degradation.T)
+    return (old, new) if cheaper and new.evaluations < old.evaluations else None
 
 
 def fewer_steps(results: Results) -> Setting | None:
@@ -165,11 +160,11 @@ def fewer_steps(results: Results) -> Setting | None:
     exceed that of the model's own sampler. Both compare with validation images."""
     found = []
     for model, entry in results.settings():
-        if model.name not in results.evidence.models or entry["evaluations"] >= evaluations(model):
+        if model.name not in results.evidence.models or entry["evaluations"] >= model.evaluations:
             continue
         own = {key: model.scores[f"validation_{key}"] for key in find("fid").columns}
         if entry["fid"] < own["fid"] or not differs(own, entry, "fid"):
-            found.append((evaluations(model) / entry["evaluations"], (model, entry)))
+            found.append((model.evaluations / entry["evaluations"], (model, entry)))
     return max(found, key=lambda each: each[0], default=(0, None))[1]
 
 
@@ -273,18 +268,6 @@ def chosen_by_study(models: Iterable[ModelResults]) -> list[str]:
 
 
 ARGUMENTS: tuple[Callable[[Results], Any], ...] = (
-    collapse,
-    dropout,
-    draws,
-    mask,
-    noise,
-    recipe,
-    fewer_steps,
-    autoguidance,
-    labels,
-    guidance,
-    above_real,
-    outranked,
-    disagreement,
-    copied,
+    *(collapse, dropout, draws, mask, noise, recipe, fewer_steps, autoguidance, labels),
+    *(guidance, above_real, outranked, disagreement, copied),
 )

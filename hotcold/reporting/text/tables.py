@@ -9,7 +9,6 @@ from hotcold.reporting.reading.formatting import fixed, interval
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.published import Published, published_fids
 from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
-from hotcold.reporting.text.findings import evaluations
 from hotcold.scores import Place, Score, find, shown
 
 Rows = list[list[str]]
@@ -143,7 +142,7 @@ def runs_table(
         for run in [{varied: own.get(model.name, NONE)} | model.scores, *again] if again else []:
             asked = run.get("label_accuracy") or None
             values = [cell(run, score) for score in scores]
-            first = [model.name, str(run[varied]), str(evaluations(model))]
+            first = [model.name, str(run[varied]), str(model.evaluations)]
             found.append([*first, *values, NONE if asked is None else f"{100 * asked:.1f}"])
     heads = ["", heading, "evaluations", *(score.heading for score in scores), "digits as asked, %"]
     return markdown_table(found, heads)
