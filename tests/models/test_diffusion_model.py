@@ -97,3 +97,13 @@ def test_plain_function_is_not_a_module() -> None:
     model = DiffusionModel(lambda x, t: x, build_process("linear"), "eps")
     with pytest.raises(TypeError, match="not a module"):
         _ = model.module
+
+
+def test_saved_weights_are_rounded_to_the_requested_dtype(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    model = DiffusionModel.build(BLOCKS["eps"])
+    model.save(path, torch.float16)
+    loaded = DiffusionModel.load(path).module.state_dict()
+    for name, x in model.module.state_dict().items():
+        assert loaded[name].dtype == torch.float32
+        assert torch.equal(loaded[name], x.half().float())

@@ -83,3 +83,19 @@ def test_every_perfect_prediction_gives_the_true_noise_and_no_loss(
         model = DiffusionModel(lambda x, _, right=right: right, process, predicts)
         torch.testing.assert_close(model.predict(process.degrade(x_0, eps, t), t), eps)
         assert model.loss(x_0, steps, eps).item() == pytest.approx(0)
+
+
+FIGURE_1 = {  # t -> the value printed under the figure; the last one in full
+    50: "0.96998",
+    100: "0.89523",
+    250: "0.52175",
+    500: "0.07799",
+    750: "0.003319",
+    999: "0.000040767",
+}
+
+
+@pytest.mark.parametrize(("t", "printed"), FIGURE_1.items())
+def test_alpha_bar_has_the_values_printed_in_figure_1(t: int, printed: str) -> None:
+    decimals = len(printed.split(".")[1])
+    assert f"{PUBLISHED.alpha_bar[t].item():.{decimals}f}" == printed

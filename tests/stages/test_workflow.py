@@ -187,3 +187,9 @@ def test_figures_and_report_show_samplers_start_and_inception_features(folder: P
     assert "**model4** starts from salt-and-pepper noise alone" in text
     assert "with the DDIM sampler, in 3 steps with η = 0.5" in text
     assert "FID in Inception features is not part of this run" not in text
+
+
+def test_only_categorical_models_have_a_likelihood(folder: Path) -> None:
+    for name in MODELS:
+        found = read_json(folder / paths.RESULTS / f"likelihood/{name}.json")
+        assert bool(found) == (name == "masked")

@@ -119,12 +119,13 @@ def test_generate_draws_the_digit_that_is_asked_for_and_a_cold_model_from_noise_
 
 
 def test_settings_of_the_user_replace_those_of_the_block_of_a_model(
-    command: Command, inside: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "ancestral, in 6 steps; " in command(generate, "model2", "--images", "1")
     assert "ddim, in 2 steps with η = 1; " in command(generate, "model2", "--steps", "2")
     own = {"kind": "categorical", "steps": 50, "churn": 10.0}
-    (inside / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
     masked = DiffusionModel(lambda x, t: x, process.build(GREY | {"T": 60}), "categorical")
     hot = DiffusionModel(lambda x, t: x, process.build(PROCESSES["linear"] | {"T": 60}), "eps")
     for model, steps, fixed, expected in (
@@ -186,9 +187,11 @@ def test_restore_shows_the_picture_and_three_restorations(command: Command, tmp_
         ((generate, "model2", "--checkpoint", "."), "best.safetensors is missing"),
         ((generate, "model2", "--checkpoint", "own.safetensors"), "own.safetensors is missing"),
         ((restore, "../../etc", "picture.png"), "params.yaml: models.../../etc is missing"),
+        ((restore, "model4", "picture.png", "--output", "picture.png"), "is read, must be another"),
         ((generate, "model4"), "model4 restores images"),
         ((restore, "model2", "picture.png"), "model2 generates images"),
         ((restore, "model4", "nothing.png"), "nothing.png does not exist"),
+        ((describe, "model9"), "models.model9 is missing"),
     ],
 )
 def test_wrong_command_line_is_refused_in_one_sentence(
