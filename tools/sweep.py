@@ -95,12 +95,16 @@ def main(
         """Run one experiment as a job; what is wrong if it fails."""
         slot = slots.get()
         gpu = slot % gpus if gpus else None
-        job = executor.submit(run_experiment, name, trials[name], target, commit, further, gpu)
-        print(f"{name}: job {job.job_id}, {' '.join(trials[name])}", flush=True)
-        failed = job.exception() is not None
-        print(f"{name}: {'failed' if failed else 'done'}", flush=True)
-        slots.put(slot)
-        return f"{name} failed, see {job.paths.stderr}" if failed else ""
+        try:
+            job = executor.submit(run_experiment, name, trials[name], target, commit, further, gpu)
+            print(f"{name}: job {job.job_id}, {' '.join(trials[name])}", flush=True)
+            failed = job.exception() is not None
+            print(f"{name}: {'failed' if failed else 'done'}", flush=True)
+            return f"{name} failed, see {job.paths.stderr}" if failed else ""
+        except RuntimeError as error:  # sbatch refuses, or a job is lost
+            return f"{name} failed: {bounded(error)}"
+        finally:
+            slots.put(slot)
 
     missing = [name for name in trials if name not in known]
     print(f"{len(trials)} experiments, {len(trials) - len(missing)} of them done", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -88,6 +89,19 @@ def test_jobs_run_on_the_nodes_of_slurm(project: Project) -> None:
     found = results(project).values()
     assert sorted(each["loss"] for each in found) == pytest.approx([0.01, 0.04, 0.09, 0.16])
     assert {each["node"] for each in found} == {"n1", "n2"}
+
+
+def test_a_cluster_that_refuses_jobs_gets_a_sentence(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sbatch", "srun"):
+        command = tmp_path / "bin" / name
+        command.parent.mkdir(exist_ok=True)
+        command.write_text("#!/bin/sh\necho 'no controller' >&2\nexit 1\n")
+        command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(UserError, match=r"failed: no controller.*; sweep-.* failed: no controller"):
+        sweep.main(["rate=1,2", "--on", "slurm", "--jobs", "1"], standalone_mode=False)
 
 
 def test_wrong_command_line_is_refused_before_any_job(
