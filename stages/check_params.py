@@ -30,7 +30,7 @@ def check_parts(name: str, params: ModelParams) -> None:
             raise UserError(f"{place} names the sampler {kind!r}, which has no folder")
     try:
         model = DiffusionModel.build(params.block())
-        with torch.inference_mode():  # on the device "meta", imports of PyTorch take a second more
+        with torch.inference_mode():  # on "meta", PyTorch would import its compiler, for a second
             output = model.output(torch.zeros(2, 1, SIDE, SIDE), torch.ones(2))
         expected = (2, model.process.levels or 1, SIDE, SIDE)
         if output.shape != expected:

@@ -53,8 +53,14 @@ QUICK = {
 QUICK_LIMIT = 10  # noise levels and steps of a model, at most
 LIMITED = (("degradation", "T"), ("sampler", "steps"), ("sampler", "churn"))
 RESULTS = (  # beginnings of names
-    *("dvc.lock", "report/report.", "report/supplement.", "report/scores.json", "report/figures/"),
-    *("report/media/", "report/plots/", "data/pretrained/"),
+    "dvc.lock",
+    "report/report.",
+    "report/supplement.",
+    "report/scores.json",
+    "report/figures/",
+    "report/media/",
+    "report/plots/",
+    "data/pretrained/",
 )
 IGNORED_AT_ROOT = {".git", ".venv", "scratch", "data", "results"}  # without git
 IGNORED = {"__pycache__", "cache", "tmp"}

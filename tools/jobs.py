@@ -58,7 +58,7 @@ def run_experiment(
     commit, resume = git("rev-parse", commit), Path.cwd() / paths.RESUME
     shutil.rmtree(clone, ignore_errors=True)
     git("init", "--quiet", clone)
-    # As `git clone --shared`, which copies all objects of a shallow clone
+    # Like `git clone --shared`, which would copy all objects of a shallow clone.
     objects, shallow = (
         Path(git("rev-parse", "--path-format=absolute", "--git-path", name))
         for name in ("objects", "shallow")

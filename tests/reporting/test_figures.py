@@ -24,7 +24,7 @@ from hotcold.models.model import DiffusionModel
 from hotcold.models.params import read_design
 from hotcold.reporting.figures import degradations, images, step_study, style
 from hotcold.reporting.figures.flops import multiply_adds
-from hotcold.reporting.reading.results import wilson
+from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.sources import MEDIA
 from hotcold.runtime import paths
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from test_findings import model
 
-from hotcold.reporting.text.comparisons import seed_rows
 from hotcold.reporting.text.tables import runs_table
+from hotcold.reporting.text.trainings import seed_rows
 
 
 def again(name: str, fid: float, inception: float, half: float = 1.0) -> dict[str, Any]:

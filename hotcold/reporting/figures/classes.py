@@ -10,8 +10,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from hotcold.reporting.figures.style import REAL, SMALL, Gallery, label, panels
+from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.published import Published
-from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further, wilson
+from hotcold.reporting.reading.results import ModelResults, by_kind, known_and_further
 
 
 def draw(

@@ -86,8 +86,9 @@ def draw_by_epoch(
         axis.set_title(model.name)
         axis.locator_params("x", integer=True)
         set_scale(axis, scale)
-    for axis, model in zip(axes, models, strict=True) if len(losses) > 1 else ():
-        axis.set_ylabel(model.design.predicted.loss.replace(" of ", "\nof "))
+    if len(losses) > 1:
+        for axis, model in zip(axes, models, strict=True):
+            axis.set_ylabel(model.design.predicted.loss.replace(" of ", "\nof "))
     label(figure, axes, "epoch", losses.pop() if len(losses) == 1 else "")
     return figure
 

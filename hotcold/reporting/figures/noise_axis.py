@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from hotcold.reporting.figures import style
 from hotcold.reporting.reading.formatting import counted
+from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.measured import NOISE_AXIS, Row
-from hotcold.reporting.reading.results import ModelResults, Scores, grouped, wilson
+from hotcold.reporting.reading.results import ModelResults, Scores, grouped
 from hotcold.scores import find
 
 DOSE = ("model", "share", "fid", "fid_below", "fid_above", "commonest")

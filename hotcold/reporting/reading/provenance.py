@@ -55,7 +55,7 @@ def commit(*further: str) -> str:
     """The last commit that changed code, parameters or further paths, and whether they have changed
     since.
 
-    In a shallow clone git takes its oldest commit for one that added every file: it has the same.
+    In a shallow clone, git takes the oldest commit that it has for the one that added every file.
     """
     try:
         sources = ("--", *SOURCES, *further)

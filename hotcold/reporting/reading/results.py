@@ -19,7 +19,6 @@ from hotcold.runtime.errors import UserError
 from hotcold.sampling.bases import SamplerParams
 from hotcold.sampling.params import recorded
 
-Z_95 = 1.959964  # two-sided 95 % quantile of the standard normal distribution
 Scores = dict[str, float]
 Checkpoint = dict[str, Any]  # an entry of scores.json
 T = TypeVar("T")
@@ -178,18 +177,6 @@ def with_interval(scores: Sequence[Scores], key: str) -> tuple[np.ndarray, np.nd
     values = np.array([each[key] for each in scores])
     sides = [[each.get(f"{key}_{side}", 0.0) for each in scores] for side in ("below", "above")]
     return values, np.clip(sides, 0, None)
-
-
-def wilson(count: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % score interval (low, high) of a proportion, from `count` of `n`.
-
-    Wilson 1927; unlike the normal approximation, it holds for proportions near 0.
-    """
-    share = count / n
-    centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
-    # Rounding must not exclude the share.
-    return np.clip(centre - half, 0, share), np.clip(centre + half, share, 1)
 
 
 def known_and_further(

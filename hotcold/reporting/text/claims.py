@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from hotcold.reporting.reading.formatting import change, fixed, interval, names, signed
+from hotcold.reporting.reading.intervals import wilson
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.published import PUBLISHED_SCORES, Published
-from hotcold.reporting.reading.results import ModelResults, Scores, main_scores, wilson
+from hotcold.reporting.reading.results import ModelResults, Scores, main_scores
 from hotcold.reporting.text.comparisons import all_trainings, comparable, lower
 from hotcold.runtime.errors import UserError
 from hotcold.scores import find
@@ -282,7 +283,15 @@ def apart(a: tuple[float, np.ndarray], b: tuple[float, np.ndarray]) -> tuple[flo
 
 
 RULES: dict[str, Callable[[Entry, Evidence], tuple[str, str, str]]] = {
-    **{rule.__name__: rule for rule in (accuracy, loss, loss_ratio, best_epoch, digits, balance)},
-    **{rule.__name__: rule for rule in (dominant, regularisation, generates)},
-    **dict.fromkeys(("better", "worse"), order),
+    "accuracy": accuracy,
+    "loss": loss,
+    "loss_ratio": loss_ratio,
+    "better": order,
+    "worse": order,
+    "best_epoch": best_epoch,
+    "digits": digits,
+    "balance": balance,
+    "dominant": dominant,
+    "regularisation": regularisation,
+    "generates": generates,
 }

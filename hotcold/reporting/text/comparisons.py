@@ -1,22 +1,16 @@
-"""Whether two models may be compared, in what they differ, and which of them has the lower score;
-how much scores vary between the trainings of a model.
+"""Whether two models may be compared, in what they differ, and which of them has the lower score.
 
 Whatever compares two models in one sentence asks `comparable`, or says `differences`.
 """
 
 from __future__ import annotations
 
-import itertools
-import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from scipy.special import chdtri
-
-from hotcold.reporting.reading.formatting import difference, differs, fixed
+from hotcold.reporting.reading.formatting import difference, differs
 from hotcold.reporting.reading.measured import Row
 from hotcold.reporting.reading.results import ModelResults, Scores
-from hotcold.scores import shown
 
 START = (
     "start"  # what is left of an image where sampling starts: models of two starts have two tasks
@@ -74,30 +68,3 @@ def lower(a: Sequence[Scores], b: Sequence[Scores], key: str) -> bool | None:
     trainings disagree, or if the interval of the difference of the first ones contains 0."""
     signs = {difference(x, y, key)[0] > 0 for x in a for y in b}
     return signs.pop() if len(signs) == 1 and differs(a[0], b[0], key) else None
-
-
-def seed_rows(models: Sequence[ModelResults], trained_again: Sequence[Row]) -> list[list[str]]:
-    """Of each model that was trained more than once and each score with an interval: both, the
-    value of each training, and two standard deviations.
-
-    They are between trainings, with its 95 % interval if scores are normal, and between sets of
-    images of one network, from the 95 % intervals of the scores, averaged over trainings.
-    trained_again: the scores of the further trainings.
-    """
-    rows = []
-    measured = [score for score in shown("measured") if score.spread == "interval"]
-    for model, score in itertools.product(models, measured):
-        key, trainings = score.key, all_trainings(model, trained_again)
-        if (free := len(trainings) - 1) == 0:
-            continue
-        values = [each[key] for each in trainings]
-        between = statistics.stdev(values)
-        low, high = (between * (free / chdtri(free, tail)) ** 0.5 for tail in (0.025, 0.975))
-        width = statistics.mean(
-            each[f"{key}_{side}"] for each in trainings for side in ("below", "above")
-        )
-        images = width / statistics.NormalDist().inv_cdf(0.975)
-        deviation = f"{fixed(between, key)} [{fixed(low, key)}, {fixed(high, key)}]"
-        listed = ", ".join(fixed(value, key) for value in values)
-        rows.append([model.name, score.heading, listed, deviation, fixed(images, key)])
-    return rows

@@ -268,6 +268,18 @@ def chosen_by_study(models: Iterable[ModelResults]) -> list[str]:
 
 
 ARGUMENTS: tuple[Callable[[Results], Any], ...] = (
-    *(collapse, dropout, draws, mask, noise, recipe, fewer_steps, autoguidance, labels),
-    *(guidance, above_real, outranked, disagreement, copied),
+    collapse,
+    dropout,
+    draws,
+    mask,
+    noise,
+    recipe,
+    fewer_steps,
+    autoguidance,
+    labels,
+    guidance,
+    above_real,
+    outranked,
+    disagreement,
+    copied,
 )

@@ -12,7 +12,7 @@ import jinja2
 
 from hotcold.reporting.reading import formatting
 from hotcold.reporting.reading.results import samplers
-from hotcold.reporting.text import comparisons, findings, settings, tables, words
+from hotcold.reporting.text import comparisons, findings, settings, tables, trainings, words
 from hotcold.reporting.text.labels import ARTICLE, DOCUMENTS, Labels, anchor
 
 # A space at which the page must not break a line: as in 95 %, FID ↓, η = 1, 9 ± 1 and [1, 2].
@@ -42,6 +42,7 @@ GLOBALS = {
     "formatting": formatting,
     "settings": settings,
     "tables": tables,
+    "trainings": trainings,
     "words": words,
     "anchor": anchor,
     "samplers": samplers(),
