@@ -12,7 +12,7 @@ hotcold vary model5 --ablate training.images=9600
 same weights from other noise, and --redrawn and --overwritten for each share of pixels that a cold
 sampler predicts anew in each step, with new noise and without, to a table in report/measured, which
 the report shows. --ablate removes one part of a recipe at a time and prints a table of the best
-checkpoints. The budget is that of params.yaml, and results of earlier runs come from DVC's cache.
+checkpoints. All else is as in params.yaml, and results of earlier runs come from DVC's cache.
 An earlier experiment of the same name, such as model5-seed-1, is replaced.
 """
 
