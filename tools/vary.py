@@ -2,6 +2,7 @@
 
 hotcold vary model5 model6 --seeds 1,2
 hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
+hotcold vary model10 --noise 0.05,0.1,0.4 --seeds 1,2
 hotcold vary model5 --epochs 75
 hotcold vary model5 model9 --draws 1,2,3
 hotcold vary model3 --redrawn 0.1,0.25,0.5,0.75
@@ -45,13 +46,13 @@ from hotcold.runtime.params import load, member, parse, validate
 from tools.copy_project import set_key
 from tools.jobs import changes, run_experiment
 
-TABLES = {  # option -> the table, and the key of params.yaml that varies
-    "seeds": (measured.SEEDS, "seed"),
-    "noise": (measured.NOISE_AXIS, "models.{}.degradation.noise"),
-    "epochs": (measured.EPOCHS, "++models.{}.training.epochs"),
-    "draws": (measured.DRAWS, "sampling.seed"),
-    "redrawn": (measured.REDRAWN, "++models.{}.sampler.redrawn"),
-    "overwritten": (measured.OVERWRITTEN, "++models.{}.sampler.overwritten"),
+TABLES = {  # option -> the table, its column, and the key of params.yaml that varies
+    "noise": (measured.NOISE_AXIS, "noise", "models.{}.degradation.noise"),
+    "seeds": (measured.SEEDS, "seed", "seed"),
+    "epochs": (measured.EPOCHS, "epochs", "++models.{}.training.epochs"),
+    "draws": (measured.DRAWS, "draw", "sampling.seed"),
+    "redrawn": (measured.REDRAWN, "redrawn", "++models.{}.sampler.redrawn"),
+    "overwritten": (measured.OVERWRITTEN, "overwritten", "++models.{}.sampler.overwritten"),
 }
 PARTS = {  # name -> overrides of the model's block that remove the part, in Hydra's syntax
     "complete recipe": [],
@@ -92,25 +93,31 @@ def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
     return best
 
 
-def check(model: str, key: str, value: Any) -> None:
-    """Raises UserError if params.yaml, with this value of a key, is not valid, or lacks a key that
+def check(model: str, settings: Mapping[str, Any]) -> None:
+    """Raises UserError if params.yaml, with these values of keys, is not valid, or lacks a key that
     does not begin with ++, as DVC has it."""
     params = load()
     member(params["models"], model, f"models.{model}")
-    set_key(params, key.removeprefix("++"), value, new=key.startswith("++"))
+    for key, value in settings.items():
+        set_key(params, key.removeprefix("++"), value, new=key.startswith("++"))
     validate(params, Params)
 
 
-def measure(table: measured.Table, model: str, key: str, value: str) -> None:
-    """Train and score a model with another value of a key, and write its row of a table.
+def measure(
+    table: measured.Table, model: str, varied: Mapping[str, str], overrides: Sequence[str]
+) -> None:
+    """Train and score a model with overrides of params.yaml, and write its row of a table.
+
+    varied: the values of the settings that the overrides set, by their names in the table.
 
     Raises UserError if the table is damaged, before the training, or if the experiment fails.
     """
     table.read()
     commit, settings = provenance.commit(), table.settings(load(), model)
-    name = f"{model}-{table.varied}-{value}"
-    best = train(name, [f"{key}={value}"], model)
-    row = {"model": model, table.varied: value, "epoch": best["epoch"], "commit": commit}
+    name = "-".join([model, *itertools.chain(*varied.items())])
+    best = train(name, overrides, model)
+    row = {"model": model, "seed": str(load()["seed"])} | dict(varied)
+    row |= {"epoch": best["epoch"], "commit": commit}
     row |= table.origin(model, lambda path: json.loads(read(name, path)))
     scores = {k: f"{v:.6g}" for k, v in main_scores(best).items()}
     row |= {"settings": settings} | dict.fromkeys(table.further, "") | scores
@@ -155,10 +162,10 @@ def ablation(results: Mapping[str, dict[str, Any]]) -> str:
 def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
     models = [known_model(name) for name in names if "=" not in name]
     settings = [name for name in names if "=" in name]
-    given = [(option, text) for option, text in varied.items() if text is not None]
-    if len(given) + ablate != 1:
+    given = [option for option in TABLES if varied[option] is not None]
+    if len(given) + ablate != 1 and (ablate or given != ["noise", "seeds"]):
         options = ", ".join(f"--{option}" for option in TABLES)
-        raise UserError(f"one of {options} and --ablate must be given")
+        raise UserError(f"one of {options} and --ablate must be given, or --noise and --seeds")
     if settings and not ablate:
         raise UserError(f"{settings[0]} must be absent without --ablate")
     if ablate:
@@ -171,15 +178,19 @@ def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
                 results[part] = train(name, [*settings, *without(model, part)], model)
             print(ablation(results))
         return
-    ((option, text),) = given
-    table, key = TABLES[option]
-    values = parse(f"[{text}]", f"'{text}'")
-    variants = [(model, key.format(model), value) for value in values for model in models]
-    for variant in variants:
-        check(*variant)
+    values = [parse(f"[{varied[option]}]", f"'{varied[option]}'") for option in given]
+    variants = []
+    for chosen, model in itertools.product(itertools.product(*values), models):
+        keys = [TABLES[option][2].format(model) for option in given]
+        check(model, dict(zip(keys, chosen, strict=True)))
+        words = [f"{each:g}" if isinstance(each, float) else str(each) for each in chosen]
+        variants.append((model, keys, words))
     params = validate(load(), Params)
-    own = {params.epochs(model) for model in models} if option == "epochs" else {params.seed}
-    if option in ("seeds", "draws", "epochs") and (same := own.intersection(values)):
-        raise UserError(f"--{option} has {min(same)}, which is that of {paths.PARAMS}")
-    for model, path, value in variants:
-        measure(table, model, path, f"{value:g}" if isinstance(value, float) else str(value))
+    own = {params.epochs(model) for model in models} if given == ["epochs"] else {params.seed}
+    if given[0] in ("seeds", "draws", "epochs") and (same := own.intersection(values[0])):
+        raise UserError(f"--{given[0]} has {min(same)}, which is that of {paths.PARAMS}")
+    columns = [TABLES[option][1] for option in given]
+    for model, keys, words in variants:
+        overrides = ["=".join(pair) for pair in zip(keys, words, strict=True)]
+        row = dict(zip(columns, words, strict=True))
+        measure(TABLES[given[0]][0], model, row, overrides)

@@ -162,9 +162,14 @@ def test_a_known_mask_is_compared_at_the_same_sampler_and_only_with_its_like() -
         assert findings.mask(results([other, seeing])) is None
 
 
-def test_noise_is_needed_where_the_row_without_it_is_worse() -> None:
+def test_noise_is_needed_where_every_training_without_it_is_worse() -> None:
     best, none = ({"model": "a", "noise": n} | scored(f, 1.0) for n, f in (("0.1", 5), ("0", 50)))
-    assert findings.noise(results([], axis=[none, best])) == (best, none)
+    lucky = best | {"noise": "0.2"} | scored(4, 1.0)
+    again = lucky | scored(20, 1.0)
+    assert findings.noise(results([], axis=[none, best])) == ([best], [none])
+    assert findings.noise(results([], axis=[none, lucky, again, best])) == ([best], [none])
+    assert findings.noise(results([], axis=[none, lucky, best | scored(14, 1.0)])) is not None
+    assert findings.noise(results([], axis=[none, best, none | scored(4, 1.0)])) is None
     for other in ({"fid": 5.5}, {"noise": "0.2"}, {"model": "b"}):
         assert findings.noise(results([], axis=[none | other, best][::-1])) is None
     assert findings.noise(results([])) is None

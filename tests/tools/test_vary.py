@@ -17,7 +17,7 @@ from examples import MODELS
 
 from hotcold.numerics.tables import write_json
 from hotcold.params import ModelParams, Params
-from hotcold.reporting.figures.noise_axis import draw_doses
+from hotcold.reporting.figures.noise_axis import draw_axes, draw_doses
 from hotcold.reporting.reading.measured import (
     DRAWS,
     EPOCHS,
@@ -28,6 +28,7 @@ from hotcold.reporting.reading.measured import (
     doses,
     score_columns,
 )
+from hotcold.reporting.text.words import axis_command
 from hotcold.runs.records import UNKNOWN
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
@@ -74,6 +75,21 @@ def test_every_size_is_an_experiment_and_a_row_in_order(runs: Runs) -> None:
     found = [(row["noise"], row["epoch"], row["fid"]) for row in NOISE_AXIS.rows(load())]
     # The new row of 0.1 replaces the old one.
     assert found == [("0", "2", 12.0), ("0.02", "2", 13.0), ("0.1", "2", 14.0)]
+    run("heat --seeds 1,2 --noise 0.1")
+    name, settings, _ = runs[-1]
+    assert name == "heat-noise-0.1-seed-2"
+    assert settings == ["models.heat.degradation.noise=0.1", "seed=2"]
+    found = [(row["noise"], row["seed"], row["fid"]) for row in NOISE_AXIS.rows(load())]
+    assert found[2:] == [("0.1", "1", 15.0), ("0.1", "2", 16.0), ("0.1", "42", 14.0)]
+    fid = draw_axes(NOISE_AXIS.rows(load()), {}, 0.5).axes[0]
+    assert [line.get_xydata().tolist() for line in fid.lines[:2]] == [
+        [[0, 12], [1, 13], [2, 15], [2, 16], [2, 14]],
+        [[0, 12], [1, 13], [2, 15]],
+    ]
+    assert axis_command(NOISE_AXIS.rows(load())) == (
+        "hotcold vary heat --noise 0,0.02 --seeds 42"
+        " && hotcold vary heat --noise 0.1 --seeds 1,2,42 && dvc repro figures"
+    )
 
 
 def test_every_seed_and_draw_is_an_experiment_and_a_row(runs: Runs) -> None:
@@ -161,6 +177,8 @@ def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
         ("model2 --epochs 2,3", "--epochs has 2, which is that of"),
         ("model2 --epochs 0", "models.model2.training.epochs is 0"),
         ("model2 --seeds 1,x", "seed is 'x': input should be a valid integer"),
+        ("model4 --noise 0.1 --draws 1", "--ablate must be given, or --noise and --seeds"),
+        ("heat --noise 0.1 --seeds 1,x", "seed is 'x'"),
         ("model2 --seeds -1", "seed is -1: input should be greater"),
         (
             "model2 --ablate training.learning_rate=1",
@@ -184,7 +202,6 @@ def test_rows_of_other_settings_are_left_out_but_kept(runs: Runs) -> None:
         ("models.heat.network.channels", [16, 8, 8]),
         ("models.heat.degradation.T", 7),
         ("training.epochs", 3),
-        ("seed", 1),
         ("evaluation.seed", 1),
     ):
         params = copy.deepcopy(before)
@@ -194,6 +211,7 @@ def test_rows_of_other_settings_are_left_out_but_kept(runs: Runs) -> None:
     set_key(same, "models.heat.degradation.noise", 0.3)
     set_key(same, "models.model4.training.learning_rate", 0.3)
     set_key(same, "figures.dpi", 99)
+    set_key(same, "seed", 1)
     assert len(NOISE_AXIS.rows(same)) == 2
     del same["models"]["heat"]
     assert NOISE_AXIS.rows(same) == []

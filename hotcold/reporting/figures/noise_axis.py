@@ -3,6 +3,7 @@ noise or of pixels that is drawn anew in each step."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from hotcold.reporting.reading.measured import NOISE_AXIS, Row
 from hotcold.reporting.reading.results import ModelResults, Scores, grouped
 from hotcold.scores import find
 
+QUALITIES = {"precision": "s", "recall": "^"}  # score -> marker
 DOSE = ("model", "share", "fid", "fid_below", "fid_above", "commonest")
 
 
@@ -43,18 +45,23 @@ def draw(
 
 
 def draw_axes(rows: Sequence[Row], colours: Mapping[str, str], real: float) -> Figure:
-    """FID, and precision and recall, over the size of the noise of a blur; against test images."""
+    """FID, and precision and recall, over the size of the noise of a blur, of every training and
+    their means; against test images."""
     figure, (fid, quality) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.2))
     sizes = sorted({float(row["noise"]) for row in rows})
     for name in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == name]
         # Evenly spaced, because 0 has no place on a logarithmic axis.
         x = [sizes.index(float(row["noise"])) for row in own]
+        trainings = grouped(own, lambda row: sizes.index(float(row["noise"])))
         look: dict[str, Any] = {"ms": 4, "lw": 1, "color": colours.get(name, style.REAL)}
-        style.draw_intervals(fid, x, own, "fid", fmt="o-", label=f"{name}, FID", **look)
-        for key, marker in (("precision", "s"), ("recall", "^")):
+        style.draw_intervals(fid, x, own, "fid", fmt="o", label=f"{name}, FID", **look)
+        for key, marker in QUALITIES.items():
             mean, spread = ([row[f"{key}{side}"] for row in own] for side in ("", "_std"))
-            quality.errorbar(x, mean, spread, fmt=f"{marker}--", label=f"{name}, {key}", **look)
+            quality.errorbar(x, mean, spread, fmt=marker, label=f"{name}, {key}", **look)
+        for axis, key, line in ((fid, "fid", "-"), *((quality, k, "--") for k in QUALITIES)):
+            means = [statistics.mean(row[key] for row in rows) for rows in trainings.values()]
+            axis.plot(list(trainings), means, line, lw=1, color=look["color"])
     for axis in (fid, quality):
         axis.set_xticks(range(len(sizes)), [f"{size:g}" for size in sizes], rotation=45)
         axis.set_xlabel("size δ of the noise")

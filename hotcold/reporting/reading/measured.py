@@ -28,7 +28,7 @@ from hotcold.scores import find, shown
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
 
 Row = dict[str, Any]
-Key = tuple[str, Decimal, str]  # of a row: model, value and settings
+Key = tuple[str, tuple[Decimal, ...], str]  # of a row: model, values and settings
 
 
 def score_columns() -> list[str]:
@@ -44,24 +44,24 @@ def read_settings() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Table:
-    """varied: the setting that differs between the rows of a model, `seed`, `draw`, `redrawn`,
+    """varied: the settings that differ between the rows of a model, `seed`, `draw`, `redrawn`,
     `overwritten` or a key of its degradation or training. schema: of a row. stages: that computed
     it. further: columns beside those of all tables."""
 
     path: Path
-    varied: str
+    varied: tuple[str, ...]
     schema: type[Measured]
     stages: tuple[str, ...]
     further: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        own = ("model", self.varied, "epoch", "commit", "code", "torch", "settings")
+        own = ("model", *self.varied, "epoch", "commit", "code", "torch", "settings")
         return *own, *score_columns(), *self.further
 
     def read(self) -> list[Row]:
         """Every row; none if there is no table. Raises UserError if the table is damaged, or has
-        two rows of the same model, value and settings."""
+        two rows of the same model, values and settings."""
         if not self.path.exists():
             return []
         rows: list[Row] = list(read_table(self.path, self.schema))
@@ -75,15 +75,15 @@ class Table:
         return rows
 
     def add(self, row: Row) -> None:
-        """Write a row, in place of an earlier one of the same model, value and settings. Raises
+        """Write a row, in place of an earlier one of the same model, values and settings. Raises
         UserError if the table is damaged."""
         rows = {self._key(each): each for each in [*self.read(), row]}
         table = sorted(rows.values(), key=self._order)
         write_csv(self.path, self.columns, [[each[key] for key in self.columns] for each in table])
 
     def rows(self, params: Mapping[str, Any]) -> list[Row]:
-        """The rows with the settings of params.yaml, by increasing values of the varied one; scores
-        as numbers."""
+        """The rows with the settings of params.yaml, by increasing values of the varied ones;
+        scores as numbers."""
         rows = [
             {**row}
             | {key: float(row[key]) for key in (*score_columns(), *self.further) if row[key]}
@@ -111,21 +111,21 @@ class Table:
         return [r for r in rows if UNKNOWN in r.values() or r | known[r["model"]] != r]
 
     def settings(self, params: Mapping[str, Any], model: str) -> str:
-        """A hash of the settings on which the scores of a model depend, but the varied one."""
+        """A hash of the settings on which the scores of a model depend, but the varied ones."""
         block = params["models"][model]
         parts = {
-            part: {k: v for k, v in block[part].items() if k != self.varied}
+            part: {k: v for k, v in block[part].items() if k not in self.varied}
             for part in ("degradation", "training")
         }
-        kept = {key: params.get(key) for key in SETTINGS if key != self.varied}
+        kept = {key: params.get(key) for key in SETTINGS if key not in self.varied}
         kept["sampling"] = {
             k: v for k, v in params["sampling"].items() if k != "seed" or v is not None
         }
         kept["model"] = block | parts
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:10]
 
-    def _order(self, row: Row) -> tuple[str, Decimal]:
-        return row["model"], Decimal(row[self.varied])
+    def _order(self, row: Row) -> tuple[str, tuple[Decimal, ...]]:
+        return row["model"], tuple(Decimal(row[key]) for key in self.varied)
 
     def _key(self, row: Row) -> Key:
         return *self._order(row), row["settings"]
@@ -135,20 +135,29 @@ class Table:
 DRAWN = ("sample", "evaluate")
 TRAINED = ("train", *DRAWN)
 UNTRAINED = tuple(column for key in ("pixel_fd", "random_fd") for column in find(key).columns)
-NOISE_AXIS = Table(MEASURED / "noise_axis.csv", "noise", measured(noise=Share), TRAINED)
-SEEDS = Table(MEASURED / "seeds.csv", "seed", measured(seed=WholeNumber), TRAINED)
+NOISE_AXIS = Table(
+    MEASURED / "noise_axis.csv",
+    ("noise", "seed"),
+    measured(noise=Share, seed=WholeNumber),
+    TRAINED,
+)
+SEEDS = Table(MEASURED / "seeds.csv", ("seed",), measured(seed=WholeNumber), TRAINED)
 DRAWS = Table(  # label_accuracy: empty for a model without labels
     MEASURED / "draws.csv",
-    "draw",
+    ("draw",),
     measured(draw=WholeNumber, label_accuracy=str),
     DRAWN,
     (*UNTRAINED, "label_accuracy"),
 )
 REDRAWN, OVERWRITTEN = (
-    Table(MEASURED / f"{k}.csv", k, measured(**{k: Share}, commonest=Share), DRAWN, ("commonest",))
+    Table(
+        MEASURED / f"{k}.csv", (k,), measured(**{k: Share}, commonest=Share), DRAWN, ("commonest",)
+    )
     for k in ("redrawn", "overwritten")
 )
-EPOCHS = Table(MEASURED / "epochs.csv", "epochs", measured(epochs=WholeNumber), TRAINED, UNTRAINED)
+EPOCHS = Table(
+    MEASURED / "epochs.csv", ("epochs",), measured(epochs=WholeNumber), TRAINED, UNTRAINED
+)
 
 
 def doses(
@@ -159,7 +168,7 @@ def doses(
     one, share 1. None for a model without."""
     found = []
     ends = {"0": "improved"} | ({"1": "naive"} if table == REDRAWN else {})
-    rows = [row | {"share": row[table.varied]} for row in table.rows(params)]
+    rows = [row | {"share": row[table.varied[0]]} for row in table.rows(params)]
     for model in models:
         best = (model.name, str(model.best["epoch"]))
         own = [r for r in rows if (r["model"], r["epoch"]) == best and r["share"] not in ends]

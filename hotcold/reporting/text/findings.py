@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from hotcold.reporting.reading.formatting import bounds, differs
 from hotcold.reporting.reading.measured import Row
-from hotcold.reporting.reading.results import ModelResults, Scores
+from hotcold.reporting.reading.results import ModelResults, Scores, grouped
 from hotcold.reporting.text.claims import DOMINANT, FAILS, HOLDS, Evidence, beside, most_frequent
 from hotcold.reporting.text.comparisons import all_trainings, comparable, differences, lower
 from hotcold.sampling.params import recorded
@@ -132,13 +133,14 @@ def mask(results: Results) -> tuple[Any, ...] | None:
     return None
 
 
-def noise(results: Results) -> tuple[Row, Row] | None:
-    """The row of the axis with the lowest FID, and that of the same model without noise, if its FID
-    is higher; each is of one training."""
+def noise(results: Results) -> tuple[list[Row], list[Row]] | None:
+    """The rows of the axis of the size with the lowest FID, on average over its trainings, and
+    those of the same model without noise, if the FID of each of them is higher."""
     own = [row for row in results.axis if row["model"] == results.axis[0]["model"]]
-    none = [row for row in own if float(row["noise"]) == 0]
-    best = min(own, key=lambda row: row["fid"], default=None)
-    return (best, none[0]) if best and none and lower([best], none, "fid") else None
+    sizes = grouped(own, lambda row: float(row["noise"]))
+    best = min(sizes.values(), key=lambda rows: statistics.mean(r["fid"] for r in rows), default=[])
+    none = sizes.get(0.0)
+    return (best, none) if none and lower(best, none, "fid") else None
 
 
 def recipe(results: Results) -> tuple[ModelResults, ModelResults] | None:

@@ -123,7 +123,8 @@ def restoration_table(models: Sequence[ModelResults]) -> str:
 
 def axis_table(rows: Sequence[Row]) -> str:
     """The scores by the size of the noise, of the axis between cold and hot."""
-    return of_scores("measured", [([row["model"], row["noise"]], row) for row in rows], ("", "δ"))
+    named = [([row["model"], row["noise"], row["seed"]], row) for row in rows]
+    return of_scores("measured", named, ("", "δ", "seed"))
 
 
 def runs_table(

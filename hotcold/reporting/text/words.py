@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from hotcold.reporting.reading.formatting import counted, names
-from hotcold.reporting.reading.results import ModelResults
+from hotcold.reporting.reading.measured import Row
+from hotcold.reporting.reading.results import ModelResults, grouped
 from hotcold.reporting.text.claims import FAILS, HOLDS, IN_PART, OPEN, UNLIKE, Claim
 
 GALLERY = {  # the figures of one model in the gallery: the start of a name -> what it shows
@@ -22,6 +23,18 @@ def command(stage: str, models: Iterable[str] = ()) -> str:
     """The command that makes a figure from the results of one stage, of these models or of all."""
     stages = [f"{stage}@{model}" for model in models] or [stage]
     return f"dvc repro {' '.join(stages)}" + (" figures" if stages != ["figures"] else "")
+
+
+def axis_command(rows: Iterable[Row]) -> str:
+    """The commands that train a model with every size of its noise and seed of these rows, and make
+    their figure."""
+    sizes = grouped(rows, lambda row: (row["model"], row["noise"]))
+    runs = grouped(sizes, lambda size: (size[0], ",".join(row["seed"] for row in sizes[size])))
+    vary = [
+        f"hotcold vary {model} --noise {','.join(size for _, size in own)} --seeds {seeds}"
+        for (model, seeds), own in runs.items()
+    ]
+    return " && ".join([*vary, command("figures")])
 
 
 def described(model: ModelResults) -> str:
