@@ -1,4 +1,4 @@
-"""One experiment of DVC in a clone of its own, with the cache and the objects of the project.
+"""Experiments of DVC, each in a clone of its own, with the cache and the objects of the project.
 
 `dvc exp run --temp` copies the whole history for each experiment, and loses its result in a shallow
 clone.
@@ -14,8 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.experiments.refs import ExpRefInfo
+from scmrepo.exceptions import SCMError
 
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
@@ -36,6 +38,17 @@ def changes() -> str:
     """A commit with the changes of tracked files since the last one; empty if there are none."""
     changed = git("status", "--porcelain", "--untracked-files=no")
     return git(*IDENTITY, "stash", "create") if changed else ""
+
+
+def experiment_names() -> set[str]:
+    """The names of all experiments. Raises UserError where DVC cannot run any."""
+    with Repo() as repo:
+        try:
+            repo.scm.get_rev()  # an empty repository has none
+            listed = repo.experiments.ls(all_commits=True)
+        except (DvcException, SCMError) as error:
+            raise UserError(f"dvc cannot run experiments here: {error}") from None
+    return {name for names in listed.values() for name, _ in names}
 
 
 def run_experiment(

@@ -43,14 +43,13 @@ from optuna import distributions
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
-from scmrepo.exceptions import SCMError
 
 from hotcold.commands import command
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, nearest, read
 from hotcold.scores import SCORES
 from tools.experiments import flat
-from tools.jobs import changes, run_experiment
+from tools.jobs import changes, experiment_names, run_experiment
 
 FORMS = "LOW:HIGH, log:LOW:HIGH, A|B|C or a value"
 FOLDER = Path("scratch/search")
@@ -106,17 +105,6 @@ def _computed(repo: Repo) -> dict[str, str]:
     stages = {str(out): each.addressing for out, each in found}
     shown = repo.metrics.show(list(stages)).get("", {}).get("data", {})
     return {name: stages[f] for f in shown for name in flat(shown[f].get("data", {}))}
-
-
-def experiment_names() -> set[str]:
-    """The names of all experiments. Raises UserError where DVC cannot run any."""
-    with Repo() as repo:
-        try:
-            repo.scm.get_rev()  # an empty repository has none
-            listed = repo.experiments.ls(all_commits=True)
-        except (DvcException, SCMError) as error:
-            raise UserError(f"dvc cannot run experiments here: {error}") from None
-    return {name for names in listed.values() for name, _ in names}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ commit.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
 from collections.abc import Sequence
@@ -26,10 +27,10 @@ from hydra.errors import HydraException
 from hotcold.commands import command
 from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import parse, read
-from tools.jobs import FOLDER, changes, git, run_experiment
-from tools.search import experiment_names
+from tools.jobs import FOLDER, changes, experiment_names, git, run_experiment
 
 LIMIT = 7 * 24 * 60  # minutes of a job
+POLL = {"local": 0.1, "slurm": 1}  # seconds
 
 
 def grid(overrides: Sequence[str]) -> list[list[str]]:
@@ -98,6 +99,7 @@ def main(
         try:
             job = executor.submit(run_experiment, name, trials[name], target, commit, further, gpu)
             print(f"{name}: job {job.job_id}, {' '.join(trials[name])}", flush=True)
+            asyncio.run(job.awaitable().wait(POLL[on]))
             failed = job.exception() is not None
             print(f"{name}: {'failed' if failed else 'done'}", flush=True)
             return f"{name} failed, see {job.paths.stderr}" if failed else ""
