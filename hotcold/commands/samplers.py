@@ -32,8 +32,9 @@ def choose(
     if "guidance" in fixed:
         if not model.classes:
             raise UserError(f"--guidance must be absent: {name} has no labels")
-        plain = {"guidance_interval": None} if fixed["guidance"] in (0, 1) else {}
-        own = own.model_copy(update={"guidance": fixed["guidance"], **plain})
+        plain = fixed["guidance"] in (0, 1) and not getattr(own, "autoguidance", None)
+        without = {"guidance_interval": None} if plain else {}
+        own = own.model_copy(update={"guidance": fixed["guidance"], **without})
     if steps is None:
         return own
     if not own.leaves_out_steps:

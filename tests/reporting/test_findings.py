@@ -202,16 +202,17 @@ def test_fewer_steps_are_those_that_are_not_shown_to_be_worse() -> None:
 
 
 def test_autoguidance_helps_one_model_and_ruins_a_weaker_one() -> None:
-    def guided(name: str, plain: float, fid: float) -> ModelResults:
-        auto = {"checkpoint": 5, "weight": 3.0}
-        return with_entries(model(name, plain), {"fid": plain}, {"fid": fid, "autoguidance": auto})
+    def guided(name: str, plain: float, fid: float, **interval: object) -> ModelResults:
+        auto = {"autoguidance": {"checkpoint": 5, "weight": 3.0}} | interval
+        return with_entries(model(name, plain), {"fid": plain}, {"fid": fid, **auto})
 
-    good, bad = guided("a", 3.0, 1.0), guided("b", 12.0, 90.0)
-    found = findings.autoguidance(results([bad, good]))
-    assert found is not None
-    assert [(m.name, before["fid"], after["fid"]) for m, before, after in found] == [
-        *(("a", 3.0, 1.0), ("b", 12.0, 90.0))
-    ]
+    for interval in ({}, {"guidance_interval": [0.2, 0.6]}):
+        good, bad = guided("a", 3.0, 1.0, **interval), guided("b", 12.0, 90.0, **interval)
+        found = findings.autoguidance(results([bad, good]))
+        assert found is not None
+        assert [(m.name, before["fid"], after["fid"]) for m, before, after in found] == [
+            *(("a", 3.0, 1.0), ("b", 12.0, 90.0))
+        ]
     for other in (guided("b", 12.0, 11.5), guided("b", 2.0, 90.0), model("b", 1.0)):
         assert findings.autoguidance(results([good, other])) is None
 

@@ -175,7 +175,7 @@ def autoguidance(results: Results) -> list[tuple[ModelResults, Scores, Scores]] 
     setting raises: each with its entries without and with it."""
     effects = []
     for model, entry in results.settings():
-        plain = recorded(entry | {"autoguidance": None})
+        plain = recorded(entry).at(0)  # of an epoch without an earlier one
         without = [e for e in model.step_study if recorded(e) == plain]
         if entry.get("autoguidance") and without and differs(without[0], entry, "fid"):
             effects.append((model, without[0], entry))
