@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from hotcold.sampling.params import recorded
 from hotcold.scores import find
 
 TICKS = (10, 25, 50, 100)
+LINE = 44  # characters of a legend
 APART = 1.015  # the factor between the places of lines, which would overlap
 
 
@@ -33,10 +35,10 @@ def draw(gallery: style.Gallery, models: Iterable[ModelResults]) -> None:
 
 
 def draw_study(models: Sequence[ModelResults]) -> Figure:
-    """FID over the evaluations of the network, a panel for each model, a line for each setting of
-    its sampler but the number of steps, and a legend beside it, or above all of many."""
+    """FID over the evaluations of the network, a panel for each model, and a line for each setting
+    of its sampler but the number of steps."""
     looks, many = styles(models), len(models) > style.MANY
-    figure, axes = style.panels(len(models), 4 if many else 1, 1.7 if many else 2.4, sharex=True)
+    figure, axes = style.panels(len(models), 4 if many else 2, 1.7 if many else 2.4, sharex=True)
     figure.set_figwidth(style.WIDTH)
     for axis, model in zip(axes, models, strict=True):
         draw_own_sampler(axis, model.scores)
@@ -46,13 +48,7 @@ def draw_study(models: Sequence[ModelResults]) -> Figure:
         axis.tick_params(labelbottom=True)
         axis.minorticks_off()
         style.set_scale(axis, "log")  # FIDs of settings differ by orders of magnitude
-        if not many:
-            axis.set_ylabel(find("fid").axis_label)
-            axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    if many:
-        style.label(figure, axes, "evaluations of the network for an image", find("fid").axis_label)
-    else:
-        axes[-1].set_xlabel("evaluations of the network for an image")
+    style.label(figure, axes, "evaluations of the network for an image", find("fid").axis_label)
     return figure
 
 
@@ -92,6 +88,6 @@ def draw_settings(
             ls="--" if chosen[0].get("clip") else "-",
             ms=5,
             lw=1,
-            label=variant,
+            label=fill(variant, LINE),
             **looks[variant],
         )
