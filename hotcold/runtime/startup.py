@@ -24,6 +24,7 @@ from types import FrameType, TracebackType
 from hotcold.runtime import sources
 
 PARENT = os.getppid()
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LAUNCHED = "TORCHELASTIC_RUN_ID"  # torchrun sets it in every process that it starts
 DVC_PROCESS = "LAUNCHED_FOR"  # the process ID of dvc, where torchrun runs between dvc and a rank
 
@@ -74,9 +75,11 @@ def end_at_signals(end: Callable[[int], object]) -> None:
     def handle(number: int, frame: FrameType | None) -> None:
         if LAUNCHED not in os.environ:  # the launcher prints the line, once for all ranks
             print(f"\nstopped by {signal.Signals(number).name}", file=sys.stderr, flush=True)
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)  # a second one would interrupt the orderly end
         end(128 + number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and background jobs ignore them
             signal.signal(number, handle)
 

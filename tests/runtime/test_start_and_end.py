@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 import subprocess
 import sys
 
@@ -53,6 +54,26 @@ print(faults() - before)
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     pages_of_one_block = 2**26 / 4096
     assert int(done.stdout) < pages_of_one_block, done.stderr
+
+
+def test_a_second_signal_does_not_interrupt_the_end() -> None:
+    program = """
+import os, signal, sys, time
+from hotcold.runtime.startup import end_at_signals
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+end_at_signals(sys.exit)
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+finally:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+    print("kept")
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    found = (done.returncode, done.stdout, done.stderr)
+    assert found == (128 + signal.SIGTERM, "kept\n", "\nstopped by SIGTERM\n")
 
 
 def test_progress_is_printed_as_lines_where_there_is_no_terminal(
