@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import TINY, run_stage
 
+from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
@@ -68,6 +69,17 @@ def test_recorded_images_are_drawn_again_and_those_of_other_weights_disagree(
         pytest.raises(UserError, match=f"these checks disagree: {name}, {label}$"),
     ):
         run("images", name)
+
+
+def test_images_of_a_sampler_with_an_interval_are_drawn_again(run: Replay, folder: Path) -> None:
+    path = folder / paths.samples("model2", 2)
+    kept = path.read_bytes()
+    sets, description = samples_file.load(path)
+    auto = {"checkpoint": 1, "weight": 2.0}
+    plain = {"autoguidance": auto, "guidance_interval": [0.0, 1e-9]}  # which has no step
+    samples_file.save(path, sets, description | {"sampler": description["sampler"] | plain})
+    assert [row[-1] for row in run("images", "model2")] == ["agrees"]
+    path.write_bytes(kept)
 
 
 def test_another_set_and_checkpoint_can_be_compared_and_a_wrong_one_is_refused(run: Replay) -> None:

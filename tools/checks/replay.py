@@ -20,6 +20,7 @@ something disagrees.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -39,7 +40,7 @@ from hotcold.numerics.rng import CHUNK, Stream
 from hotcold.runs.progress import Progress
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import Precision, Seed, load, read, validate
+from hotcold.runtime.params import Precision, Seed, load, parse, read, validate
 from hotcold.sampling.draw import DrawOptions, draw
 from hotcold.sampling.params import Sampler
 from hotcold.training import loop
@@ -83,7 +84,8 @@ def images(name: str, checkpoint: str, key: str | None, count: int) -> Row:
     key = key or ("improved" if "improved" in sets else description["main"])
     if key not in sets:
         raise UserError(f"--set is '{key}', must be one of {', '.join(sets)} for {name}")
-    sampler = validate(description["sampler"], Sampler, path, prefix=("sampler",))
+    block = parse(json.dumps(description["sampler"]))  # with tuples, as of params.yaml
+    sampler = validate(block, Sampler, path, prefix=("sampler",))
     recorded = sets[key][: CHUNK * math.ceil(count / CHUNK)]
     x_0 = to_pixels(sets.get("original", recorded)[: len(recorded)]).to(device)
     stream = Stream(read("seed", Seed), "sample", name, epoch)
