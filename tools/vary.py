@@ -108,8 +108,7 @@ def measure(
 ) -> None:
     """Train and score a model with overrides of params.yaml, and write its row of a table.
 
-    varied: the values of the settings that the overrides set, by their names in the table.
-
+    varied: what the overrides set, by the columns of the table.
     Raises UserError if the table is damaged, before the training, or if the experiment fails.
     """
     table.read()
@@ -178,19 +177,20 @@ def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
                 results[part] = train(name, [*settings, *without(model, part)], model)
             print(ablation(results))
         return
+    tables = [TABLES[option] for option in given]
     values = [parse(f"[{varied[option]}]", f"'{varied[option]}'") for option in given]
     variants = []
     for chosen, model in itertools.product(itertools.product(*values), models):
-        keys = [TABLES[option][2].format(model) for option in given]
-        check(model, dict(zip(keys, chosen, strict=True)))
-        words = [f"{each:g}" if isinstance(each, float) else str(each) for each in chosen]
-        variants.append((model, keys, words))
+        row, changed = {}, {}
+        for (_, column, key), value in zip(tables, chosen, strict=True):
+            row[column] = f"{value:g}" if isinstance(value, float) else str(value)
+            changed[key.format(model)] = value
+        check(model, changed)
+        overrides = [f"{key}={word}" for key, word in zip(changed, row.values(), strict=True)]
+        variants.append((model, row, overrides))
     params = validate(load(), Params)
     own = {params.epochs(model) for model in models} if given == ["epochs"] else {params.seed}
     if given[0] in ("seeds", "draws", "epochs") and (same := own.intersection(values[0])):
         raise UserError(f"--{given[0]} has {min(same)}, which is that of {paths.PARAMS}")
-    columns = [TABLES[option][1] for option in given]
-    for model, keys, words in variants:
-        overrides = ["=".join(pair) for pair in zip(keys, words, strict=True)]
-        row = dict(zip(columns, words, strict=True))
-        measure(TABLES[given[0]][0], model, row, overrides)
+    for variant in variants:
+        measure(tables[0][0], *variant)
