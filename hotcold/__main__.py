@@ -12,7 +12,10 @@ from pathlib import Path
 
 def project() -> Path | None:
     """The root of the project around the working folder; None outside of one."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        sys.exit("error: the working folder does not exist any more: change to another one")
     parts = ("params.yaml", "hotcold/__main__.py", "tools/__init__.py")
     folders = (here, *here.parents)
     return next((each for each in folders if all((each / part).exists() for part in parts)), None)

@@ -157,6 +157,15 @@ class Params(Section):
                     f"models.{name}.sampler.autoguidance.checkpoint is {auto.checkpoint}, must be "
                     f"one of training.checkpoints before its last epoch, {kept}"
                 )
+        for name, model in self.models.items():
+            kept = [e for e in self.training.checkpoints if e < self.epochs(name)]
+            for studied in model.sampler.study(self.step_study, model.classes):
+                auto = getattr(studied, "autoguidance", None)
+                if auto and auto.checkpoint < self.epochs(name) and auto.checkpoint not in kept:
+                    raise ValueError(
+                        f"step_study.{studied.kind} has the autoguidance.checkpoint "
+                        f"{auto.checkpoint}, must be one of training.checkpoints, {kept}"
+                    )
         return self
 
     def epochs(self, model: str) -> int:

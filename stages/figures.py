@@ -62,8 +62,7 @@ def main() -> None:
     for model in models:
         images.draw(gallery, model, params.examples_per_digit)
     sampling = read("sampling", SamplingParams)
-    drawn = seed if sampling.seed is None else sampling.seed
-    film.draw(gallery, models, drawn, sampling.images)
+    film.draw(gallery, models, sampling.noise_seed(seed), sampling.images)
     gallery.write()
     print(f"figures: {len(gallery.files)} files in {paths.FIGURES}, {MEDIA} and {paths.PLOTS}")
 

@@ -74,6 +74,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     known, further = known_and_further(models, published["models"])
     groups = by_kind(known)
     restoring = [model for model in known if model.restores and not model.generates]
+    kept = {model.design.degradation.kept for model in restoring}
     compute = summary.training_compute(models)
     epochs = {name: params.epochs(name) for name in params.models}
     budget = Budget(epochs, params.training.images, params.sampling.images, published)
@@ -93,7 +94,7 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
         "gaussian": groups.get("gaussian", []),
         "impulse": groups.get("impulse", []),
         "restoring": restoring,
-        "kept_pixels": restoring[0].design.degradation.kept if restoring else None,
+        "kept_pixels": kept.pop() if len(kept) == 1 else None,
         "published_epochs": params.training.images >= 0.99 * published["images"],
         "real": real,
         "frequencies": frequencies,

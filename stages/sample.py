@@ -91,7 +91,7 @@ def each_class(
 @stage("sample", __doc__)
 def main(name: str) -> None:
     params = read("sampling", SamplingParams)
-    seed = read("seed", Seed) if params.seed is None else params.seed
+    seed = params.noise_seed(read("seed", Seed))
     own = read(f"models.{name}.sampler", Sampler)
     device = devices.device()
     dtype = devices.dtype(read("precision", Precision), device)

@@ -18,8 +18,9 @@ import click
 import yaml
 
 from hotcold.commands import File, command
+from hotcold.params import Params
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import load
+from hotcold.runtime.params import load, validate
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = {
@@ -86,12 +87,12 @@ def project_files() -> list[str]:
     ]
 
 
-def set_key(values: dict[str, Any], key: str, value: Any, new: bool = False) -> None:
-    """Set a dotted key. Raises UserError if a mapping lacks it; new: only if it lacks its block."""
+def set_key(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key. Raises UserError if a mapping lacks it."""
     *parents, last = key.split(".")
     for part in parents:
         values = values.get(part, {}) if isinstance(values, dict) else {}
-    if not isinstance(values, dict) or not (values if new else last in values):
+    if not isinstance(values, dict) or last not in values:
         raise UserError(f"params.yaml has no key {key}")
     values[last] = value
 
@@ -104,7 +105,9 @@ def write_params(path: Path, values: dict[str, Any]) -> None:
 def quick_budget() -> dict[str, Any]:
     """The smallest budget for the models of params.yaml: values by dotted key."""
     budget = dict(QUICK)
-    for name, block in load(ROOT / "params.yaml")["models"].items():
+    params = load(ROOT / "params.yaml")
+    validate(params, Params)
+    for name, block in params["models"].items():
         for part, key in LIMITED:
             if (block[part].get(key) or 0) > QUICK_LIMIT:
                 budget[f"models.{name}.{part}.{key}"] = QUICK_LIMIT

@@ -184,11 +184,11 @@ class Revision:
             if not path.startswith(f"{paths.METRICS}/"):
                 continue
             known = self.stage(name).outs[path]
-            if self.tree:
-                values, same = metrics_in(cache / known[:2] / known[2:]), True
-            else:
-                text = self.read(path) or b"{}"
-                values, same = flat(json.loads(text)), md5(text) == known
+            values, same = metrics_in(cache / known[:2] / known[2:]), True
+            if not self.tree:
+                text = self.read(path)
+                same = md5(text) == known
+                values = flat(json.loads(text)) if same else values
             if same and self.is_up_to_date(name):
                 found |= values
             else:
@@ -276,9 +276,10 @@ def _all(repo: Repo) -> Iterator[Experiment]:
         tree = None if rev == "workspace" else git.revparse_single(path).peel(Tree)
         try:
             revision = Revision(root, tree)
-        except UserError:
+            done = status in DONE
+            metrics, outdated = revision.metrics(cache) if done else ({}, frozenset[str]())
+        except (UserError, ValueError):  # a damaged file
             return Experiment(cell(name), is_baseline, "failed")
-        metrics, outdated = revision.metrics(cache) if status in DONE else ({}, frozenset[str]())
         settings = {cell(key): cell(value) for key, value in flat(revision.params).items()}
         return Experiment(cell(name), is_baseline, status, settings, metrics, outdated)
 

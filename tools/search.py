@@ -82,8 +82,8 @@ def find_target(metric: str, stage: str | None) -> Target:
     Raises UserError if there is no such stage.
     """
     with Repo() as repo:
+        known = _computed(repo)
         if stage is None:
-            known = _computed(repo)
             if metric not in known:
                 raise UserError(
                     f"no stage has computed {metric}{nearest(metric, known)}: "
@@ -94,6 +94,8 @@ def find_target(metric: str, stage: str | None) -> Target:
             stages = repo.stage.collect(stage, with_deps=True)
         except DvcException as error:
             raise UserError(f"--target is {stage}: {error}") from None
+        if metric in known and known[metric] not in {each.addressing for each in stages}:
+            raise UserError(f"--target is {stage}: {metric} is computed by {known[metric]}")
         files = [str(out) for each in stages for out in each.outs if out.metric]
         deps = (dep for each in stages for dep in each.deps if isinstance(dep, ParamsDependency))
         return Target(stage, files, sorted({key for dep in deps for key in dep.params}))
@@ -280,7 +282,7 @@ def open_search(
 @command(__doc__)
 @click.argument("metric")
 @click.argument("keys", nargs=-1, required=True, metavar="KEY=VALUES...")
-@click.option("--trials", default=20, help="in all")
+@click.option("--trials", type=click.IntRange(1), default=20, help="in all")
 @click.option("--target", metavar="STAGE", help="(the stage that computes METRIC)")
 @click.option(
     "--maximise", is_flag=True, help=f"the default for {', '.join(sorted(HIGHER_IS_BETTER))}"

@@ -73,7 +73,10 @@ def main(
     target: str | None,
     options: tuple[str, ...],
 ) -> None:
-    for key in [setting.partition("=")[0] for setting in settings]:
+    keys = [setting.partition("=")[0] for setting in settings]
+    if len({key.lstrip("+~") for key in keys}) < len(keys):
+        raise UserError("a key has two settings, must have one: separate its values by commas")
+    for key in keys:
         if key[:1] not in "+~":
             read(key, Any)  # a key that params.yaml lacks is refused
     executor, known = open_executor(on, options), experiment_names()

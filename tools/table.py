@@ -4,11 +4,6 @@ Prints a row for each experiment and each model whose metrics differ, with the s
 A cell is empty where the metric is not of these settings, because the experiment did not run its
 stages. `dvc exp show` shows all settings and metrics.
 
-hotcold table --over-seeds [METRIC ...]
-
-prints the mean and the standard deviation of metrics over experiments that differ only in their
-seed, such as those of make sweep SET="seed=1,2,3".
-
 hotcold table --plot models.model1.training.learning_rate model1.fid --output sweep.png
 
 draws a metric against a setting, with a line for each combination of the other settings that
@@ -26,7 +21,6 @@ from typing import Any
 import click
 
 from hotcold.commands import File, command, outputs
-from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import nearest
@@ -38,7 +32,6 @@ ROOT = Path(__file__).resolve().parents[1]
 # name -> head
 METRICS = {"validation_loss": "loss"} | {score.key: score.key for score in shown("experiments")}
 NOTE = f"loss: validation loss; {', '.join(list(METRICS)[1:])}: of the best checkpoint"
-OVER_SEEDS = ("validation_loss", "is", "fid", "kid", "psnr", "ssim")
 WIDTH = 100  # characters of the table, if settings of MIN_CELL characters allow it
 MIN_CELL = 10
 DIVERGED = 10  # times the lowest validation loss of a model
@@ -139,27 +132,11 @@ def shortened(column: Sequence[str], width: int) -> Sequence[str]:
 def grouped(found: list[Experiment], keys: list[str]) -> dict[tuple[Any, ...], list[Metrics]]:
     """Values of the keys -> the metrics of each seed, once for each, though DVC may have several
     records of the same experiment."""
-    groups: dict[tuple[Any, ...], dict[int, Metrics]] = defaultdict(lambda: defaultdict(dict))
+    groups: dict[tuple[Any, ...], dict[Any, Metrics]] = defaultdict(lambda: defaultdict(dict))
     for each in found:
         setting = tuple(each.setting(key) for key in keys)
-        groups[setting][each.settings["seed"]].update(each.metrics)
+        groups[setting][each.settings.get("seed")].update(each.metrics)
     return {setting: list(by_seed.values()) for setting, by_seed in groups.items()}
-
-
-def means(found: list[Experiment], shown: Sequence[str]) -> Iterator[str]:
-    """A heading and a table for each combination of the settings other than the seed; shown: last
-    parts of the names of metrics."""
-    keys = experiments.varied(found)
-    for setting, of_seeds in grouped(found, keys).items():
-        words = [f"{key}={value}" for key, value in zip(keys, setting, strict=True)]
-        yield f"\n{', '.join(words) or 'all settings but the seed are equal'}\n"
-        rows = []
-        for name in sorted({name for metrics in of_seeds for name in metrics}):
-            if not name.startswith("real.") and name.rpartition(".")[2] in shown:
-                values = [float(metrics[name]) for metrics in of_seeds if name in metrics]
-                spread = f"{statistics.stdev(values):.3g}" if len(values) > 1 else "–"
-                rows.append([name, f"{statistics.mean(values):.4g}", spread, str(len(values))])
-        yield markdown_table(rows, ["metric", "mean", "standard deviation", "seeds"])
 
 
 def lines(found: list[Experiment], parameter: str, metric: str) -> dict[str, Points]:
@@ -170,7 +147,10 @@ def lines(found: list[Experiment], parameter: str, metric: str) -> dict[str, Poi
         if x is not None:
             label = ", ".join(f"{k} = {v}" for k, v in zip(others, setting, strict=True))
             by_label[label][x] = [float(metrics[metric]) for metrics in of_seeds]
-    return {label: dict(sorted(points.items())) for label, points in sorted(by_label.items())}
+    return {
+        label: dict(sorted(points.items(), key=lambda point: (isinstance(point[0], str), point[0])))
+        for label, points in sorted(by_label.items())
+    }
 
 
 def draw(lines: dict[str, Points], parameter: str, metric: str, path: Path) -> None:
@@ -213,29 +193,21 @@ def draw_metric(found: list[Experiment], parameter: str, metric: str, path: Path
 
 
 @command(__doc__)
-@click.option("--over-seeds", is_flag=True, help="a table of each METRIC")
 @click.option("--plot", nargs=2, metavar="SETTING METRIC", help="by their names in dvc exp show")
-@click.option("--output", type=File(), default="sweep.png", metavar="PNG")
-@click.argument("metrics", nargs=-1)
-def main(
-    over_seeds: bool, plot: tuple[str, str] | None, output: Path, metrics: tuple[str, ...]
-) -> None:
+@click.option("--output", type=File(), metavar="PNG", help="of --plot (sweep.png)")
+def main(plot: tuple[str, str] | None, output: Path | None) -> None:
+    if output and not plot:
+        raise UserError("--output must be absent without --plot")
+    path = output or Path("sweep.png")
     if plot:
-        outputs.check(output)
-    if plot and over_seeds:
-        raise UserError("--plot must be absent with --over-seeds")
-    if metrics and not over_seeds:
-        raise UserError(f"{metrics[0]} must be absent without --over-seeds")
+        outputs.check(path)
     rows = experiments.load()
     found = experiments.finished(rows)
-    if not (over_seeds or plot):
-        if all(row.is_baseline for row in rows):
-            print("this commit has no experiments yet: make one, as by dvc exp run -S seed=1")
-        else:
-            print("\n".join(table(rows)))
-    elif not found:
+    if plot and not found:
         raise UserError("there are no finished experiments: make some with dvc exp run -S")
-    elif plot:
-        draw_metric(found, *plot, output)
+    if plot:
+        draw_metric(found, *plot, path)
+    elif all(row.is_baseline for row in rows):
+        print("this commit has no experiments yet: make one, as by dvc exp run -S seed=1")
     else:
-        print("\n".join(means(found, metrics or OVER_SEEDS)))
+        print("\n".join(table(rows)))

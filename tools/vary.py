@@ -23,8 +23,10 @@ import csv
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +34,8 @@ from typing import Any
 
 import click
 import dvc.api
+from dvc.exceptions import InvalidArgumentError
+from dvc.utils.hydra import apply_overrides
 
 from hotcold.commands import command
 from hotcold.params import Params
@@ -41,9 +45,8 @@ from hotcold.reporting.reading.results import main_scores
 from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import paths
 from hotcold.runtime.cli import known_model
-from hotcold.runtime.errors import UserError
+from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import load, member, parse, validate
-from tools.copy_project import set_key
 from tools.jobs import changes, run_experiment
 
 TABLES = {  # option -> the table, its column, and the key of params.yaml that varies
@@ -93,14 +96,25 @@ def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
     return best
 
 
-def check(model: str, settings: Mapping[str, Any]) -> None:
-    """Raises UserError if params.yaml, with these values of keys, is not valid, or lacks a key that
-    does not begin with ++, as DVC has it."""
-    params = load()
-    member(params["models"], model, f"models.{model}")
-    for key, value in settings.items():
-        set_key(params, key.removeprefix("++"), value, new=key.startswith("++"))
-    validate(params, Params)
+def check(overrides: Sequence[str]) -> None:
+    """Raises UserError if params.yaml with these overrides, as `dvc exp run -S` has them, is not
+    valid."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(shutil.copy(paths.PARAMS, folder))
+        try:
+            apply_overrides(path, list(overrides))
+        except InvalidArgumentError as error:
+            raise UserError(bounded(str(error.__cause__).partition("\n")[0])) from None
+        validate(load(path), Params)
+
+
+def numbers(option: str, text: str) -> tuple[float, ...]:
+    """The values of an option. Raises UserError if they are not different numbers."""
+    values = parse(f"[{text}]", f"'{text}'")
+    found = [value for value in values if type(value) in (int, float)]
+    if not found or len(found) < len(values) or len(set(found)) < len(found):
+        raise UserError(f"--{option} is '{text}', must be different numbers, separated by commas")
+    return values
 
 
 def measure(
@@ -159,7 +173,8 @@ def ablation(results: Mapping[str, dict[str, Any]]) -> str:
 @click.option("--overwritten", metavar="SHARE,...", help="the same, without new noise")
 @click.option("--ablate", is_flag=True, help="with the settings KEY=VALUE of all trainings")
 def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
-    models = [known_model(name) for name in names if "=" not in name]
+    params = validate(load(), Params)
+    models = list(dict.fromkeys(known_model(name) for name in names if "=" not in name))
     settings = [name for name in names if "=" in name]
     given = [option for option in TABLES if varied[option] is not None]
     if len(given) + ablate != 1 and (ablate or given != ["noise", "seeds"]):
@@ -170,26 +185,32 @@ def main(names: tuple[str, ...], ablate: bool, **varied: str | None) -> None:
     if ablate:
         for model, setting in itertools.product(models, settings):
             check_budget(model, setting)
+        parts = {
+            (model, part): [*settings, *without(model, part)] for model in models for part in PARTS
+        }
+        for overrides in parts.values():
+            check(overrides)
         for model in models:
             results = {}
             for part in PARTS:
                 name = f"{model}-{part.replace(' ', '-')}"
-                results[part] = train(name, [*settings, *without(model, part)], model)
+                results[part] = train(name, parts[model, part], model)
             print(ablation(results))
         return
     tables = [TABLES[option] for option in given]
-    values = [parse(f"[{varied[option]}]", f"'{varied[option]}'") for option in given]
+    values = [numbers(option, varied[option] or "") for option in given]
     variants = []
     for chosen, model in itertools.product(itertools.product(*values), models):
-        row, changed = {}, {}
+        row, overrides = {}, []
         for (_, column, key), value in zip(tables, chosen, strict=True):
-            row[column] = f"{value:g}" if isinstance(value, float) else str(value)
-            changed[key.format(model)] = value
-        check(model, changed)
-        overrides = [f"{key}={word}" for key, word in zip(changed, row.values(), strict=True)]
+            row[column] = f"{value:.12g}" if isinstance(value, float) else str(value)
+            overrides.append(f"{key.format(model)}={row[column]}")
+        check(overrides)
         variants.append((model, row, overrides))
-    params = validate(load(), Params)
-    own = {params.epochs(model) for model in models} if given == ["epochs"] else {params.seed}
+    own = {
+        "epochs": {params.epochs(model) for model in models},
+        "draws": {params.sampling.noise_seed(params.seed)},
+    }.get(given[0], {params.seed})
     if given[0] in ("seeds", "draws", "epochs") and (same := own.intersection(values[0])):
         raise UserError(f"--{given[0]} has {min(same)}, which is that of {paths.PARAMS}")
     for variant in variants:

@@ -65,6 +65,9 @@ def main(
     outputs.check(output, weights)
     given = {"eta": eta, "clip": clip, "guidance": guidance}
     fixed = {key: value for key, value in given.items() if value is not None}
+    for key, value in fixed.items():
+        if math.isnan(value):
+            raise UserError(f"--{key} is nan, must be a number")
     for key in fixed.keys() - {"guidance"}:
         if steps is None:
             raise UserError(f"--{key} must be absent without --steps")
@@ -74,6 +77,8 @@ def main(
     if digit is not None and not loaded.classes:
         raise UserError(f"--digit must be absent: {model} has no labels")
     sampler = samplers.choose(model, loaded, steps, fixed)
+    if digit is not None and getattr(sampler, "guidance", 1) == 0:
+        raise UserError("--digit must be absent with guidance 0, which does without labels")
     seed = secrets.randbelow(2**31) if seed is None else seed
     T, batch_size = loaded.process.T, devices.batch_size(device)
     evaluations = DrawOptions(dtype, batch_size).steps(sampler, T, images)

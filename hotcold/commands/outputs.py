@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ def check(path: Path, *inputs: Path | None) -> None:
     of the files that are read."""
     if path.suffix.lower() != ".png":
         raise UserError(f"--output is {path}, must end in .png")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"--output is {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UserError(f"--output is {path}, which is a folder, must be a file")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise UserError(f"--output is {path}: there is no folder {path.parent} that can be written")
     if path.resolve() in [each.resolve() for each in inputs if each]:
         raise UserError(f"--output is {path}, which is read, must be another file")
 

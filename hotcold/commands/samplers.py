@@ -4,12 +4,14 @@ user."""
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from hotcold.models import kinds
 from hotcold.models.model import DiffusionModel
 from hotcold.models.params import DesignParams
+from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, parse, read, validate
 from hotcold.sampling.bases import SamplerParams
@@ -60,11 +62,20 @@ def design(model: DiffusionModel) -> DesignParams:
 
 
 def _own(name: str, model: DiffusionModel) -> SamplerParams:
-    """The sampler of the model's block in params.yaml; if there is none that fits the model, the
-    first that its process names, over all steps."""
-    block, allowed = load()["models"].get(name, {}).get("sampler", {}), samplers_of(model)
-    if block.get("kind") in allowed and block.get("steps", 1) <= model.process.T:
-        return read(f"models.{name}.sampler", Sampler)
+    """The sampler of the model's block in params.yaml, at the epoch of the weights; if there is no
+    block, or one that does not fit weights of another model, the first sampler that its process
+    names, over all steps. Raises UserError if the block does not fit the model's own weights."""
+    models, allowed = load().get("models"), samplers_of(model)
+    if isinstance(models, dict) and name in models:
+        own = read(f"models.{name}.sampler", Sampler)
+        guided = getattr(own, "guidance", 1) != 1 and not model.classes
+        if own.kind in allowed and getattr(own, "steps", 1) <= model.process.T and not guided:
+            return own.at(model.description.get("epoch", math.inf))
+        if model.description.get("model") == name:
+            raise UserError(
+                f"{paths.PARAMS}: models.{name}.sampler does not fit the weights of {name}: run "
+                f"dvc repro train@{name}"
+            )
     return kinds.params("samplers", allowed[0]).complete(model.process.T)
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
+from lzma import LZMAError
 from pathlib import Path
 
 import click
@@ -34,6 +36,15 @@ from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError, bounded
 from hotcold.runtime.params import read
 
+UNREADABLE = (
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+)
 WHITE = 192  # the mean level from which images count as dark on light; MNIST's inverse has 222
 
 
@@ -51,7 +62,7 @@ def load(path: Path, name: str | None) -> Tensor:
     try:
         loaded = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
         array = loaded if isinstance(loaded, np.ndarray) else choose(path, loaded, name)
-    except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise UserError(
             f"{path} is damaged, or has no numbers written by numpy.save or numpy.savez "
             f"({bounded(error)})"
@@ -66,7 +77,8 @@ def choose(path: Path, archive: np.lib.npyio.NpzFile, name: str | None) -> np.nd
     if name is None and len(names) == 1:
         (name,) = names
     elif name is None and len(names) < len(archive.files):
-        name = json.loads(str(archive[samples_file.DESCRIPTION]))["main"]
+        description = json.loads(str(archive[samples_file.DESCRIPTION]))
+        name = description.get("main") if isinstance(description, dict) else None
     if name not in names:
         raise UserError(f"{path} has the arrays {bounded(', '.join(names))}: choose one with --set")
     return archive[name]

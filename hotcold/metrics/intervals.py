@@ -8,7 +8,8 @@ The variance of a score has a part of first order in the share of each image, A,
 order in the shares of pairs, B (Hoeffding 1948). Near the floor, where a set of images is as good
 as real ones, A vanishes and B is left. There a bootstrap estimates A + 3 B and a jackknife A + 2 B
 (Efron and Stein 1981), so their intervals of FID and KID are up to 1.7 and 1.4 times too wide.
-Each score therefore estimates both parts.
+Each score therefore estimates both parts. The difference of paired images is a plain bootstrap,
+A + 3 B, so its interval is too wide near the floor.
 """
 
 from statistics import NormalDist

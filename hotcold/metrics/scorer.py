@@ -23,6 +23,7 @@ from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.pixels import pixel_scores
 from hotcold.metrics.untrained import distances
 from hotcold.numerics import checkpoints
+from hotcold.numerics.pixels import SIDE
 from hotcold.numerics.rng import generator
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
@@ -131,8 +132,14 @@ class Scorer:
 
         `<score>_below` and `<score>_above` are the half-widths of a 95 % interval over the drawn
         images at this N; the network and the real images are held fixed (see `intervals`).
-        Raises UserError if there are fewer images than splits of the inception score, or than 4.
+        Raises UserError if images are no (N, 1, 28, 28) uint8, or fewer than splits of the
+        inception score, or than 4.
         """
+        if images.dtype != torch.uint8 or images.shape[1:] != (1, SIDE, SIDE):
+            raise UserError(
+                f"images are {tuple(images.shape)} {images.dtype}, must be (N, 1, {SIDE}, {SIDE}) "
+                "torch.uint8"
+            )
         minimum = max(4, self.params.splits)
         if len(images) < minimum:
             raise UserError(

@@ -163,7 +163,7 @@ class GuidedParams(SamplerParams):
         ends = self.guidance_interval
         if ends and ends[0] >= ends[1]:
             raise ValueError(f"guidance_interval is {list(ends)}, must be [low, high], low < high")
-        if ends and self.guidance == 1 and not self.autoguidance:
+        if ends and self.guidance in (0, 1) and not self.autoguidance:
             raise ValueError(
                 f"guidance_interval is {list(ends)}, must be absent without guidance or "
                 "autoguidance"
@@ -173,7 +173,7 @@ class GuidedParams(SamplerParams):
     def at(self, epoch: int) -> Self:
         if not self.autoguidance or self.autoguidance.checkpoint < epoch:
             return self
-        left = None if self.guidance == 1 else self.guidance_interval
+        left = None if self.guidance in (0, 1) else self.guidance_interval
         return self.model_copy(update={"autoguidance": None, "guidance_interval": left})
 
     def guides(self, t: int, T: int) -> bool:

@@ -74,8 +74,16 @@ def draw(
             f"sampler.kind is '{sampler.kind}', must be {' or '.join(samplers_of(model))} for a "
             f"model that predicts {model.predicts} for {model.process.kind} degradation"
         )
+    if not model.classes and (labels is not None or getattr(sampler, "guidance", 1) != 1):
+        raise UserError("labels and sampler.guidance must be absent: the model has no labels")
     if labels is None and model.classes:
         labels = labels_in_turn(len(originals), model.classes)
+    if labels is not None and not (
+        labels.shape == originals.shape[:1] and ((labels >= 0) & (labels < model.classes)).all()
+    ):
+        raise UserError(
+            f"labels must be {len(originals)} integers in 0..{model.classes - 1}, one an image"
+        )
     chunks, size = originals.split(CHUNK), options.chunks(len(originals))
     firsts = range(0, len(chunks), size)
     kind = NoiseAhead if originals.device.type == "cuda" else ChunkedNoise
@@ -150,6 +158,8 @@ def sample(
     if sampler is None:
         kind = samplers_of(model)[0]
         sampler = kinds.params("samplers", kind).complete(model.process.T)
+    if count < 1:
+        raise UserError(f"count is {count}, must be at least 1")
     if sampler.restores and not sampler.from_noise:
         raise UserError(
             f"the sampler '{sampler.kind}' restores images and cannot generate them: give `draw` "

@@ -29,6 +29,10 @@ class SamplingParams(Section):
     guidances: Guidances
     seed: Seed | None = None
 
+    def noise_seed(self, seed: int) -> int:
+        """The seed of the noise; seed: of the workflow."""
+        return seed if self.seed is None else self.seed
+
 
 def recorded(record: Mapping[str, Any]) -> SamplerParams:
     """The sampler of an entry of results, which may have further keys."""

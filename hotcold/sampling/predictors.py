@@ -1,5 +1,6 @@
 """What samplers share: how they see a model, and the steps that they take."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics.pixels import HIGH, LOW
+from hotcold.runtime.errors import UserError
 from hotcold.sampling.bases import GuidedParams, SamplerParams
 
 # (x_t, t) -> the estimate of `DiffusionModel.predict`, or of an oracle in a test; t: in 1..T
@@ -35,8 +37,14 @@ def clipped(predict: Predict, process: Any) -> Predict:
 
 def weaker(model: DiffusionModel, sampler: SamplerParams) -> DiffusionModel | None:
     """The earlier checkpoint by which a sampler guides a model, if it does. Raises UserError if it
-    is missing."""
+    is missing or not earlier."""
     auto = sampler.autoguidance if isinstance(sampler, GuidedParams) else None
+    epoch = model.description.get("epoch", math.inf)
+    if auto and auto.checkpoint >= epoch:
+        raise UserError(
+            f"sampler.autoguidance.checkpoint is {auto.checkpoint}, must be less than {epoch}, the "
+            "epoch of the model"
+        )
     return model.checkpoint(auto.checkpoint) if auto else None
 
 

@@ -50,7 +50,8 @@ class LoopSettings:
 
 def draw_steps(count: int, T: int, g: torch.Generator, stratified: bool) -> Tensor:
     """t of a batch, (count,): each uniform on 1..T; if stratified, one from each of `count` equal
-    parts of that range, so that every batch covers it (Kingma et al. 2021, appendix I)."""
+    parts of that range, so that every batch covers it, like Kingma et al. (2021, appendix I),
+    whose parts have one common offset."""
     if not stratified:
         return torch.randint(1, T + 1, (count,), generator=g, device=g.device)
     position = torch.rand(count, generator=g, device=g.device)
@@ -63,8 +64,9 @@ def draw_batches(
 ) -> Iterator[Batch]:
     """The batches of an epoch, of which each rank gets its part.
 
-    The order of the images, t and the noise follow from (seed, epoch) alone and are the same for
-    every model; the last incomplete batch is dropped. Unknown labels follow after the noise.
+    The order of the images, t and the noise follow from (seed, epoch) alone, and are the same for
+    all models with one T and one kind of t and of noise; the last incomplete batch is dropped.
+    Unknown labels follow after the noise.
     """
     images, labels = examples.images, examples.labels
     device, size = images.device, settings.batch_size

@@ -56,6 +56,12 @@ def test_scores_are_complete_finite_and_reproducible(scorer: Scorer) -> None:
     assert scorer(images, scorer.classify(images)) == scores
 
 
+@pytest.mark.parametrize("images", [torch.rand(9, 1, 28, 28), random_images(9, 0)[:, 0]])
+def test_other_images_are_refused(scorer: Scorer, images: Tensor) -> None:
+    with pytest.raises(UserError, match=r"must be \(N, 1, 28, 28\) torch.uint8"):
+        scorer(images)
+
+
 @pytest.mark.parametrize(("splits", "minimum"), [(5, 5), (2, 4)])
 def test_fewer_images_than_splits_are_refused(scorer: Scorer, splits: int, minimum: int) -> None:
     params = PARAMS.model_copy(update={"splits": splits})

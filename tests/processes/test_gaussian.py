@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hotcold import DDIM
@@ -51,6 +51,7 @@ def test_cosine_schedule_has_the_values_of_its_formula() -> None:
 @given(
     st.floats(1e-15, 0.99), st.floats(1e-15, 0.99), st.integers(2, 500), st.sampled_from([1, 50])
 )
+@example(1e-4, 0.16, 1000, 3)
 @settings(max_examples=60)
 def test_schedule_that_is_not_refused_has_finite_coefficients(
     first: float, last: float, T: int, steps: int
@@ -66,8 +67,11 @@ def test_schedule_that_is_not_refused_has_finite_coefficients(
     assert (process.sqrt_one_minus_alpha_bar[1:] > 0).all()
     noise = ChunkedNoise([1], [torch.Generator().manual_seed(0)])
     start = process.start(torch.ones(1, 1, 2, 2), noise)
-    sets = run(DDIM(steps=min(steps, T)), lambda x_t, t: start.x_T, process, start, noise)
-    assert sets["ddim"].isfinite().all()
+    for eta in (0.0, 1.0):
+        sampler = DDIM(steps=min(steps, T), eta=eta)
+        x = run(sampler, lambda x_t, t: start.x_T, process, start, noise)["ddim"]
+        assert x.isreal().all()
+        assert x.isfinite().all()
 
 
 @pytest.mark.parametrize("predicts", ["eps", "x_0", "v"])

@@ -23,6 +23,7 @@ from hotcold.models import kinds
 from hotcold.models.params import read_design
 from hotcold.numerics.tables import read_csv, read_json
 from hotcold.reporting.figures import film
+from hotcold.reporting.figures.style import Gallery
 from hotcold.reporting.reading.results import ModelResults, read_model
 from hotcold.reporting.text.words import described
 from hotcold.runtime import paths
@@ -95,6 +96,14 @@ def test_a_moving_picture_degrades_to_the_start_of_the_sampler(model: ModelResul
     assert np.array_equal(states[0], states[-1])  # the digits, at t = 0
     with Image.open(paths.FIGURES / "hot_and_cold.webp") as moving:
         assert moving.is_animated
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["dissipation"], indirect=True)
+def test_a_process_that_needs_training_images_is_not_the_hot_one(model: ModelResults) -> None:
+    gallery = Gallery(50, [])
+    film.draw(gallery, [model, read_model("impulse", read_design("impulse"))], 0, 4)
+    assert paths.FIGURES / "hot_and_cold.webp" not in gallery.files
 
 
 @pytest.mark.slow

@@ -95,16 +95,17 @@ def test_a_file_of_metrics_of_another_run_is_outdated(
     path = repository.folder / "results/metrics/evaluate/model2.json"
     content = path.read_bytes()
     fid = json.loads(content)["model2"]["fid"]
-    path.unlink()  # it may be a link to the cache
-    path.write_bytes(content.replace(str(fid).encode(), b"1.5"))
-    try:
-        found = {each.name: each for each in experiments.load()}
-    finally:
-        path.unlink()
-        path.write_bytes(content)
-    assert "model2.fid" in found["workspace"].outdated
-    assert "model2.fid" not in found["workspace"].metrics
-    assert found["main"].metrics["model2.fid"] == pytest.approx(fid)
+    for other in (content.replace(str(fid).encode(), b"1.5"), b"<<<<<<< damaged"):
+        path.unlink()  # it may be a link to the cache
+        path.write_bytes(other)
+        try:
+            found = {each.name: each for each in experiments.load()}
+        finally:
+            path.unlink()
+            path.write_bytes(content)
+        assert "model2.fid" in found["workspace"].outdated
+        assert "model2.fid" not in found["workspace"].metrics
+        assert found["main"].metrics["model2.fid"] == pytest.approx(fid)
 
 
 def test_ci_compares_the_metrics_of_a_pull_request_in_a_clone_without_results(

@@ -97,6 +97,8 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("models.model1.network.hidden", (), "tuple should have at least 1 item"),
     ("models", {}, "dictionary should have at least 1 item"),
     ("likelihood.images", 3, f"{FEWEST} 4"),
+    ("likelihood.images", 150, "is 150, must be a multiple of 100, or less than that"),
+    ("models.model8.sampler.temperature", 0.001, f"{FEWEST} 0.01"),
     ("sampling.images", 9, f"{FEWEST} 10"),
     ("sampling.guidances", (), "is [], must have some: model9 has labels"),
     ("models.model9.training.label_dropout", 0.0, "is 0.0, must be more than 0: without it"),
@@ -275,6 +277,12 @@ def test_name_of_a_model_must_be_a_valid_file_name(name: str, allowed: str) -> N
 def test_autoguidance_needs_an_earlier_checkpoint(key: str, value: Any) -> None:
     message = "params.yaml: models.model5.sampler.autoguidance.checkpoint is 5, must be one of"
     assert refusal(changed(key, value)).startswith(message)
+
+
+def test_autoguidance_of_the_step_study_needs_a_kept_checkpoint() -> None:
+    grid = {"steps": 15, "autoguidance": {"checkpoint": 7, "weight": 2.0}}
+    message = "step_study.ddim has the autoguidance.checkpoint 7, must be one of training.checkp"
+    assert message in refusal(changed("step_study.ddim", (grid,)))
 
 
 def keys_of(values: dict[str, Any], prefix: str = "") -> list[str]:

@@ -109,6 +109,7 @@ def test_wrong_command_line_is_refused_before_any_job(
 ) -> None:
     monkeypatch.setattr(sweep, "run_experiment", None)  # a job would fail
     for arguments, sentence in (
+        ("rate=1 +rate=2", "a key has two settings, must have one: separate its values by commas"),
         ("rat=1", "params.yaml: rat is missing (did you mean 'rate'?)"),
         ("rate=[1", "dvc exp run -S does not read rate=[1: "),
         ("rate=1 --job nodess=2", "--job is nodess=2: Parameter 'nodess'"),

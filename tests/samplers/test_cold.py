@@ -27,6 +27,16 @@ def started(name: str, rng: torch.Generator) -> tuple[ColdProcess, Start, Chunke
     return process, process.start(X_0, noise), noise
 
 
+def test_nothing_of_pure_noise_is_left(rng: torch.Generator) -> None:
+    """Whatever the last density of the process is."""
+    process, noise = build_process("impulse"), ChunkedNoise([len(X_0)], [rng])
+    start = process.start(X_0, noise, alone=True)
+    assert (start.x_T.abs() == HIGH).all()
+    sets = run(cold(), lambda x, t: X_0, process, start, noise)
+    for key in ("naive", "improved"):
+        torch.testing.assert_close(sets[key], X_0, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", COLD)
 def test_perfect_restorer_recovers_the_image(name: str, rng: torch.Generator) -> None:
     """The naive sampler passes through the states of the forward process, unless the noise is

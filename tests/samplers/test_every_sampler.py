@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from hotcold.models import kinds
 from hotcold.models.model import DiffusionModel
-from hotcold.numerics.rng import ChunkedNoise, Stream
+from hotcold.numerics.rng import Stream
 from hotcold.sampling.bases import SamplerParams
-from hotcold.sampling.draw import DrawOptions, draw, samplers_of
+from hotcold.sampling.draw import DrawOptions, draw
 from hotcold.sampling.film import Film
 from hotcold.sampling.params import samplers_for
 
@@ -92,20 +92,3 @@ def test_every_field_of_a_sampler_changes_the_images(sampler: str, field: str) -
     images, again, changed = (drawn(name, predicts, s)[main] for s in (complete, complete, other))
     assert torch.equal(images, again)
     assert not torch.equal(images, changed)
-
-
-@pytest.mark.parametrize(("sampler", "name", "predicts"), USES)
-def test_images_of_a_chunk_do_not_depend_on_others(sampler: str, name: str, predicts: str) -> None:
-    process = build_process(name)
-    complete = kinds.params("samplers", sampler).complete(process.T)
-    run = kinds.behaviour("samplers", sampler, "run")
-    model = DiffusionModel(Wave(process.levels), process, predicts)
-    assert sampler in samplers_of(model)
-
-    def chunks(numbers: list[int]) -> Tensor:
-        generators = [torch.Generator().manual_seed(number) for number in numbers]
-        noise = ChunkedNoise([2] * len(numbers), generators)
-        start = process.start(torch.zeros(2 * len(numbers), 1, 28, 28), noise)
-        return run(complete, model.predict, process, start, noise)[complete.main_set]
-
-    torch.testing.assert_close(chunks([0, 1, 2])[2:4], chunks([1]), rtol=0, atol=1e-6)

@@ -1,6 +1,7 @@
 """Images of a model, whatever the batch size."""
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -8,16 +9,17 @@ import torch
 from conftest import build_model, build_process
 from torch import Tensor
 
-from hotcold import DDIM, Ancestral, Categorical, Cold, InverseDissipation
+from hotcold import DDIM, ODE, Ancestral, Categorical, Cold, InverseDissipation
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics import distributed
 from hotcold.numerics.rng import NoiseAhead, Stream
 from hotcold.runtime.errors import UserError
 from hotcold.sampling import draw as draw_module
-from hotcold.sampling.bases import SamplerParams
+from hotcold.sampling.bases import Autoguidance, SamplerParams
 from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn, sample
 from hotcold.sampling.film import Film
 
+AUTO = Autoguidance(checkpoint=2, weight=2.0)
 STREAM = Stream(1, "sample", "m", 5)
 USES = [
     ("linear", "eps", Ancestral()),
@@ -27,6 +29,7 @@ USES = [
     ("grey", "categorical", Categorical(steps=2, eta=0.5)),
     ("masked", "categorical", Categorical(steps=2, churn=0.5)),
     ("dissipation", "x_0", InverseDissipation()),
+    ("flow", "velocity", ODE(steps=2)),
 ]
 every_use = pytest.mark.parametrize(
     ("name", "predicts", "sampler"),
@@ -160,6 +163,28 @@ def test_sampler_that_does_not_fit_the_model_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("classes", "labels", "sampler", "sentence"),
+    [
+        (0, [0, 1], DDIM(steps=2), "labels and sampler.guidance must be absent: the model has no"),
+        (0, None, DDIM(steps=2, guidance=2.0), "sampler.guidance must be absent"),
+        (3, [0, 3], DDIM(steps=2), "labels must be 2 integers in 0..2, one an image"),
+        (3, [0, -1], DDIM(steps=2), "labels must be 2 integers in 0..2"),
+        (3, [0], DDIM(steps=2), "labels must be 2 integers in 0..2"),
+        (0, None, DDIM(steps=2, autoguidance=AUTO), "checkpoint is 2, must be less than 2, the ep"),
+    ],
+)
+def test_guidance_that_the_model_cannot_have_is_refused(
+    classes: int, labels: list[int] | None, sampler: SamplerParams, sentence: str
+) -> None:
+    model = build_model("linear", "eps")
+    model.module.classes = classes
+    model.description["epoch"] = 2
+    asked = None if labels is None else torch.tensor(labels)
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        draw(model, torch.zeros(2, 1, 28, 28), sampler, STREAM, labels=asked)
+
+
+@pytest.mark.parametrize(
     ("name", "predicts", "sampler"),
     [
         ("linear", "eps", None),
@@ -179,9 +204,11 @@ def test_sample_gives_equal_images_for_equal_seeds(
     assert not torch.equal(sample(model, 5, sampler, seed=2), images)
 
 
-def test_sample_refuses_a_model_that_restores() -> None:
+def test_sample_refuses_a_model_that_restores_and_no_images() -> None:
     with pytest.raises(UserError, match="restores images and cannot generate"):
         sample(build_model("impulse", "x_0"), 5)
+    with pytest.raises(UserError, match="count is 0, must be at least 1"):
+        sample(build_model("linear", "eps"), 0)
 
 
 def test_film_has_evenly_spaced_states_from_start_to_image() -> None:

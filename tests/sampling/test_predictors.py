@@ -38,7 +38,7 @@ def test_steps_are_evenly_spaced_from_T_to_0(T: int, steps: int, expected: list[
 class Model:
     """Predicts x_t + t plus `gain` times the label; counts what it is asked for."""
 
-    process = SimpleNamespace(T=10)
+    process, description = SimpleNamespace(T=10), {"epoch": 10}
 
     def __init__(self, gain: float = 1.0) -> None:
         self.gain, self.calls = gain, 0
@@ -108,6 +108,12 @@ def test_guidance_acts_inside_its_interval_alone() -> None:
 )
 def test_evaluations_are_those_of_the_network(sampler: Any, evaluations: int) -> None:
     assert sampler.evaluations(10) == evaluations
+
+
+@pytest.mark.parametrize("guidance", [0.0, 1.0])
+def test_interval_of_no_guidance_is_refused(guidance: float) -> None:
+    with pytest.raises(ValueError, match="must be absent without guidance or autoguidance"):
+        DDIM(steps=5, guidance=guidance, guidance_interval=(0.2, 0.6))
 
 
 def test_sampler_is_read_from_an_entry_of_results() -> None:

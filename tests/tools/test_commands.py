@@ -22,10 +22,11 @@ from hotcold.numerics import devices
 from hotcold.numerics.rng import Stream
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
+from hotcold.samplers.ancestral.params import Ancestral
 from hotcold.samplers.categorical.params import Categorical
 from hotcold.samplers.cold.params import Cold
 from hotcold.samplers.ddim.params import DDIM
-from hotcold.sampling.bases import SamplerParams
+from hotcold.sampling.bases import Autoguidance, SamplerParams
 from hotcold.sampling.draw import DrawOptions, draw
 from stages import train
 
@@ -125,7 +126,8 @@ def test_settings_of_the_user_replace_those_of_the_block_of_a_model(
     assert "ddim, in 2 steps with η = 1; " in command(generate, "model2", "--steps", "2")
     own = {"kind": "categorical", "steps": 50, "churn": 10.0}
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(json.dumps({"models": {"m": {"sampler": own}}}))
+    params = tmp_path / "params.yaml"
+    params.write_text(json.dumps({"models": {"m": {"sampler": own}}}))
     masked = DiffusionModel(lambda x, t: x, process.build(GREY | {"T": 60}), "categorical")
     hot = DiffusionModel(lambda x, t: x, process.build(PROCESSES["linear"] | {"T": 60}), "eps")
     for model, steps, fixed, expected in (
@@ -138,6 +140,18 @@ def test_settings_of_the_user_replace_those_of_the_block_of_a_model(
         assert samplers.choose("m", model, steps, fixed) == expected
     with pytest.raises(UserError, match="--clip must be absent: the sampler of m has no such"):
         samplers.choose("m", masked, 20, {"clip": True})
+    hot.description |= {"model": "m", "epoch": 2}
+    with pytest.raises(UserError, match=r"models\.m\.sampler does not fit the weights of m"):
+        samplers.choose("m", hot, None, {})
+    auto = Autoguidance(checkpoint=2, weight=2.0)
+    for own, expected in (
+        (DDIM(steps=3, autoguidance=auto), DDIM(steps=3)),
+        (DDIM(steps=61), None),
+        (DDIM(steps=3, guidance=2.0), None),  # without labels
+    ):
+        params.write_text(json.dumps({"models": {"m": {"sampler": own.model_dump()}}}))
+        hot.description["model"] = "m" if expected else "other"
+        assert samplers.choose("m", hot, None, {}) == (expected or Ancestral())
 
 
 def test_restore_shows_the_picture_and_three_restorations(command: Command, tmp_path: Path) -> None:
@@ -182,6 +196,7 @@ def test_restore_shows_the_picture_and_three_restorations(command: Command, tmp_
         ((generate, "model2", "--digit", "7"), "--digit must be absent: model2 has no labels"),
         ((generate, "model2", "--guidance", "2"), "--guidance must be absent: model2 has no label"),
         ((generate, "model7", "--steps", "3"), "--steps is 3, must be absent: model7 uses all"),
+        ((generate, "model2", "--steps", "2", "--eta", "nan"), "--eta is nan, must be a number"),
         ((generate, "new"), "results/models/new/best.safetensors is missing: run dvc repro"),
         ((generate, "model9"), "params.yaml: models.model9 is missing (did you mean 'model"),
         ((generate, "model2", "--checkpoint", "."), "best.safetensors is missing"),

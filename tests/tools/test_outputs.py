@@ -19,10 +19,12 @@ COMMANDS = [(generate, "model1"), (restore, "model3", "in.png"), (table, "--plot
 def test_path_of_no_picture_of_no_folder_or_of_an_input_is_refused(tmp_path: Path) -> None:
     path, link = tmp_path / "in.png", tmp_path / "link.png"
     link.symlink_to(path)
+    (folder := tmp_path / "folder.png").mkdir()
     outputs.check(tmp_path / "x.PNG", None, path)
     for output, sentence in (
         ("x.jpg", "x.jpg, must end in .png"),
-        ("no/x.png", "no/x.png: there is no folder no"),
+        ("no/x.png", "no/x.png: there is no folder no that can be written"),
+        (folder, f"{folder}, which is a folder, must be a file"),
         *((same, f"{same}, which is read, must be another file") for same in (path, link)),
     ):
         with pytest.raises(UserError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import run_stage
 from PIL import Image
 
@@ -113,8 +114,14 @@ def test_wrong_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
     np.savez(tmp_path / "two.npz", a=BLACK, b=BLACK)
     (tmp_path / "half.npz").write_bytes((tmp_path / "two.npz").read_bytes()[:5000])
-    for name in ("text.npz", "empty.npy", "objects.npy", "half.npz"):
+    np.savez_compressed(tmp_path / "flipped.npz", a=np.arange(9 * 784).reshape(9, 28, 28))
+    content = bytearray((tmp_path / "flipped.npz").read_bytes())
+    content[200:300] = bytes(100)
+    (tmp_path / "flipped.npz").write_bytes(content)
+    for name in ("text.npz", "empty.npy", "objects.npy", "half.npz", "flipped.npz"):
         refused(tmp_path / name, f"{name} {damaged}")
+    samples_file.save(tmp_path / "guidance.npz", dict.fromkeys("12", torch.tensor(BLACK)), {})
+    refused(tmp_path / "guidance.npz", "guidance.npz has the arrays 1, 2: choose one with --set")
     refused(tmp_path / "none.npy", "none.npy does not exist")
     (tmp_path / "images.mat").touch()
     refused(tmp_path / "images.mat", "images.mat must be a folder of .png pictures, or end in")

@@ -262,6 +262,11 @@ def test_wrong_command_line_is_refused_in_one_sentence_before_any_trial(
     assert "\n" not in str(error.value)
 
 
+def test_target_that_does_not_compute_the_metric_is_refused(project: Project) -> None:
+    with pytest.raises(UserError, match=r"--target is score: model\.steps is computed by study"):
+        start("model.steps", RATE, "--target", "score")
+
+
 def test_search_without_a_commit_is_refused(inside: Path) -> None:
     project = small(inside, DVC, yaml.safe_dump(PARAMS))
     for sentence in ("Empty git", "Only supported for Git"):

@@ -23,6 +23,7 @@ from hotcold.reporting.reading.measured import (
     EPOCHS,
     NOISE_AXIS,
     OVERWRITTEN,
+    REDRAWN,
     SEEDS,
     UNTRAINED,
     doses,
@@ -113,6 +114,9 @@ def test_every_seed_and_draw_is_an_experiment_and_a_row(runs: Runs) -> None:
 
 
 def test_a_share_of_pixels_drawn_anew_is_between_the_samplers_of_the_results(runs: Runs) -> None:
+    run("model4 --redrawn 0.1234567")
+    assert runs.pop()[1] == ["++models.model4.sampler.redrawn=0.1234567"]
+    REDRAWN.path.unlink()
     run("model4 --redrawn 0.5,0.25,1")
     run("model4 --overwritten 1,0.5")
     name, (setting,), _ = runs[1]
@@ -141,11 +145,16 @@ def test_a_share_of_pixels_drawn_anew_is_between_the_samplers_of_the_results(run
 def test_ablation_trains_without_each_part_at_the_budget_and_shows_the_scores(
     runs: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("model2 --ablate training.epochs=5 training.images=9600")
-    budget = ["training.epochs=5", "training.images=9600"]
-    assert runs[0] == ("model2-complete-recipe", budget, "model2")
-    name, settings = "model2-independent-t", [*budget, "models.model2.training.stratified_t=false"]
-    assert runs[4] == (name, settings, "model2")
+    recipe = load(ROOT / "params.yaml")["models"]["model5"]
+    recipe["sampler"] = {"kind": "ddim", "steps": 2}
+    del recipe["training"]["epochs"]
+    write_params(Path(), models=TINY["models"] | {"recipe": recipe})
+    capsys.readouterr()
+    run("recipe --ablate training.epochs=5 training.images=20")
+    budget = ["training.epochs=5", "training.images=20"]
+    assert runs[0] == ("recipe-complete-recipe", budget, "recipe")
+    name, settings = "recipe-independent-t", [*budget, "models.recipe.training.stratified_t=false"]
+    assert runs[4] == (name, settings, "recipe")
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + len(vary.PARTS)
     assert lines[6] == "| independent t | 15.00 [0.00, 30.00] | 15.00 [0.00, 30.00] | 15 | 15 |"
@@ -167,18 +176,24 @@ def test_ablation_removes_one_part_at_a_time(tmp_path: Path, part: str) -> None:
         ("model4 --overwritten -1", "models.model4.sampler.overwritten is -1"),
         ("model4 --redrawn 0.5,1.1", "models.model4.sampler.redrawn is 1.1"),
         ("model2 --redrawn 0.5", "redrawn is 0.5: not a known key"),
-        ("model4 --noise 0.1", "params.yaml has no key models.model4.degradation.noise"),
+        ("model4 --noise 0.1", "Could not override 'models.model4.degradation.noise'"),
         ("none --noise 0.1", "models.none is missing"),
         ("none --seeds 1", "models.none is missing"),
         *((f"heat --noise 0.1,{size}", f"noise is {size}") for size in ("2", "-0.1", ".nan")),
-        ("heat --noise much", "noise is 'much': input should be a valid number"),
+        ("heat --noise much", "--noise is 'much', must be different numbers, separated by commas"),
         ("model2 --seeds 1,42", "--seeds has 42, which is that of params.yaml"),
         ("model2 --draws 1,42", "--draws has 42, which is that of"),
         ("model2 --epochs 2,3", "--epochs has 2, which is that of"),
         ("model2 --epochs 0", "models.model2.training.epochs is 0"),
-        ("model2 --seeds 1,x", "seed is 'x': input should be a valid integer"),
+        ("model2 --seeds 1,x", "--seeds is '1,x', must be different numbers"),
         ("model4 --noise 0.1 --draws 1", "--ablate must be given, or --noise and --seeds"),
-        ("heat --noise 0.1 --seeds 1,x", "seed is 'x'"),
+        ("heat --noise 0.1 --seeds 1,x", "--seeds is '1,x'"),
+        ("model2 --draws null", "--draws is 'null', must be different numbers"),
+        ("model2 --seeds=", "--seeds is '', must be different numbers"),
+        ("model4 --redrawn 1,1.0", "--redrawn is '1,1.0', must be different numbers"),
+        ("model2 --epochs 1.5", "models.model2.training.epochs is 1.5: input should be"),
+        ("model2 --ablate training.image=5", "Could not override 'training.image'"),
+        ("model4 --ablate", "models.model4.network.predicts is 'eps', must be 'x_0'"),
         ("model2 --seeds -1", "seed is -1: input should be greater"),
         (
             "model2 --ablate training.learning_rate=1",

@@ -34,15 +34,16 @@ from hotcold.commands import Model, group
 from hotcold.data import mnist
 from hotcold.data.params import DataParams
 from hotcold.models.model import DiffusionModel
+from hotcold.models.params import read_designs
 from hotcold.numerics import devices
 from hotcold.numerics.pixels import to_pixels
 from hotcold.numerics.rng import CHUNK, Stream
 from hotcold.runs.progress import Progress
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
-from hotcold.runtime.params import Precision, Seed, load, parse, read, validate
+from hotcold.runtime.params import Precision, Seed, parse, read, validate
 from hotcold.sampling.draw import DrawOptions, draw
-from hotcold.sampling.params import Sampler
+from hotcold.sampling.params import Sampler, SamplingParams
 from hotcold.training import loop
 from hotcold.training.params import TrainingParams
 
@@ -88,7 +89,8 @@ def images(name: str, checkpoint: str, key: str | None, count: int) -> Row:
     sampler = validate(block, Sampler, path, prefix=("sampler",))
     recorded = sets[key][: CHUNK * math.ceil(count / CHUNK)]
     x_0 = to_pixels(sets.get("original", recorded)[: len(recorded)]).to(device)
-    stream = Stream(read("seed", Seed), "sample", name, epoch)
+    seed = read("sampling", SamplingParams).noise_seed(read("seed", Seed))
+    stream = Stream(seed, "sample", name, epoch)
     steps = DrawOptions(dtype, batch_size).steps(sampler, model.process.T, len(recorded))
     with Progress(f"replay {name}", steps) as bar:
         options = DrawOptions(dtype, batch_size, bar.advance)
@@ -156,7 +158,7 @@ def redraw(
     models: tuple[str, ...], checkpoints: tuple[str, ...], count: int, key: str | None
 ) -> None:
     """Draw recorded images again; of the best checkpoint by default."""
-    pairs = itertools.product(models or load()["models"], checkpoints or ("best",))
+    pairs = itertools.product(models or read_designs(), checkpoints or ("best",))
     report(images(name, checkpoint, key, count) for name, checkpoint in pairs)
 
 
@@ -165,5 +167,5 @@ def redraw(
 @CHECKPOINT
 def recompute(models: tuple[str, ...], checkpoints: tuple[str, ...]) -> None:
     """Compute validation losses again; of all checkpoints by default."""
-    names = models or load()["models"]
+    names = models or read_designs()
     report(row for name in names for row in losses(name, list(checkpoints)))

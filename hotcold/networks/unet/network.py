@@ -97,7 +97,7 @@ class UNet(nn.Module):
     channels: at 28, 14 and 7 pixels; multiples of 8. Skip connections are added, not concatenated.
     classes: if not 0, the network also gets the label of each image, (N,) int64, 0 .. classes - 1;
     `classes` stands for an unknown label. Its embedding is added to that of t (Nichol and Dhariwal
-    2021, section 6).
+    2021, section 5).
     """
 
     def __init__(

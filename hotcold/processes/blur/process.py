@@ -10,7 +10,7 @@ from hotcold.models.process import ColdProcess, blurred
 
 
 class Blur(ColdProcess):
-    """Gaussian blur whose width rises linearly (Bansal et al., section 5.1); deterministic.
+    """Gaussian blur whose width rises linearly (Bansal et al., deblurring); deterministic.
 
     schedule: standard deviation of the kernel in pixels; 0 at t = 0.
     """

@@ -31,7 +31,7 @@ class Dissipation(HotProcess):
         self.noise_std = noise * (std > 0).double()  # 0 at t = 0, the clean image
 
     def degrade(self, x_0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
-        """x_t = blur_t(x_0) + delta noise."""
+        """x_t = blur_t(x_0) + sigma * noise, without noise at t = 0."""
         return blurred(x_0, self.schedule, t) + per_image(self.noise_std, t, x_0) * noise
 
     def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:

@@ -11,7 +11,7 @@ from hotcold.numerics.pixels import LOW
 
 
 class Fading(ColdProcess):
-    """A dark spot that spreads from a random centre (Bansal et al., section 5.2, inpainting).
+    """A dark spot that spreads from a random centre (Bansal et al., inpainting).
 
     At step t a pixel at distance d from the centre keeps the product over i <= t of
     1 - exp(-d^2 / (2 w_i^2)) of its intensity above black. schedule: w_t in pixels; w_0 is not

@@ -60,7 +60,7 @@ class GaussianParams(ProcessParams):
         if 1 - first == 1:  # every step must add noise in float64
             raise ValueError(f"beta starts at {first}, must be at least 1e-15: it adds no noise")
         step = (last - first) / self.T
-        alpha_bar = math.exp(sum(math.log1p(-first - t * step) for t in range(1, self.T + 1)))
+        alpha_bar = math.exp(sum(math.log1p(-first - t * step) for t in range(self.T + 1)))
         if alpha_bar < SMALLEST:
             raise ValueError(
                 f"beta is {[first, last]}, must be smaller for T = {self.T}: alpha_bar falls to "

@@ -52,11 +52,12 @@ class Impulse(ColdProcess):
         return salted.masked_fill(noise > 1 - threshold, LOW)
 
     def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:
-        """x_T is the degraded original, or salt and pepper alone."""
+        """x_T is the degraded original, or salt and pepper alone; the noise replaces each pixel."""
         if not alone:
             return super().start(originals, noise)
-        u = noise.uniform(originals)
-        return Start(torch.where(u < 0.5, HIGH, LOW).to(originals), u)
+        u, replaced = noise.uniform(originals), 2 * float(self.density[self.T])
+        behind = torch.where(u < 0.5, replaced * u, 1 - replaced * (1 - u))
+        return Start(torch.where(u < 0.5, HIGH, LOW).to(originals), behind)
 
     def noise_behind(self, x_T: Tensor, x_0_hat: Tensor, noise: Tensor) -> Tensor:
         """u of equation 16, drawn from its posterior given x_T and that x_0 is x_0_hat by `noise`,

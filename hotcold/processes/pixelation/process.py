@@ -11,7 +11,7 @@ from hotcold.models.process import ColdProcess, as_tensor
 
 
 class Pixelation(ColdProcess):
-    """Squares of one grey that grow with t (Bansal et al., section 5.3); deterministic."""
+    """Squares of one grey that grow with t (Bansal et al., super-resolution); deterministic."""
 
     def __init__(self, sides: tuple[int, ...]) -> None:
         """sides of the squares at t = 1..T, in pixels; divisors of the image's side."""

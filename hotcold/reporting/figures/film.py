@@ -42,7 +42,7 @@ def draw(gallery: Gallery, models: Sequence[ModelResults], seed: int, count: int
             )
             rows += [(model, key, t) for t in steps[key]]
     gallery.add_table("films", ("model", "set", "t"), rows)
-    hot = [model for model in models if isinstance(process(model), HotProcess)]
+    hot = [model for model in models if type(process(model)).start is HotProcess.start]
     cold = [model for model in models if model.restores and not model.generates]
     if hot and cold:
         best = min(hot, key=lambda model: model.scores["fid"])

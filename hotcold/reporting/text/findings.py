@@ -236,7 +236,7 @@ def disagreement(results: Results) -> tuple[ModelResults, ModelResults] | None:
     the opposite order."""
     for a, b in itertools.combinations(results.generating, 2):
         orders = [lower([b.scores], [a.scores], key) for key in UNLABELLED]
-        if lower([a.scores], [b.scores], "fid") and all(orders):
+        if results.better(a, b) and all(orders):
             return a, b
     return None
 

@@ -29,7 +29,7 @@ class Categorical(SamplerParams):
     eta: Share = 0.0
     churn: Annotated[float, pydantic.Field(ge=0, exclude_if=lambda churn: not churn)] = 0.0
     temperature: Annotated[
-        float, pydantic.Field(gt=0, le=10, exclude_if=lambda temperature: temperature == 1)
+        float, pydantic.Field(ge=0.01, le=10, exclude_if=lambda temperature: temperature == 1)
     ] = 1.0
 
     @pydantic.model_validator(mode="after")

@@ -10,6 +10,8 @@ from hotcold.models.bases import ProcessParams
 from hotcold.runtime.params import Share
 from hotcold.sampling.bases import SamplerParams
 
+SHARES = {"redrawn", "overwritten"}
+
 
 class Cold(SamplerParams):
     """Algorithm 4 and Algorithm 2 of Bansal et al., for a cold process.
@@ -31,6 +33,10 @@ class Cold(SamplerParams):
     overwritten: Annotated[Share | None, pydantic.Field(exclude_if=lambda share: share is None)] = (
         None
     )
+
+    @property
+    def words(self) -> list[str]:
+        return [f"{key} = {value:g}" for key, value in self.model_dump(include=SHARES).items()]
 
     def steps_of(self, T: int) -> int:
         return 2 * T

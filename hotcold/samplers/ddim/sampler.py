@@ -46,7 +46,8 @@ def run(
             before = here
         ratio = (1 - alpha_bar[s]) / (1 - alpha_bar[t]) * (1 - alpha_bar[t] / alpha_bar[s])
         reverse_std = sampler.eta * ratio**0.5
-        x = alpha_bar[s] ** 0.5 * x_0_hat + (1 - alpha_bar[s] - reverse_std**2) ** 0.5 * eps_hat
+        left = max(0.0, 1 - alpha_bar[s] - reverse_std**2)  # rounding may take it below 0
+        x = alpha_bar[s] ** 0.5 * x_0_hat + left**0.5 * eps_hat
         if reverse_std > 0:
             x = x + reverse_std * noise.normal(x)
         watch(sampler.main_set, s, x)

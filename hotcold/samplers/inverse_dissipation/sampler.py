@@ -15,8 +15,9 @@ def run(
     noise: ChunkedNoise,
     watch: Watch = ignore,
 ) -> Sets:
-    """x_{s-1} = blur_{s-1}(x_0_hat) + noise * delta * eps, and x_0 = x_0_hat (Rissanen et al. 2023,
-    Algorithm 2, whose network predicts blur_{s-1}(x_0) instead)."""
+    """x_{s-1} = blur_{s-1}(x_0_hat) + delta * eps, and x_0 = x_0_hat (Rissanen et al. 2023,
+    Algorithm 2, whose network predicts blur_{s-1}(x_0) instead); delta is `sampler.noise` times
+    the sigma of training."""
     x = start.x_T
     watch(sampler.main_set, process.T, x)
     for s in range(process.T, 0, -1):
