@@ -193,6 +193,7 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
     ("model1", f"{{{HEAT}, degradation.std: [0.01, 2.0]}}", "degradation.std.0 is 0.01: input sho"),
     ("model7", f"{{{HEAT}, degradation.std: [3.0, 2.0]}}", "std is [3.0, 2.0], must be ["),
     ("model1", "degradation: {kind: pixelation, sides: [2, 3]}", "sides is [2, 3], must be two or"),
+    ("model5", "degradation: {kind: gaussian, beta: [1.0e-4, 0.05], T: 1200}", "falls to 5.1e-14"),
     ("model6", "sampler.churn: 51.0", "sampler.churn is 51.0, must not exceed steps, 50"),
     ("model6", "{sampler.eta: 0.5, sampler.churn: 1.0}", "churn is 1.0, must be absent with eta"),
     ("model4", "training.warmup: 0.1", "training.warmup is 0.1, must be absent with plateau"),

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 
 import pydantic
 
-from hotcold.models.bases import MEAN_SQUARED, Predicted, ProcessParams, Steps
+from hotcold.models.bases import MEAN_SQUARED, NetworkParams, Predicted, ProcessParams, Steps
 from hotcold.runtime.params import Rate
 
 SMALLEST = 1.2e-38  # normal number in float32
+LEAST_SIGNAL = 1e-10  # an error of 0.01 in x_0, whose pixels range from -0.5 to 0.5
 SAMPLERS = ("ancestral", "ddim")
 
 
@@ -59,12 +60,26 @@ class GaussianParams(ProcessParams):
         first, last = self.beta
         if 1 - first == 1:  # every step must add noise in float64
             raise ValueError(f"beta starts at {first}, must be at least 1e-15: it adds no noise")
-        step = (last - first) / self.T
-        alpha_bar = math.exp(sum(math.log1p(-first - t * step) for t in range(self.T + 1)))
-        if alpha_bar < SMALLEST:
+        if (left := self.least_alpha_bar) < SMALLEST:
             raise ValueError(
                 f"beta is {[first, last]}, must be smaller for T = {self.T}: alpha_bar falls to "
-                f"{alpha_bar:.1e}, below {SMALLEST}, the smallest number that float32 has in full "
+                f"{left:.1e}, below {SMALLEST}, the smallest number that float32 has in full "
                 "precision"
             )
         return self
+
+    @property
+    def least_alpha_bar(self) -> float:
+        """alpha_bar at T of a linear schedule; 1 of another."""
+        first, last = self.beta or (0.0, 0.0)
+        step = (last - first) / self.T
+        return math.exp(sum(math.log1p(-first - t * step) for t in range(self.T + 1)))
+
+    def check(self, network: NetworkParams) -> None:
+        """A sampler gets x_0 from the noise, where float32 loses it if little is left of it."""
+        if network.predicts != "eps" and self.least_alpha_bar < LEAST_SIGNAL:
+            raise ValueError(
+                f"degradation.beta is {list(self.beta or ())}, must be smaller for T = {self.T} and "
+                f"network.predicts '{network.predicts}': alpha_bar falls to "
+                f"{self.least_alpha_bar:.1e}, must be at least {LEAST_SIGNAL}"
+            )
