@@ -79,7 +79,7 @@ class GaussianParams(ProcessParams):
         """A sampler gets x_0 from the noise, where float32 loses it if little is left of it."""
         if network.predicts != "eps" and self.least_alpha_bar < LEAST_SIGNAL:
             raise ValueError(
-                f"degradation.beta is {list(self.beta or ())}, must be smaller for T = {self.T} and "
-                f"network.predicts '{network.predicts}': alpha_bar falls to "
+                f"degradation.beta is {list(self.beta or ())}, must be smaller for T = {self.T} "
+                f"and network.predicts '{network.predicts}': alpha_bar falls to "
                 f"{self.least_alpha_bar:.1e}, must be at least {LEAST_SIGNAL}"
             )
