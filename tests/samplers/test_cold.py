@@ -90,6 +90,8 @@ def test_the_share_of_pixels_drawn_anew_leads_from_the_improved_to_the_naive_sam
         u = fresh.uniform(x) if process.renews_noise else start.noise
         x = process.degrade(restore(x, s), u, s - 1)
     assert torch.equal(naive(cold(), restore, process, start, noise()), x)
+    names = [cold(**share).variant for share in ({}, {"redrawn": 0.25}, {"overwritten": 1.0})]
+    assert names == ["naive", "redrawn = 0.25", "overwritten = 1"]
     x = start.x_T
     for s in range(process.T, 0, -1):
         x = process.degrade(restore(x, s), start.noise, s - 1)
