@@ -74,7 +74,7 @@ def scores() -> Iterator[float]:
 NO_SCORES = {  # versions, settings, published numbers, and results that are in no table
     "README.md": "3.10 3.13 0.6 1.9",
     "docs/models.md": "0.01 0.02 0.05 0.2 10.0 25.4 4.36 0.15 0.65 0.88 0.999 0.034 1.22 "
-    "1.75 33.4 39.3 31.0 33.1 33.6 0.6 0.9 99.1 2.0 2.77 5.28 7.21 8.17 0.545 6.51 5.47",
+    "1.75 33.4 39.3 31.0 33.1 33.6 0.6 0.9 99.1 2.0 2.77 5.28 7.21 8.17 0.545 6.51 5.47 10.7",
     "docs/reproducibility.md": "14.94 0.34 4.073 4.080 2.96 5.20",
 }
 
