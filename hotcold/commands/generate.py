@@ -78,7 +78,7 @@ def main(
         raise UserError(f"--digit must be absent: {model} has no labels")
     sampler = samplers.choose(model, loaded, steps, fixed)
     if digit is not None and getattr(sampler, "guidance", 1) == 0:
-        raise UserError("--digit must be absent with guidance 0, which does without labels")
+        raise UserError("--digit must be absent with guidance 0, which ignores labels")
     seed = secrets.randbelow(2**31) if seed is None else seed
     T, batch_size = loaded.process.T, devices.batch_size(device)
     evaluations = DrawOptions(dtype, batch_size).steps(sampler, T, images)

@@ -20,7 +20,7 @@ def check(path: Path, *inputs: Path | None) -> None:
     if path.is_dir():
         raise UserError(f"--output is {path}, which is a folder, must be a file")
     if not os.access(path.absolute().parent, os.W_OK):
-        raise UserError(f"--output is {path}: there is no folder {path.parent} that can be written")
+        raise UserError(f"--output is {path}: there is no writable folder {path.parent}")
     if path.resolve() in [each.resolve() for each in inputs if each]:
         raise UserError(f"--output is {path}, which is read, must be another file")
 

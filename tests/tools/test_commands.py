@@ -194,6 +194,10 @@ def test_restore_shows_the_picture_and_three_restorations(command: Command, tmp_
         ((generate, "model2", "--eta", "0.5"), "--eta must be absent without --steps"),
         ((generate, "model2", "--clip"), "--clip must be absent without --steps"),
         ((generate, "model2", "--digit", "7"), "--digit must be absent: model2 has no labels"),
+        (
+            (generate, "asked", "--digit", "7", "--guidance", "0"),
+            "absent with guidance 0",
+        ),
         ((generate, "model2", "--guidance", "2"), "--guidance must be absent: model2 has no label"),
         ((generate, "model7", "--steps", "3"), "--steps is 3, must be absent: model7 uses all"),
         ((generate, "model2", "--steps", "2", "--eta", "nan"), "--eta is nan, must be a number"),

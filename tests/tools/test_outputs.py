@@ -23,7 +23,7 @@ def test_path_of_no_picture_of_no_folder_or_of_an_input_is_refused(tmp_path: Pat
     outputs.check(tmp_path / "x.PNG", None, path)
     for output, sentence in (
         ("x.jpg", "x.jpg, must end in .png"),
-        ("no/x.png", "no/x.png: there is no folder no that can be written"),
+        ("no/x.png", "no/x.png: there is no writable folder no"),
         (folder, f"{folder}, which is a folder, must be a file"),
         *((same, f"{same}, which is read, must be another file") for same in (path, link)),
     ):

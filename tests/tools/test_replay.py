@@ -15,8 +15,10 @@ from hotcold import samples_file
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
+from hotcold.runtime.params import load
 from stages import sample, train
 from tools.checks import replay
+from tools.copy_project import write_params
 
 Replay = Callable[..., list[list[str]]]
 SETTINGS = {"precision": "float32", "training.weights": "float32"}
@@ -69,6 +71,16 @@ def test_recorded_images_are_drawn_again_and_those_of_other_weights_disagree(
         pytest.raises(UserError, match=f"these checks disagree: {name}, {label}$"),
     ):
         run("images", name)
+
+
+def test_images_are_drawn_with_the_seed_of_their_noise(run: Replay, folder: Path) -> None:
+    params = folder / paths.PARAMS
+    kept, values = params.read_text(), load(params)
+    values["sampling"]["seed"] = 7
+    write_params(params, values)
+    with pytest.raises(UserError, match="these checks disagree"):
+        run("images", "model2")
+    params.write_text(kept)
 
 
 def test_images_of_a_sampler_with_an_interval_are_drawn_again(run: Replay, folder: Path) -> None:

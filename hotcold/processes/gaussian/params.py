@@ -76,7 +76,7 @@ class GaussianParams(ProcessParams):
         return math.exp(sum(math.log1p(-first - t * step) for t in range(self.T + 1)))
 
     def check(self, network: NetworkParams) -> None:
-        """A sampler gets x_0 from the noise, where float32 loses it if little is left of it."""
+        """A sampler derives x_0 from the noise; float32 loses it if too little signal is left."""
         if network.predicts != "eps" and self.least_alpha_bar < LEAST_SIGNAL:
             raise ValueError(
                 f"degradation.beta is {list(self.beta or ())}, must be smaller for T = {self.T} "

@@ -52,7 +52,7 @@ class Impulse(ColdProcess):
         return salted.masked_fill(noise > 1 - threshold, LOW)
 
     def start(self, originals: Tensor, noise: ChunkedNoise, alone: bool = False) -> Start:
-        """x_T is the degraded original, or salt and pepper alone; the noise replaces each pixel."""
+        """x_T is the degraded original, or salt and pepper alone, in every pixel."""
         if not alone:
             return super().start(originals, noise)
         u, replaced = noise.uniform(originals), 2 * float(self.density[self.T])
