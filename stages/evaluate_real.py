@@ -33,10 +33,12 @@ DRAWS = 15  # sets of real images whose FID is the floor
 
 
 def reference(classifier: Classifier, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """What `Scorer.real` holds: `features` of the images, and `frequencies` of all labels."""
+    """What `Scorer.real` holds: `features` of the images, `frequencies` of all labels, and what
+    `untrained.reference` gives."""
     frequencies = labels.bincount(minlength=10).double()
-    features = classifier.classify(images).features
-    return {"features": features, "frequencies": frequencies / frequencies.sum()}
+    found = {"features": classifier.classify(images).features}
+    found["frequencies"] = frequencies / frequencies.sum()
+    return found | untrained.reference(images)
 
 
 def floor(features: Tensor, real: Tensor, count: int, seed: int) -> dict[str, float]:
@@ -62,7 +64,6 @@ def main() -> None:
     validation, test = images[split.held_out], mnist.images("test")
     classifier, inception = Classifier.load(device=device), find_inception(device)
     real = reference(classifier, test[: params.reference], mnist.labels("test"))
-    real |= untrained.reference(test[: params.reference])
     labels = mnist.labels("train")[split.held_out]
     selection = reference(classifier, validation[: params.reference], labels)
     inception_features = {}

@@ -42,10 +42,9 @@ def headline(scores: Scores) -> Scores:
 class Scorer:
     """The scores of uint8 images, (N, 1, 28, 28), against real images.
 
-    real: `features` (N, 128) of the classifier and class `frequencies` (10,) of real images, and
-    their Inception features (N, 2048) as `inception`, and what `untrained.reference` gives, if
-    those are scored too. Validation images, by which settings are chosen, are without the latter,
-    and images have fewer scores against them.
+    real: `features` (N, 128) of the classifier and class `frequencies` (10,) of real images, what
+    `untrained.reference` gives, and their Inception features (N, 2048) as `inception`, if those are
+    scored too.
     inception: computes the Inception features of an image.
     """
 
@@ -156,15 +155,13 @@ class Scorer:
         scores["class_distance"] = total_variation(digits, self.real["frequencies"])
         scores |= self.manifolds(outputs.features)
         scores |= pixel_scores(images)
-        if "components" in self.real:
-            stream, resamples = self.stream("untrained"), self.params.bootstrap
-            for name, found in distances(self.real, images, resamples, stream).items():
-                scores |= with_interval(name, *found)
+        stream, resamples = self.stream("untrained"), self.params.bootstrap
+        for name, found in distances(self.real, images, resamples, stream).items():
+            scores |= with_interval(name, *found)
         if self.inception:
             scores["inception_fid"] = Frechet.to(self.real["inception"])(self.inception(images))
-        if "components" in self.real:
-            weights = weights_of_digits(digits.cpu(), self.real["frequencies"])
-            scores["fid_balanced"] = self.frechet(outputs.features, weights)
+        weights = weights_of_digits(digits.cpu(), self.real["frequencies"])
+        scores["fid_balanced"] = self.frechet(outputs.features, weights)
         return scores
 
 

@@ -5,10 +5,11 @@ import torch
 from torch import Tensor
 
 from hotcold.classifier.network import Classifier
-from hotcold.metrics import kernel, untrained
+from hotcold.metrics import kernel
 from hotcold.metrics.generation import nearest_images
 from hotcold.metrics.params import EvaluationParams
 from hotcold.metrics.scorer import Scorer, Scores
+from stages.evaluate_real import reference
 from tools.checks import independent
 from tools.checks.recompute import Recomputation, differences, random_weights
 
@@ -35,10 +36,8 @@ def scorer() -> Scorer:
         classifier.features[0].weight *= 1e3
         classifier.logits.weight *= 10
         classifier.logits.bias -= classifier.classify(images(150, 1)).logits.mean(0)
-    outputs = classifier.classify(images(150, 1))
-    frequencies = outputs.logits.argmax(1).bincount(minlength=10).double() / 150
-    real = {"features": outputs.features, "frequencies": frequencies}
-    return Scorer(classifier, real | untrained.reference(images(150, 1)), PARAMS)
+    labels = classifier.classify(images(150, 1)).logits.argmax(1)
+    return Scorer(classifier, reference(classifier, images(150, 1), labels), PARAMS)
 
 
 @pytest.fixture(scope="module")

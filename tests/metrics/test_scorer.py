@@ -14,16 +14,19 @@ from hotcold.metrics.scorer import Scorer
 from hotcold.numerics import checkpoints
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
+from stages.evaluate_real import reference
 
 PARAMS = EvaluationParams(
     seed=1, splits=5, permutations=3, reference=40, neighbours=3, subsets=2, bootstrap=3
 )
 MANIFOLDS = ("precision", "recall", "density", "coverage")
-INTERVALS = {f"{score}_{side}" for score in ("is", "fid", "kid") for side in ("below", "above")}
+WITH_INTERVAL = ("is", "fid", "kid", "pixel_fd", "random_fd")
+INTERVALS = {f"{score}_{side}" for score in WITH_INTERVAL for side in ("below", "above")}
 STD = ("", "_std")
 SCORES = {
     *(f"{name}{std}" for name in ("is", "is_published_definition", *MANIFOLDS) for std in STD),
     *("images", "fid", "kid", "fid_infinite", "class_distance", "zeros", "components"),
+    *("pixel_fd", "random_fd", "fid_balanced"),
 }
 
 
@@ -37,12 +40,9 @@ def scorer() -> Scorer:
     """With an untrained classifier and 40 random images as the real ones."""
     torch.manual_seed(0)
     classifier = Classifier()
-    outputs = classifier.classify(random_images(40, seed=1))
-    real = {
-        "features": outputs.features,
-        "frequencies": outputs.logits.argmax(1).bincount(minlength=10).double() / 40,
-    }
-    return Scorer(classifier, real, PARAMS)
+    images = random_images(40, seed=1)
+    labels = classifier.classify(images).logits.argmax(1)
+    return Scorer(classifier, reference(classifier, images, labels), PARAMS)
 
 
 def test_scores_are_complete_finite_and_reproducible(scorer: Scorer) -> None:
