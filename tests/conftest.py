@@ -75,6 +75,7 @@ TINY = {
         ],
         "categorical": [{"steps": [2, 3], "eta": [0.0, 0.5]}, {"steps": 3, "churn": 2.5}],
         "ode": [{"steps": [2, 3], "method": ["euler", "heun"]}],
+        "blurring": [{"steps": [2, 3]}],
     },
     "evaluation.splits": 2,
     "evaluation.permutations": 2,

@@ -79,4 +79,5 @@ MODELS: dict[str, Block] = {  # that go through every stage
     "pixelation": model(PROCESSES["pixelation"], CNN, "x_0", COLD),
     "fading": model(PROCESSES["fading"], CNN, "x_0", COLD),
     "dissipation": model(PROCESSES["dissipation"], UNET, "x_0", {"kind": "inverse_dissipation"}),
+    "blurring": model(PROCESSES["dissipation"], CNN, "x_0", {"kind": "blurring", "steps": 3}),
 }

@@ -1,0 +1,24 @@
+"""The block of blurring diffusion."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+from hotcold.runtime.params import Count, Share
+from hotcold.sampling.bases import GuidedParams
+
+
+class Blurring(GuidedParams):
+    """Blurring diffusion on a subset of the steps, for blur with noise. eta: 1 draws each frequency
+    from the posterior, 0 keeps all noise and is deterministic."""
+
+    sets: ClassVar = {"blurring": "blurring diffusion"}
+    leaves_out_steps: ClassVar = True
+    serves: ClassVar[Mapping[str, Sequence[str]]] = {"dissipation": ("x_0",)}
+
+    kind: Literal["blurring"] = "blurring"
+    steps: Count
+    eta: Share = 1.0
+
+    @property
+    def words(self) -> list[str]:
+        return [f"η = {self.eta:g}", *super().words]

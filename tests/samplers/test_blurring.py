@@ -1,0 +1,73 @@
+"""Blurring diffusion."""
+
+import pytest
+import torch
+from conftest import build_process
+from torch import Tensor
+
+from hotcold import Blurring
+from hotcold.models.process import Start, blurred
+from hotcold.numerics.rng import ChunkedNoise
+from hotcold.samplers.blurring.sampler import filtered, gains, run, waves
+
+COUNT = 400
+
+
+def states(eta: float, rng: torch.Generator, steps: int = 5) -> tuple[Tensor, dict[int, Tensor]]:
+    """An image and x_t by t, with a network that always finds this image."""
+    process, noise = build_process("dissipation"), ChunkedNoise([COUNT], [rng])
+    x_0 = torch.rand(1, 1, 28, 28, generator=rng) - 0.5
+    x_T = process.degrade(x_0, torch.randn(COUNT, 1, 28, 28, generator=rng), process.T)
+    found: dict[int, Tensor] = {}
+    keep = lambda key, t, x_t: found.__setitem__(t, x_t)  # noqa: E731
+    always = lambda x_t, t: x_0.expand_as(x_t)  # noqa: E731
+    run(Blurring(steps=steps, eta=eta), always, process, Start(x_T, x_T), noise, keep)
+    return x_0, found
+
+
+def test_blur_multiplies_each_frequency(rng: torch.Generator) -> None:
+    std = build_process("dissipation").schedule
+    x = torch.rand(3, 1, 28, 28, generator=rng, dtype=torch.float64)
+    for t, gain in enumerate(gains(std, 28)):
+        torch.testing.assert_close(filtered(x, gain), blurred(x, std, t))
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
+def test_every_state_has_the_blur_and_the_noise_of_training(
+    eta: float, rng: torch.Generator
+) -> None:
+    x_0, found = states(eta, rng)
+    process = build_process("dissipation")
+    assert list(found) == [5, 4, 3, 2, 1, 0]
+    for t in (4, 3, 2, 1):
+        rest = (found[t] - blurred(x_0, process.schedule, t))[..., 1:-1, 1:-1]
+        assert rest.mean().abs() < 0.001
+        assert rest.std().item() == pytest.approx(process.noise, rel=0.02)
+    assert torch.equal(found[0], x_0.expand_as(found[0]))
+
+
+def test_noise_is_kept_as_the_markov_chain_of_the_degradation_keeps_it(
+    rng: torch.Generator,
+) -> None:
+    """x_t = r x_s + noise in each frequency, so the noises of x_t and x_s have correlation r."""
+    x_0, found = states(1.0, rng, steps=3)
+    std, transform = build_process("dissipation").schedule, waves(28)[0].float()
+    gain = gains(std, 28)
+    t, s = list(found)[1:3]
+    at, before = (
+        (transform @ (found[k] - blurred(x_0, std, k)) @ transform.mT)[:, 0] for k in (t, s)
+    )
+    inside = gain[s] > 0.01
+    correlation = (at * before).mean(0) / (at.square().mean(0) * before.square().mean(0)).sqrt()
+    r = (gain[t] / gain[s]).float()[inside]
+    assert r.min() < 0.3 < 0.9 < r.max()
+    assert (correlation[inside] - r).abs().max() < 5 / COUNT**0.5
+    assert (correlation[inside] - r).mean().abs() < 0.01
+
+
+def test_without_fresh_noise_it_is_the_improved_cold_sampler(rng: torch.Generator) -> None:
+    x_0, found = states(0.0, rng)
+    std = build_process("dissipation").schedule
+    for t in (5, 4, 3, 2):
+        expected = found[t] - blurred(x_0, std, t) + blurred(x_0, std, t - 1)
+        torch.testing.assert_close(found[t - 1], expected, atol=1e-5, rtol=0)
