@@ -141,6 +141,7 @@ SCORES = (
     Score("bits", "bits per pixel", -1, 3),
     Score("accuracy", "accuracy", 1),
 )
+UNLABELLED = ("pixel_fd", "random_fd")  # distances in features that no labels have shaped
 # What a place shows first; the others follow in the order of SCORES.
 FIRST: Mapping[Place, tuple[str, ...]] = {
     **dict.fromkeys(("metrics", "measured", "ranking", "experiments"), ("fid",)),

@@ -142,7 +142,7 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("models.model1.network.kind", "vit", "input should be 'cnn'"),
     ("models.model5.degradation.schedule", "linear", "input should be 'cosine'"),
     ("models.model5.network.predicts", "noise", "must be 'eps' or 'x_0' or 'v' for gaussian"),
-    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'categorical', 'cold', 'ddim'"),
+    ("models.model5.sampler.kind", "strided", "be 'ancestral', 'blurring', "),
     ("models.model3.sampler.start", "middle", "input should be 'validation', 'train' or 'noise'"),
     ("inception.use", "maybe", "input should be 'auto', 'required' or 'off'"),
     # Unknown keys.
@@ -210,7 +210,7 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
     # A prediction or a sampler that does not fit the degradation.
     ("model1", "{degradation: {kind: blur, std: 2.0, T: 9}, network.predicts: v}", "must be 'x_0'"),
     ("model5", HEAT, "network.predicts is 'v', must be 'x_0' for dissipation"),
-    ("model7", HEAT, "sampler.kind is 'cold', must be 'inverse_dissipation' for dissip"),
+    ("model7", HEAT, "must be 'inverse_dissipation' or 'blurring' for dissipation"),
     ("model1", "sampler: {kind: categorical, steps: 5}", "must be 'ancestral' or 'ddim' for gauss"),
     ("model3", "sampler: {kind: ancestral}", "must be 'cold' for impulse degrad"),
     ("model6", "sampler: {kind: ancestral}", "must be 'categorical' for impulse degradation that"),
@@ -243,7 +243,7 @@ def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
             {"categorical": ({"steps": 5, "churn": 9.0},)},
             "categorical.0.churn is 9.0, must not exceed",
         ),
-        ({"cold": ({"steps": 5},)}, "cold is ({'steps': 5},), must be categorical, ddim or ode:"),
+        ({"cold": ({"steps": 5},)}, "cold is ({'steps': 5},), must be blurring, categorical, "),
     ],
 )
 def test_step_study_must_fit_the_samplers(grids: Any, message: str) -> None:

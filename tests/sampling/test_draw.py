@@ -9,7 +9,7 @@ import torch
 from conftest import build_model, build_process
 from torch import Tensor
 
-from hotcold import DDIM, ODE, Ancestral, Categorical, Cold, InverseDissipation
+from hotcold import DDIM, ODE, Ancestral, Blurring, Categorical, Cold, InverseDissipation
 from hotcold.models.model import DiffusionModel
 from hotcold.numerics import distributed
 from hotcold.numerics.rng import NoiseAhead, Stream
@@ -29,6 +29,7 @@ USES = [
     ("grey", "categorical", Categorical(steps=2, eta=0.5)),
     ("masked", "categorical", Categorical(steps=2, churn=0.5)),
     ("dissipation", "x_0", InverseDissipation()),
+    ("dissipation", "x_0", Blurring(steps=2)),
     ("flow", "velocity", ODE(steps=2)),
 ]
 every_use = pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_every_image_is_drawn_with_its_label(batch_size: int) -> None:
     [
         ("linear", "eps", "ancestral or ddim", Cold(start="validation")),
         ("impulse", "x_0", "cold", Categorical(steps=2)),
-        ("dissipation", "x_0", "inverse_dissipation", Cold(start="validation")),
+        ("dissipation", "x_0", "inverse_dissipation or blurring", Cold(start="validation")),
     ],
 )
 def test_sampler_that_does_not_fit_the_model_is_refused(

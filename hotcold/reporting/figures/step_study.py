@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from hotcold.reporting.figures import style
 from hotcold.reporting.reading.results import ModelResults, Scores, grouped, with_interval
 from hotcold.sampling.params import recorded
-from hotcold.scores import find
+from hotcold.scores import UNLABELLED, find
 
 TICKS = (10, 25, 50, 100)
 LINE = 44  # characters of a legend
@@ -25,7 +25,7 @@ def draw(gallery: style.Gallery, models: Iterable[ModelResults]) -> None:
     studied = [model for model in models if model.step_study and not model.design.classes]
     if studied:
         gallery.add("steps", draw_study(studied))
-    columns = ("steps", "evaluations", "fid", "fid_below", "fid_above", "is")
+    columns = ("steps", "evaluations", "fid", "fid_below", "fid_above", "is", *UNLABELLED)
     rows = (
         (m.name, recorded(e).variant, *(e[key] for key in columns))
         for m in studied

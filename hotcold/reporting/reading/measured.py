@@ -23,7 +23,7 @@ from hotcold.runs.records import UNKNOWN
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Share, load
-from hotcold.scores import find, shown
+from hotcold.scores import UNLABELLED, find, shown
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
 
@@ -134,7 +134,7 @@ class Table:
 # Of tools.vary.
 DRAWN = ("sample", "evaluate")
 TRAINED = ("train", *DRAWN)
-UNTRAINED = tuple(column for key in ("pixel_fd", "random_fd") for column in find(key).columns)
+UNTRAINED = tuple(column for key in UNLABELLED for column in find(key).columns)
 NOISE_AXIS = Table(
     MEASURED / "noise_axis.csv",
     ("noise", "seed"),

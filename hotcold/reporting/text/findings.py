@@ -20,10 +20,9 @@ from hotcold.reporting.reading.results import ModelResults, Scores, grouped
 from hotcold.reporting.text.claims import DOMINANT, FAILS, HOLDS, Evidence, beside, most_frequent
 from hotcold.reporting.text.comparisons import all_trainings, comparable, differences, lower
 from hotcold.sampling.params import recorded
-from hotcold.scores import find
+from hotcold.scores import UNLABELLED, find
 
 ENVIRONMENT = ("machine", "versions")
-UNLABELLED = ("pixel_fd", "random_fd")  # distances in features that no labels have shaped
 Setting = tuple[ModelResults, Scores]  # an entry of the step study of a model
 
 
