@@ -6,6 +6,7 @@ No text of a file is Markdown or mathematics, which templates alone contain, see
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,12 @@ def plain(value: Any) -> Any:
         return {plain(key): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(plain, value))
-    return MARKUP.sub(r"\\\g<0>", printable(value)) if isinstance(value, str) else value
+    return _escaped(value) if isinstance(value, str) else value
+
+
+@cache
+def _escaped(text: str) -> str:
+    return MARKUP.sub(r"\\\g<0>", printable(text))
 
 
 def read_yaml(path: Path, schema: Any) -> dict[str, Any]:
