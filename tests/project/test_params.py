@@ -210,7 +210,7 @@ COMBINATIONS = [  # of a model's block: what differs from the committed file, an
     # A prediction or a sampler that does not fit the degradation.
     ("model1", "{degradation: {kind: blur, std: 2.0, T: 9}, network.predicts: v}", "must be 'x_0'"),
     ("model5", HEAT, "network.predicts is 'v', must be 'x_0' for dissipation"),
-    ("model7", HEAT, "must be 'inverse_dissipation' or 'blurring' for dissipation"),
+    ("model7", HEAT, "must be 'blurring' or 'inverse_dissipation' for dissipation"),
     ("model1", "sampler: {kind: categorical, steps: 5}", "must be 'ancestral' or 'ddim' for gauss"),
     ("model3", "sampler: {kind: ancestral}", "must be 'cold' for impulse degrad"),
     ("model6", "sampler: {kind: ancestral}", "must be 'categorical' for impulse degradation that"),

@@ -19,9 +19,13 @@ def states(eta: float, rng: torch.Generator, steps: int = 5) -> tuple[Tensor, di
     x_0 = torch.rand(1, 1, 28, 28, generator=rng) - 0.5
     x_T = process.degrade(x_0, torch.randn(COUNT, 1, 28, 28, generator=rng), process.T)
     found: dict[int, Tensor] = {}
+
+    def restore(x_t: Tensor, t: int) -> Tensor:
+        assert x_t is found[t]
+        return x_0.expand_as(x_t)
+
     keep = lambda key, t, x_t: found.__setitem__(t, x_t)  # noqa: E731
-    always = lambda x_t, t: x_0.expand_as(x_t)  # noqa: E731
-    run(Blurring(steps=steps, eta=eta), always, process, Start(x_T, x_T), noise, keep)
+    run(Blurring(steps=steps, eta=eta), restore, process, Start(x_T, x_T), noise, keep)
     return x_0, found
 
 
@@ -46,11 +50,13 @@ def test_every_state_has_the_blur_and_the_noise_of_training(
     assert torch.equal(found[0], x_0.expand_as(found[0]))
 
 
+@pytest.mark.parametrize("eta", [0.6, 1.0])
 def test_noise_is_kept_as_the_markov_chain_of_the_degradation_keeps_it(
-    rng: torch.Generator,
+    eta: float, rng: torch.Generator
 ) -> None:
-    """x_t = r x_s + noise in each frequency, so the noises of x_t and x_s have correlation r."""
-    x_0, found = states(1.0, rng, steps=3)
+    """Where x_t = r x_s + noise in each frequency, the noises of x_t and x_s have correlation r;
+    with eta below 1, less is fresh."""
+    x_0, found = states(eta, rng, steps=3)
     std, transform = build_process("dissipation").schedule, waves(28)[0].float()
     gain = gains(std, 28)
     t, s = list(found)[1:3]
@@ -61,8 +67,9 @@ def test_noise_is_kept_as_the_markov_chain_of_the_degradation_keeps_it(
     correlation = (at * before).mean(0) / (at.square().mean(0) * before.square().mean(0)).sqrt()
     r = (gain[t] / gain[s]).float()[inside]
     assert r.min() < 0.3 < 0.9 < r.max()
-    assert (correlation[inside] - r).abs().max() < 5 / COUNT**0.5
-    assert (correlation[inside] - r).mean().abs() < 0.01
+    error = correlation[inside] - (1 - eta**2 * (1 - r**2)).sqrt()
+    assert error.abs().max() < 5 / COUNT**0.5
+    assert error.mean().abs() < 0.01
 
 
 def test_without_fresh_noise_it_is_the_improved_cold_sampler(rng: torch.Generator) -> None:

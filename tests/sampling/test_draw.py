@@ -150,7 +150,7 @@ def test_every_image_is_drawn_with_its_label(batch_size: int) -> None:
     [
         ("linear", "eps", "ancestral or ddim", Cold(start="validation")),
         ("impulse", "x_0", "cold", Categorical(steps=2)),
-        ("dissipation", "x_0", "inverse_dissipation or blurring", Cold(start="validation")),
+        ("dissipation", "x_0", "blurring or inverse_dissipation", Cold(start="validation")),
     ],
 )
 def test_sampler_that_does_not_fit_the_model_is_refused(

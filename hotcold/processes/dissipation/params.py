@@ -16,7 +16,7 @@ class DissipationParams(ProcessParams):
 
     label: ClassVar = "blur and noise"
     quantity: ClassVar = "standard deviation of the blur in pixels"
-    predictions: ClassVar = {"x_0": Predicted(("inverse_dissipation",), "x₀", MEAN_SQUARED)}
+    predictions: ClassVar = {"x_0": Predicted(("blurring",), "x₀", MEAN_SQUARED)}
 
     kind: Literal["dissipation"]
     std: tuple[FirstSpread, Spread]

@@ -1,6 +1,5 @@
 """The block of blurring diffusion."""
 
-from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from hotcold.runtime.params import Count, Share
@@ -13,7 +12,6 @@ class Blurring(GuidedParams):
 
     sets: ClassVar = {"blurring": "blurring diffusion"}
     leaves_out_steps: ClassVar = True
-    serves: ClassVar[Mapping[str, Sequence[str]]] = {"dissipation": ("x_0",)}
 
     kind: Literal["blurring"] = "blurring"
     steps: Count

@@ -13,6 +13,7 @@ class InverseDissipation(SamplerParams):
     of the noise that each step adds, as a multiple of that of the process."""
 
     sets: ClassVar = {"inverse_dissipation": "inverse heat dissipation"}
+    serves: ClassVar = {"dissipation": ("x_0",)}
 
     kind: Literal["inverse_dissipation"] = "inverse_dissipation"
     noise: Annotated[float, pydantic.Field(ge=0, le=10)] = 1.25
