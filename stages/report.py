@@ -16,6 +16,7 @@ from hotcold.reporting.reading.measured import (
     OVERWRITTEN,
     REDRAWN,
     SEEDS,
+    by_other_samplers,
     doses,
 )
 from hotcold.reporting.reading.published import read_citation, read_claims, read_published
@@ -84,7 +85,8 @@ def gather(params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
     decided = claims.decide(entries["claims"], evidence) if budget.conclusive else []
     tables = (DRAWS, EPOCHS, NOISE_AXIS, OVERWRITTEN, REDRAWN, SEEDS)
     runs = {table: table.rows(settings) for table in tables}
-    found = findings.Results(models, evidence, real, NOISE_AXIS.rows(settings), compute)
+    axes = NOISE_AXIS.rows(settings), by_other_samplers(models, settings)
+    found = findings.Results(models, evidence, real, *axes, compute)
     return summary.scores(models, real, classifier["accuracy"]), {
         "params": params,
         "recipes": {name: m.training.model_dump() for name, m in params.models.items()},

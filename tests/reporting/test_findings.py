@@ -59,6 +59,7 @@ def model(name: str, fid: float, half: float = 1.0, kind: str = "gaussian") -> M
 
 
 REAL = scored(2.0, 0.5) | {"recall": 0.9, "nearest_training_distance": 4.0}
+DEFAULTS: dict[str, Any] = {"real": REAL, "axis": (), "by_others": (), "compute": {}}
 
 
 def results(
@@ -67,7 +68,7 @@ def results(
     """published: the names of those models of the published report."""
     known = {m.name: m for m in models if m.name in published.split()}
     evidence = Evidence(known, np.full(10, 0.1), {}, {}, again)
-    return Results(models, evidence, **({"real": REAL, "axis": (), "compute": {}} | others))
+    return Results(models, evidence, **(DEFAULTS | others))
 
 
 def with_entries(model: ModelResults, *entries: dict[str, Any]) -> ModelResults:
@@ -173,6 +174,21 @@ def test_noise_is_needed_where_every_training_without_it_is_worse() -> None:
     for other in ({"fid": 5.5}, {"noise": "0.2"}, {"model": "b"}):
         assert findings.noise(results([], axis=[none | other, best][::-1])) is None
     assert findings.noise(results([])) is None
+
+
+def test_a_sampler_matters_if_it_lowers_fid_with_the_same_weights() -> None:
+    own = [{"model": "a", "noise": "0.1", "seed": s} | scored(3, 0.5) for s in "123"]
+    other = [row | scored(6, 0.5) | {"sampler": "other"} for row in own]
+    blurred = [model("a", 3, kind="blur")]
+    run = results(blurred, axis=own[1:], by_others=other[:2])
+    assert findings.sampler(run) == (other[1:2], own[1:2])
+    for rows in (
+        [own[0] | scored(4, 0.5), own[1] | scored(7, 0.5)],
+        [row | {"noise": "0.2"} for row in own],
+        [row | {"model": "b"} for row in own],
+    ):
+        assert findings.sampler(results(blurred, axis=rows, by_others=other)) is None
+    assert findings.sampler(results(blurred, axis=own)) is None
 
 
 def test_a_recipe_is_better_in_quality_training_and_sampling() -> None:

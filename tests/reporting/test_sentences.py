@@ -182,6 +182,8 @@ def rendered(params: dict[str, Any], models: list[ModelResults], conclusive: boo
             each = Mock(rows=Mock(return_value=rows), of_others=Mock(return_value=others))
             patch.setattr(report, table, each)
         patch.setattr(report, "doses", lambda *_: doses)
+        others = [row | {"sampler": "other", "fid": 9 * row["fid"]} for row in axis]
+        patch.setattr(report, "by_other_samplers", lambda *_: others)
         patch.setattr(report.provenance, "commit", lambda *_: "none")
         patch.setattr(report.provenance, "of_other_code", lambda: ["train (1 of 2)"])
         patch.setattr(report.provenance, "measured", lambda _: ["none"])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from test_findings import model
+from conftest import write_params
+from examples import MODELS
+from test_findings import DEGRADATIONS, model
 
+from hotcold.reporting.reading.measured import NOISE_AXIS, by_other_samplers, score_columns
 from hotcold.reporting.text.tables import runs_table
 from hotcold.reporting.text.trainings import seed_rows
+from hotcold.runtime.params import load
+from tools.copy_project import set_key
 
 
 def again(name: str, fid: float, inception: float, half: float = 1.0) -> dict[str, Any]:
@@ -33,6 +39,20 @@ def test_every_model_that_was_trained_again_has_two_rows() -> None:
         ["cold", "IS ↑", "9.50, 9.00, 9.20"],
     ]
     assert rows[0][3:] == ["2.00 [1.04, 12.57]", "0.51"]
+
+
+def test_rows_by_another_sampler_of_the_process_have_its_name(inside: Path) -> None:
+    sampler = {"kind": "blurring", "steps": 50, "eta": 1.0}  # the models are by another one
+    heat = MODELS["dissipation"] | {"degradation": DEGRADATIONS["blur"], "sampler": sampler}
+    write_params(inside, models={"heat": heat})
+    row = {"model": "heat", "noise": "0.2", "seed": "1", "epoch": "2", "commit": "none"}
+    row |= {"code": "none", "torch": "none", "settings": NOISE_AXIS.settings(load(), "heat")}
+    NOISE_AXIS.add(row | dict.fromkeys(score_columns(), "1.0"))
+    models = [model("heat", 3.0, kind="blur")]
+    (found,) = by_other_samplers(models, load())
+    assert (found["noise"], found["sampler"]) == ("0.2", "blurring diffusion")
+    set_key(params := load(), "models.heat.training.learning_rate", 0.1)
+    assert by_other_samplers(models, params) == []
 
 
 def test_further_runs_follow_that_of_the_results() -> None:

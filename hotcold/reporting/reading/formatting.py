@@ -35,6 +35,11 @@ def interval(scores: Scores, key: str) -> str:
     return f"{fixed(scores[key], key)} [{fixed(low, key)}, {fixed(high, key)}]"
 
 
+def values(rows: Sequence[Scores], key: str) -> str:
+    """A score of several sets of images: 3.53, 4.16 and 3.42."""
+    return names([fixed(row[key], key) for row in rows])
+
+
 def bounds(scores: Scores, key: str) -> tuple[float, float]:
     """The 95 % interval of a score."""
     return scores[key] - scores[f"{key}_below"], scores[key] + scores[f"{key}_above"]

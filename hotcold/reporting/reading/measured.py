@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hotcold.models import kinds
 from hotcold.numerics.tables import read_json, write_csv
 from hotcold.reporting.reading.results import ModelResults
 from hotcold.reporting.reading.schemas import Measured, WholeNumber, measured
@@ -23,6 +24,7 @@ from hotcold.runs.records import UNKNOWN
 from hotcold.runtime import paths
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import Share, load
+from hotcold.sampling.params import samplers_for
 from hotcold.scores import UNLABELLED, find, shown
 
 SETTINGS = ("seed", "precision", "data", "classifier", "training", "sampling", "evaluation")
@@ -158,6 +160,21 @@ REDRAWN, OVERWRITTEN = (
 EPOCHS = Table(
     MEASURED / "epochs.csv", ("epochs",), measured(epochs=WholeNumber), TRAINED, UNTRAINED
 )
+
+
+def by_other_samplers(models: Iterable[ModelResults], params: Mapping[str, Any]) -> list[Row]:
+    """The rows of NOISE_AXIS by further samplers of the process of a model, in their complete
+    form, each with the name of the `sampler`."""
+    found = []
+    for model in models:
+        process, block = model.design.degradation, params["models"][model.name]
+        for kind in samplers_for(model.kind, model.predicts):
+            sampler = kinds.params("samplers", kind).complete(process.T)
+            other = {"models": {model.name: block | {"sampler": sampler.model_dump()}}}
+            if kind != model.sampler.kind:
+                name = {"sampler": sampler.sets[sampler.main_set]}
+                found += [row | name for row in NOISE_AXIS.rows({**params, **other})]
+    return found
 
 
 def doses(

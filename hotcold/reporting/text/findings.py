@@ -29,12 +29,14 @@ Setting = tuple[ModelResults, Scores]  # an entry of the step study of a model
 @dataclass(frozen=True)
 class Results:
     """evidence: of the published models. real: scores of real images. axis: rows of the axis
-    between cold and hot. compute: multiply-adds of training, by model."""
+    between cold and hot. by_others: those of `by_other_samplers`. compute: multiply-adds of
+    training, by model."""
 
     models: Sequence[ModelResults]
     evidence: Evidence
     real: Scores
     axis: Sequence[Row]
+    by_others: Sequence[Row]
     compute: Mapping[str, float]
 
     @property
@@ -140,6 +142,22 @@ def noise(results: Results) -> tuple[list[Row], list[Row]] | None:
     best = min(sizes.values(), key=lambda rows: statistics.mean(r["fid"] for r in rows), default=[])
     none = sizes.get(0.0)
     return (best, none) if none and lower(best, none, "fid") else None
+
+
+def sampler(results: Results) -> tuple[list[Row], list[Row]] | None:
+    """The trainings of a model of the axis by another sampler, and the same by its own, if that
+    lowers every FID."""
+    for model in results.models:
+        size = getattr(model.design.degradation, "noise", None)
+        other, own = (
+            {r["seed"]: r for r in rows if r["model"] == model.name and float(r["noise"]) == size}
+            for rows in (results.by_others, results.axis)
+        )
+        both = [seed for seed in other if seed in own]
+        pairs = [other[seed] for seed in both], [own[seed] for seed in both]
+        if both and lower(*pairs[::-1], "fid"):
+            return pairs
+    return None
 
 
 def recipe(results: Results) -> tuple[ModelResults, ModelResults] | None:
@@ -274,6 +292,7 @@ ARGUMENTS: tuple[Callable[[Results], Any], ...] = (
     draws,
     mask,
     noise,
+    sampler,
     recipe,
     fewer_steps,
     autoguidance,
