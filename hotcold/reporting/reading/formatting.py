@@ -36,7 +36,7 @@ def interval(scores: Scores, key: str) -> str:
 
 
 def values(rows: Sequence[Scores], key: str) -> str:
-    """A score of several sets of images: 3.53, 4.16 and 3.42."""
+    """A score of several sets of images: 3.52, 4.16 and 3.42."""
     return names([fixed(row[key], key) for row in rows])
 
 

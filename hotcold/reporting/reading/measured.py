@@ -167,13 +167,14 @@ def by_other_samplers(models: Iterable[ModelResults], params: Mapping[str, Any])
     form, each with the name of the `sampler`."""
     found = []
     for model in models:
-        process, block = model.design.degradation, params["models"][model.name]
+        block = params["models"][model.name]
         for kind in samplers_for(model.kind, model.predicts):
-            sampler = kinds.params("samplers", kind).complete(process.T)
+            if kind == model.sampler.kind:
+                continue
+            sampler = kinds.params("samplers", kind).complete(model.design.degradation.T)
             other = {"models": {model.name: block | {"sampler": sampler.model_dump()}}}
-            if kind != model.sampler.kind:
-                name = {"sampler": sampler.sets[sampler.main_set]}
-                found += [row | name for row in NOISE_AXIS.rows({**params, **other})]
+            name = {"sampler": sampler.sets[sampler.main_set]}
+            found += [row | name for row in NOISE_AXIS.rows({**params, **other})]
     return found
 
 

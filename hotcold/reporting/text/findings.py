@@ -145,8 +145,8 @@ def noise(results: Results) -> tuple[list[Row], list[Row]] | None:
 
 
 def sampler(results: Results) -> tuple[list[Row], list[Row]] | None:
-    """The trainings of a model of the axis by another sampler, and the same by its own, if that
-    lowers every FID."""
+    """The trainings of a model of the axis by another sampler, and the same by its own, if every
+    FID of the latter is lower than every one of the former."""
     for model in results.models:
         size = getattr(model.design.degradation, "noise", None)
         other, own = (

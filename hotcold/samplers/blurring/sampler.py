@@ -13,7 +13,7 @@ from hotcold.samplers.blurring.params import Blurring
 from hotcold.sampling.bases import subset_of_steps
 from hotcold.sampling.predictors import Predict, Sets, Watch, ignore
 
-LEAST = 1e-6  # a gain below it counts as this, so that no ratio of two is 0 / 0
+LEAST = 1e-6  # a smaller or negative gain counts as this, so that ratios of two are defined
 
 
 def run(
@@ -29,9 +29,10 @@ def run(
 
     keep and fresh act on each frequency, with keep^2 + fresh^2 = 1 and fresh^2 = eta^2 (1 - r^2),
     where r is what blur leaves in x_t of that frequency of x_s. With eta = 1 this is the posterior
-    of inverse heat dissipation as a Gaussian process (Hoogeboom and Salimans 2023, section 3), up
-    to the noise at the edges, which the frequencies of a mirrored blur count less. With eta = 0 it
-    is the improved sampler of cold diffusion (Bansal et al. 2022, Algorithm 2).
+    of inverse heat dissipation as a Gaussian process (Hoogeboom and Salimans 2023, section 3). It
+    is approximate for the noise at the edges, which the frequencies of a mirrored blur count less,
+    and for frequencies of which a blur leaves next to nothing, whose r is clamped to [0, 1]. With
+    eta = 0 it is the improved sampler of cold diffusion (Bansal et al. 2022, Algorithm 2).
     """
     x, path = start.x_T, subset_of_steps(process.T, sampler.steps)
     gain = gains(process.schedule, x.shape[-1]).clamp(min=LEAST)[path]
@@ -39,7 +40,7 @@ def run(
     filters = torch.stack([(1 - fresh**2).sqrt(), fresh], 1).to(x.dtype).to(x.device)
     watch(sampler.main_set, process.T, x)
     for (t, s), (keep, renew) in zip(pairwise(path), filters, strict=True):
-        x_0_hat = predict(x, t).to(x.dtype)
+        x_0_hat = predict(x, t)
         if s > 0:
             kept = filtered(x - blurred(x_0_hat, process.schedule, t), keep)
             x = blurred(x_0_hat, process.schedule, s) + kept
