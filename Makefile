@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 
 SEEDS ?= 1,2
 MODELS ?= model5 model6 model8
-SIZES ?= 0,0.01,0.02,0.05,0.1,0.2,0.4
+SIZES ?= 0,0.01,0.02,0.05,0.1,0.2,0.4,0.8
 
 .DEFAULT_GOAL := repro
 .PHONY: repro quick bench sweep search table seeds axis ablate test lint pins help clean ready
@@ -103,7 +103,7 @@ help:  ## this list
 #: TARGET        stages that search runs (the one that computes METRIC)
 #: MODELS        that seeds trains again (model5 model6 model8)
 #: SEEDS         of seeds (1,2)
-#: SIZES         of the noise of axis (0,0.01,0.02,0.05,0.1,0.2,0.4)
+#: SIZES         of the noise of axis (0,0.01,0.02,0.05,0.1,0.2,0.4,0.8)
 #: BUDGET        settings of every run of ablate, such as "training.images=9600"
 #: PYTEST        further options of pytest
 #: DEVICE        cpu, cuda or mps (the best that is available)

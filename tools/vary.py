@@ -1,7 +1,7 @@
 """Train and score variants of models, each as a DVC experiment:
 
 hotcold vary model5 model6 --seeds 1,2
-hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4
+hotcold vary model10 --noise 0,0.01,0.02,0.05,0.1,0.2,0.4,0.8
 hotcold vary model10 --noise 0.05,0.1,0.4 --seeds 1,2
 hotcold vary model5 --epochs 75
 hotcold vary model5 model9 --draws 1,2,3
