@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+from hotcold.models.bases import ProcessParams
 from hotcold.runtime.params import Count, Share
 from hotcold.sampling.bases import GuidedParams
 
@@ -16,6 +17,9 @@ class Blurring(GuidedParams):
     kind: Literal["blurring"] = "blurring"
     steps: Count
     eta: Share = 1.0
+
+    def does(self, process: ProcessParams) -> str:
+        return f"generates images by {self.sets[self.main_set]}{self.how}, from {process.start}"
 
     @property
     def words(self) -> list[str]:
