@@ -34,8 +34,6 @@ from typing import Any
 
 import click
 import dvc.api
-from dvc.exceptions import InvalidArgumentError
-from dvc.utils.hydra import apply_overrides
 
 from hotcold.commands import command
 from hotcold.params import Params
@@ -45,9 +43,9 @@ from hotcold.reporting.reading.results import main_scores
 from hotcold.reporting.text.tables import markdown_table
 from hotcold.runtime import paths
 from hotcold.runtime.cli import known_model
-from hotcold.runtime.errors import UserError, bounded
+from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, member, parse, validate
-from tools.jobs import changes, run_experiment
+from tools.jobs import changes, override, run_experiment
 
 TABLES = {  # option -> the table, its column, and the key of params.yaml that varies
     "noise": (measured.NOISE_AXIS, "noise", "models.{}.degradation.noise"),
@@ -101,10 +99,7 @@ def check(overrides: Sequence[str]) -> None:
     valid."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(shutil.copy(paths.PARAMS, folder))
-        try:
-            apply_overrides(path, list(overrides))
-        except InvalidArgumentError as error:
-            raise UserError(bounded(str(error.__cause__).partition("\n")[0])) from None
+        override(path, overrides)
         validate(load(path), Params)
 
 

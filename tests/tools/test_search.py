@@ -102,7 +102,7 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
     start(*command, "2")
     start(*command, "3")
     printed = capfd.readouterr().out
-    assert printed.count("Reproducing experiment") == 3  # the second run has continued
+    assert printed.count("Running stage 'score'") == 3  # the second run has continued
     assert "best of 2 trials (1 failed)" in printed
     done: dict[str, dict[str, Any]] = {}
     study = last_study()
@@ -123,7 +123,7 @@ def test_search_continues_after_a_failed_trial_and_its_best_trial_is_applied_by_
     assert project.json("score.json")["model"]["loss"] == loss(*done[best].values())
     # The workspace has other values of the keys now, but the search is the same.
     start(*command, "3")
-    assert "Reproducing experiment" not in capfd.readouterr().out
+    assert "Running stage 'score'" not in capfd.readouterr().out
     project.run("git checkout -q .")
     start("model.loss", KIND.replace("other", "plain"), "--trials", "2")
     assert "best of 2 trials\n" in capfd.readouterr().out  # with equal values
