@@ -16,8 +16,8 @@ from hotcold.models import kinds
 from hotcold.models.params import DesignParams, Name
 from hotcold.reporting.figures.params import FiguresParams
 from hotcold.runtime.errors import bounded
-from hotcold.runtime.params import Precision, Section, Seed
-from hotcold.sampling.bases import StepStudy
+from hotcold.runtime.params import Precision, Section, Seed, nearest
+from hotcold.sampling.bases import Grids, SamplerParams
 from hotcold.sampling.params import Sampler, SamplingParams, samplers_for
 from hotcold.training.params import RecipeParams, TrainingParams
 
@@ -60,7 +60,7 @@ class Params(Section):
     training: TrainingParams
     models: Annotated[dict[Name, ModelParams], pydantic.Field(min_length=1)]
     sampling: SamplingParams
-    step_study: StepStudy
+    step_study: dict[str, Grids]  # by kind of sampler
     evaluation: EvaluationParams
     likelihood: LikelihoodParams
     inception: InceptionParams
@@ -107,8 +107,8 @@ class Params(Section):
         for name, model in ((name, m) for name, m in self.models.items() if m.classes):
             if not self.sampling.guidances:
                 raise ValueError(f"sampling.guidances is [], must have some: {name} has labels")
-            studied = model.sampler.study(self.step_study, model.classes)
-            scales = {getattr(each, "guidance", 1) for each in (model.sampler, *studied)}
+            samplers = (model.sampler, *self.studied(name))
+            scales = {getattr(each, "guidance", 1) for each in samplers}
             untrained = sorted({*scales, *self.sampling.guidances} - {1})
             dropout = model.training.label_dropout
             if untrained and not dropout:
@@ -122,28 +122,31 @@ class Params(Section):
 
     @pydantic.model_validator(mode="after")
     def _step_study_fits(self) -> Params:
-        blocks = {kind: kinds.params("samplers", kind) for kind in kinds.names("samplers")}
-        known = [
-            kind
-            for kind, block in blocks.items()
-            if block.in_steps() is block and block.leaves_out_steps
-        ]
         for kind, grids in self.step_study.items():
+            known = kinds.names("samplers")
             if kind not in known:
+                hint = nearest(kind, known) or f" (they are {', '.join(known)})"
                 raise ValueError(
-                    f"step_study.{kind} is {bounded(repr(grids))}, must be "
-                    f"{', '.join(known[:-1])} or {known[-1]}: a sampler that can leave out steps"
+                    f"step_study.{kind} is {bounded(repr(grids))}: not a kind of sampler{hint}"
+                )
+            block = kinds.params("samplers", kind)
+            if grids and not block.leaves_out_steps:
+                raise ValueError(
+                    f"step_study.{kind} is {bounded(repr(grids))}, must be {{}}: this sampler "
+                    "takes all steps"
                 )
             for labels in (0, 1):
-                blocks[kind].study(self.step_study, labels)
+                block.study(grids, labels)
         for name, model in self.models.items():
-            sampler, T = model.sampler, model.degradation.T
-            studied = sampler.study(self.step_study, model.classes)
-            steps = max((each.steps_of(T) for each in studied), default=0)
+            kind, T = model.sampler.kind, model.degradation.T
+            if kind not in self.step_study:
+                raise ValueError(
+                    f"step_study.{kind} is missing, must be there for {name}: {{}} studies nothing"
+                )
+            steps = max((each.steps_of(T) for each in self.studied(name)), default=0)
             if steps > T:
                 raise ValueError(
-                    f"step_study.{studied[0].kind} has {steps} steps, must not exceed T of {name}, "
-                    f"{T}"
+                    f"step_study.{kind} has {steps} steps, must not exceed T of {name}, {T}"
                 )
         return self
 
@@ -159,14 +162,19 @@ class Params(Section):
                 )
         for name, model in self.models.items():
             kept = [e for e in self.training.checkpoints if e < self.epochs(name)]
-            for studied in model.sampler.study(self.step_study, model.classes):
+            for studied in self.studied(name):
                 auto = getattr(studied, "autoguidance", None)
                 if auto and auto.checkpoint < self.epochs(name) and auto.checkpoint not in kept:
                     raise ValueError(
-                        f"step_study.{studied.kind} has the autoguidance.checkpoint "
+                        f"step_study.{model.sampler.kind} has the autoguidance.checkpoint "
                         f"{auto.checkpoint}, must be one of training.checkpoints, {kept}"
                     )
         return self
+
+    def studied(self, model: str) -> list[SamplerParams]:
+        """The samplers of the step study of a model."""
+        block = self.models[model]
+        return block.sampler.study(self.step_study.get(block.sampler.kind, {}), block.classes)
 
     def epochs(self, model: str) -> int:
         """The budget of a model in epochs."""

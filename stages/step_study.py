@@ -28,14 +28,15 @@ from hotcold.runs.stage import stage
 from hotcold.runtime import paths
 from hotcold.runtime.errors import run
 from hotcold.runtime.params import Count, Precision, Seed, read
-from hotcold.sampling.bases import StepStudy
+from hotcold.sampling.bases import Grids
 from hotcold.sampling.draw import DrawOptions, draw, labels_in_turn
 
 
 @stage("step_study", __doc__)
 def main(name: str) -> None:
     seed = read("seed", Seed)
-    grids = read("step_study", StepStudy)
+    kind = read(f"models.{name}.sampler.kind", str)
+    grids = read(f"step_study.{kind}", Grids)
     count = read("sampling.images", Count)
     params = read("evaluation", EvaluationParams)
     device = devices.device()
@@ -44,9 +45,9 @@ def main(name: str) -> None:
     scorer = Scorer.load(params, device, features=paths.REAL_VALIDATION)
     print(f"step_study {name}: {devices.describe(device, dtype)}")
 
-    kind = kinds.params("samplers", read(f"models.{name}.sampler.kind", str))
+    block = kinds.params("samplers", kind)
     epoch = model.description["epoch"]
-    chosen = [each for each in kind.study(grids, model.classes) if each.at(epoch) == each]
+    chosen = [each for each in block.study(grids, model.classes) if each.at(epoch) == each]
     shapes = torch.zeros(count, 1, SIDE, SIDE, device=device)
     stream = Stream(seed, "sample", name, epoch)
     options = DrawOptions(dtype, devices.batch_size(device))

@@ -69,13 +69,19 @@ TINY = {
     "sampling.images": 20,
     "sampling.progress_images": 2,
     "step_study": {
-        "ddim": [
-            {"steps": [2, 3], "eta": [0.0, 0.5]},
-            {"steps": 3, "eta": 0.5, "guidance": [0.0, 1.0, 3.0]},
-        ],
-        "categorical": [{"steps": [2, 3], "eta": [0.0, 0.5]}, {"steps": 3, "churn": 2.5}],
-        "ode": [{"steps": [2, 3], "method": ["euler", "heun"]}],
-        "blurring": [{"steps": [2, 3]}],
+        "ancestral": {"plain": {"steps": [2, 3], "eta": [0.0, 0.5]}},
+        "blurring": {"plain": {"steps": [2, 3]}},
+        "categorical": {
+            "plain": {"steps": [2, 3], "eta": [0.0, 0.5]},
+            "churned": {"steps": 3, "churn": 2.5},
+        },
+        "cold": {},
+        "ddim": {
+            "plain": {"steps": [2, 3], "eta": [0.0, 0.5]},
+            "guided": {"steps": 3, "eta": 0.5, "guidance": [0.0, 1.0, 3.0]},
+        },
+        "inverse_dissipation": {},
+        "ode": {"plain": {"steps": [2, 3], "method": ["euler", "heun"]}},
     },
     "evaluation.splits": 2,
     "evaluation.permutations": 2,

@@ -34,12 +34,16 @@ QUICK = {
     "sampling.progress_images": 1,
     "sampling.guidances": (0.0, 2.0),
     "step_study": {
-        "ddim": (
-            {"steps": (2, 4), "eta": (0.0, 1.0)},
-            {"steps": 4, "eta": 1.0, "guidance": (0.0, 2.0)},
-        ),
-        "categorical": ({"steps": (2, 4), "churn": 2.0},),
-        "ode": ({"steps": (2, 4)},),
+        "ancestral": {"plain": {"steps": (2, 4), "eta": (0.0, 1.0)}},
+        "blurring": {},
+        "categorical": {"plain": {"steps": (2, 4), "churn": 2.0}},
+        "cold": {},
+        "ddim": {
+            "plain": {"steps": (2, 4), "eta": (0.0, 1.0)},
+            "guided": {"steps": 4, "eta": 1.0, "guidance": (0.0, 2.0)},
+        },
+        "inverse_dissipation": {},
+        "ode": {"plain": {"steps": (2, 4)}},
     },
     "evaluation.splits": 2,
     "evaluation.reference": 500,

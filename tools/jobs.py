@@ -98,7 +98,9 @@ def run_experiment(
         if further:
             git("stash", "apply", "--quiet", further, folder=clone)
         with Repo() as repo:
-            config = f"[core]\n    autostage = true\n[cache]\n    dir = {repo.cache.local_cache_dir}\n"
+            config = (
+                f"[core]\n    autostage = true\n[cache]\n    dir = {repo.cache.local_cache_dir}\n"
+            )
         (clone / ".dvc/config.local").write_text(config)
         resume.mkdir(parents=True, exist_ok=True)
         (clone / paths.RESUME.parent).mkdir(exist_ok=True)

@@ -19,8 +19,8 @@ GuidanceScale = Annotated[float, pydantic.Field(ge=0, le=100)]
 Guidances = tuple[GuidanceScale, ...]
 # Absent from dumps unless it differs from 1. See `predictors.guided`.
 Guidance = Annotated[GuidanceScale, pydantic.Field(exclude_if=lambda scale: scale == 1)]
-# Section `step_study`: kind of sampler -> grids of its settings, each a value or several of them
-StepStudy = dict[str, tuple[dict[str, Any], ...]]
+# Name -> grid of settings, each a value or several of them
+Grids = dict[str, dict[str, Any]]
 
 
 def subset_of_steps(T: int, steps: int) -> list[int]:
@@ -94,22 +94,21 @@ class SamplerParams(Section):
     def complete(cls, T: int) -> SamplerParams:
         """The sampler over all T steps with default settings."""
         steps = {"steps": T} if "steps" in cls.model_fields else {}
-        (kind,) = get_args(cls.model_fields["kind"].annotation)
-        return cls.model_validate({"kind": kind} | steps)
+        return cls.model_validate({"kind": kind_of(cls)} | steps)
 
     @classmethod
-    def study(cls, grids: StepStudy, classes: int) -> list[SamplerParams]:
+    def study(cls, grids: Grids, classes: int) -> list[SamplerParams]:
         """The samplers of the step study of a model with a sampler of this kind: all combinations
-        of each grid of its kind. A grid with a guidance is of models with labels, others are of
-        those without. Raises UserError for a setting that the kind refuses."""
+        of each grid in `step_study.<kind>`. A grid with a guidance is of models with labels, others
+        are of those without. Raises UserError for a setting that is refused."""
         block = cls.in_steps()
-        (kind,) = get_args(block.model_fields["kind"].annotation)
+        kind = {"kind": kind_of(block)}
         found = []
-        for number, grid in enumerate(grids.get(kind, ())):
-            place = ("step_study", kind, str(number))
+        for name, grid in grids.items():
+            place = ("step_study", kind_of(cls), name)
             if ("guidance" in grid) == bool(classes):
                 settings = combinations(grid, ".".join(place))
-                found += [validate(each | {"kind": kind}, block, prefix=place) for each in settings]
+                found += [validate(each | kind, block, prefix=place) for each in settings]
         return found
 
     @property
@@ -199,11 +198,21 @@ class GuidedParams(SamplerParams):
         return words
 
 
+def kind_of(block: type[SamplerParams]) -> str:
+    """The name of a kind."""
+    (kind,) = get_args(block.model_fields["kind"].annotation)
+    return kind
+
+
 def combinations(grid: Mapping[str, Any], place: str) -> Iterator[dict[str, Any]]:
-    """All settings of a grid, whose values are values or lists of them; place: for messages."""
-    columns = [each if isinstance(each, tuple | list) else (each,) for each in grid.values()]
-    for key, column in zip(grid, columns, strict=True):
-        if not column:
+    """All settings of a grid, whose values are values, lists of them, or again grids; place: for
+    messages."""
+    columns = []
+    for key, value in grid.items():
+        if isinstance(value, Mapping):
+            value = tuple(combinations(value, f"{place}.{key}"))
+        columns.append(value if isinstance(value, tuple | list) else (value,))
+        if not columns[-1]:
             raise UserError(f"{paths.PARAMS}: {place}.{key} is (), must have a value")
     for values in itertools.product(*columns):
         yield dict(zip(grid, values, strict=True))

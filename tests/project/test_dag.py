@@ -91,9 +91,10 @@ def declared_params(name: str) -> set[str]:
 
 
 def constant(node: ast.expr) -> str:
-    """A key of params.yaml in a call, with the name of the model as dvc.yaml writes it."""
+    """A key of params.yaml in a call, with the model and its sampler as dvc.yaml writes them."""
     if isinstance(node, ast.JoinedStr):
-        return re.sub(r"\{\w+\}", MODEL, ast.unparse(node)[2:-1])
+        text = ast.unparse(node)[2:-1].replace("{kind}", "${item.sampler.kind}")
+        return re.sub(r"(?<!\$)\{\w+\}", MODEL, text)
     return ast.literal_eval(node)
 
 
@@ -282,6 +283,8 @@ PARAMS = {  # what is replaced in params.yaml, and by what -> the stages that re
     ("kind: ancestral", "kind: ddim\n      steps: 2"): {
         *("sample@model2", "step_study@model2", "figures")
     },
+    ("  ancestral:\n", "  ancestral:\n    more: {steps: 2}\n"): {"step_study@model2"},
+    ("  ddim:\n", "  ddim:\n    more: {steps: 2}\n"): set(),  # of no model
     ("models:\n", f"models:\n  new: {json.dumps(TINY['models']['model2'])}\n"): {
         *("figures", *(f"{stage}@new" for stage in PER_MODEL))
     },

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hotcold.params import Params
 from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, parse, validate
+from hotcold.sampling.bases import combinations
 from tools.copy_project import QUICK_LIMIT, quick_budget, set_key
 from tools.copy_project import changed as copied
 
@@ -232,22 +233,40 @@ def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("grids", "message"),
+    ("grid", "message"),
     [
-        ({"ddim": ({"steps": (9, 1100)},)}, "ddim has 1100 steps, must not exceed T of model1, 10"),
-        ({"ddim": ({"steps": 5, "eta": (0, 2.0)},)}, "ddim.0.eta is 2.0: input should be less th"),
-        ({"ddim": ({"steps": (5, 0)},)}, f"ddim.0.steps is 0: {ONE_MORE}"),
-        ({"ddim": ({"stepz": 5},)}, "ddim.0.stepz is 5: not a known key (did you mean 'steps'?)"),
-        ({"ddim": ({"steps": ()},)}, "ddim.0.steps is (), must have a value"),
+        (("ancestral", {"steps": (9, 1100)}), " has 1100 steps, must not exceed T of model1, 1000"),
+        (("ddim", {"steps": 5, "eta": (0, 2.0)}), ".own.eta is 2.0: input should be less than"),
+        (("ddim", {"steps": (5, 0)}), f".own.steps is 0: {ONE_MORE}"),
+        (("ddim", {"stepz": 5}), ".own.stepz is 5: not a known key (did you mean 'steps'?)"),
+        (("ddim", {"steps": ()}), ".own.steps is (), must have a value"),
         (
-            {"categorical": ({"steps": 5, "churn": 9.0},)},
-            "categorical.0.churn is 9.0, must not exceed",
+            ("ddim", {"steps": 5, "autoguidance": {"checkpoint": 1, "weight": ()}}),
+            ".own.autoguidance.weight is (), must have a value",
         ),
-        ({"cold": ({"steps": 5},)}, "cold is ({'steps': 5},), must be blurring, categorical, "),
+        (("categorical", {"steps": 5, "churn": 9.0}), ".own.churn is 9.0, must not exceed"),
+        (("cold", {"steps": 5}), " is {'own': {'steps': 5}}, must be {}: this sampler takes all"),
+        (("dim", {"steps": 5}), " is {'own': {'steps': 5}}: not a kind of sampler (did you mean"),
     ],
 )
-def test_step_study_must_fit_the_samplers(grids: Any, message: str) -> None:
-    assert refusal(changed("step_study", grids)).startswith(f"params.yaml: step_study.{message}")
+def test_step_study_must_fit_the_samplers(grid: tuple[str, Any], message: str) -> None:
+    kind, settings = grid
+    values = copy.deepcopy(VALID)
+    values["step_study"][kind] = {"own": settings}
+    assert refusal(values).startswith(f"params.yaml: step_study.{kind}{message}")
+
+
+def test_step_study_must_have_the_sampler_of_every_model() -> None:
+    values = copy.deepcopy(VALID)
+    del values["step_study"]["cold"]
+    assert "step_study.cold is missing, must be there for model3: {} studies" in refusal(values)
+
+
+def test_grids_have_all_combinations_of_values_in_their_order() -> None:
+    grid = {"steps": (1, 2), "auto": {"by": 5, "weight": (2, 3)}, "eta": 0}
+    pairs = [(1, 2), (1, 3), (2, 2), (2, 3)]
+    expected = [{"steps": s, "auto": {"by": 5, "weight": w}, "eta": 0} for s, w in pairs]
+    assert list(combinations(grid, "grid")) == expected
 
 
 def test_every_fault_gets_a_line() -> None:
@@ -283,7 +302,7 @@ def test_autoguidance_needs_an_earlier_checkpoint(key: str, value: Any) -> None:
 def test_autoguidance_of_the_step_study_needs_a_kept_checkpoint() -> None:
     grid = {"steps": 15, "autoguidance": {"checkpoint": 7, "weight": 2.0}}
     message = "step_study.ddim has the autoguidance.checkpoint 7, must be one of training.checkp"
-    assert message in refusal(changed("step_study.ddim", (grid,)))
+    assert message in refusal(changed("step_study.ddim", {"own": grid}))
 
 
 def keys_of(values: dict[str, Any], prefix: str = "") -> list[str]:

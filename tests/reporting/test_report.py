@@ -37,8 +37,11 @@ MODELS = TINY["models"] | {
     "mean": model(SALT, UNET, "x_0", COLD, ema=0.9),
     "blurred": model({"kind": "blur", "std": 2.0, "T": 3}, UNET, "x_0", COLD),
 }
-CLIPS = {"ddim": [{"steps": [2, 3], "eta": [0.0, 0.5], "clip": [False, True]}]}
-OVERRIDES = {"models": MODELS, "step_study": TINY["step_study"] | CLIPS}
+CLIPS = {"plain": {"steps": [2, 3], "eta": [0.0, 0.5], "clip": [False, True]}}
+OVERRIDES = {
+    "models": MODELS,
+    "step_study": TINY["step_study"] | {"ancestral": CLIPS, "ddim": CLIPS},
+}
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ def results(name: str, block: dict[str, Any], epochs: int, seed: int, ties: bool
         study = [
             each.model_dump() | {"evaluations": each.evaluations(T)} | made_up(rng, ties)
             for each in kinds.params("samplers", sampler.kind).study(
-                PARAMS["step_study"], design.classes
+                PARAMS["step_study"][sampler.kind], design.classes
             )
         ]
     coded = design.network.predicts == "categorical"
