@@ -104,6 +104,7 @@ def run_experiment(
         (clone / ".dvc/config.local").write_text(config)
         resume.mkdir(parents=True, exist_ok=True)
         (clone / paths.RESUME.parent).mkdir(exist_ok=True)
+        (clone / ".git/info").mkdir(exist_ok=True)
         (clone / ".git/info/exclude").write_text(f"/{paths.RESUME.parent}\n")
         (clone / paths.RESUME).symlink_to(resume)
         if settings:
@@ -116,9 +117,9 @@ def run_experiment(
             if not run_dvc(*words, folder=clone, environment=environment):
                 raise UserError(f"the experiment {name} failed, see above")
         git("add", "--all", folder=clone)
-        message = ("--quiet", "--no-verify", "--allow-empty", "--message", f"Experiment {name}")
-        git("commit", *message, folder=clone)
-        git("push", "--quiet", "origin", f"HEAD:{ExpRefInfo(commit, name)}", folder=clone)
+        parts = (git("write-tree", folder=clone), "-p", commit, "-m", f"Experiment {name}")
+        done = git("commit-tree", *parts, folder=clone)
+        git("push", "--quiet", "origin", f"{done}:{ExpRefInfo(commit, name)}", folder=clone)
     finally:
         shutil.rmtree(clone)
 

@@ -79,6 +79,8 @@ BAD = [  # keys, a value, and what the sentence contains after the key's path an
     ("seed models.model4.training.plateau.patience models.model4.network.dropout", -1, ZERO),
     ("seed", 2**63, "input should be less than 9223372036854775808"),
     ("training.epochs", "5", INTEGER),
+    ("models.model5.sampler.order", True, INTEGER),
+    ("models.model5.sampler.order", 3, f"{MOST} 2"),
     ("seed training.epochs", NAN, INTEGER),
     ("classifier models.model1", None, "input should be a valid dictionary"),
     ("models.model1.training.learning_rate models.model5.sampler.eta", NAN, "a finite number"),

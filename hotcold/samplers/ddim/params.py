@@ -19,7 +19,7 @@ class DDIM(GuidedParams):
     kind: Literal["ddim"] = "ddim"
     steps: Count
     eta: Share = 0.0
-    order: Annotated[Literal[1, 2], pydantic.Field(exclude_if=lambda order: order == 1)] = 1
+    order: Annotated[int, pydantic.Field(ge=1, le=2, exclude_if=lambda order: order == 1)] = 1
     clip: Clip = False
 
     @property
