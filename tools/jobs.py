@@ -98,10 +98,10 @@ def run_experiment(
         if further:
             git("stash", "apply", "--quiet", further, folder=clone)
         with Repo() as repo:
-            config = (
-                f"[core]\n    autostage = true\n[cache]\n    dir = {repo.cache.local_cache_dir}\n"
-            )
-        (clone / ".dvc/config.local").write_text(config)
+            cache = f"[cache]\n    dir = {repo.cache.local_cache_dir}\n"
+        # Once DVC has written the index, git misses a change of params.yaml in the second of the
+        # checkout that keeps the size of the file.
+        (clone / ".dvc/config.local").write_text(f"[core]\n    autostage = false\n{cache}")
         resume.mkdir(parents=True, exist_ok=True)
         (clone / paths.RESUME.parent).mkdir(exist_ok=True)
         (clone / ".git/info").mkdir(exist_ok=True)

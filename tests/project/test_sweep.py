@@ -45,10 +45,14 @@ def project(inside: Path) -> Project:
 
 
 def results(project: Project) -> dict[str, dict]:
-    """The metrics of each experiment."""
+    """The metrics and parameters of each experiment, as it is committed."""
     (shown,) = [each for each in json.loads(project.run("dvc exp show --json")) if each["name"]]
-    found = [group["revs"][0] for group in shown["experiments"] or ()]
-    return {each["name"]: each["data"]["metrics"]["score.json"]["data"] for each in found}
+    found = {}
+    for group in shown["experiments"] or ():
+        data = group["revs"][0]["data"]
+        parts = data["metrics"]["score.json"], data["params"]["params.yaml"]
+        found[group["revs"][0]["name"]] = parts[0]["data"] | parts[1]["data"]
+    return found
 
 
 @pytest.mark.slow
@@ -59,7 +63,8 @@ def test_each_experiment_is_a_job_whose_results_come_back_and_a_second_sweep_add
     assert "3 experiments, 0 of them done" in printed
     (log,) = re.findall(r"error: sweep-\w+ failed, see (\S+)", printed)
     assert "the rate is too high" in Path(log).read_text()
-    assert sorted(each["loss"] for each in results(project).values()) == pytest.approx([0.01, 0.04])
+    found = sorted((each["rate"], each["loss"]) for each in results(project).values())
+    assert found == [(0.1, pytest.approx(0.01)), (0.2, pytest.approx(0.04))]
     assert not (project.folder / "ran.txt").read_text().replace("once\n", "", 1)  # from the cache
     assert "3 experiments, 2 of them done" in project.run("hotcold sweep rate=0.1,0.2,0.3")
     best = min(results(project).items(), key=lambda item: item[1]["loss"])[0]
