@@ -22,6 +22,8 @@ rate = yaml.safe_load(open("params.yaml"))["rate"]
 if rate > 1:
     sys.exit("the rate is too high")
 open("out.txt", "w").write(f"{rate}\\n")
+os.makedirs("plots", exist_ok=True)
+open(f"plots/{rate}.csv", "w").close()
 node = os.environ.get("SLURMD_NODENAME", "")
 json.dump({"loss": rate**2, "node": node}, open("score.json", "w"))
 """
@@ -31,7 +33,7 @@ STAGES = {
         "cmd": "python score.py",
         "deps": ["score.py", "input.txt"],
         "params": ["rate"],
-        "outs": ["out.txt"],
+        "outs": ["out.txt", {"plots": {"cache": False}}],
         "metrics": [{"score.json": {"cache": False}}],
     },
 }
@@ -70,6 +72,7 @@ def test_each_experiment_is_a_job_whose_results_come_back_and_a_second_sweep_add
     best = min(results(project).items(), key=lambda item: item[1]["loss"])[0]
     project.run(f"dvc exp apply {best}")
     assert (project.folder / "out.txt").read_text() == "0.1\n"
+    assert [path.name for path in (project.folder / "plots").iterdir()] == ["0.1.csv"]
     project.run("git checkout -q .")
     project.edit("rate**2", "rate", "score.py")  # not committed
     project.run("hotcold sweep rate=0.1")
