@@ -7,18 +7,22 @@ clone. A clone needs no stash either: the stages run by `dvc repro`, which takes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dvc.exceptions import DvcException, InvalidArgumentError
 from dvc.repo import Repo
 from dvc.repo.experiments.refs import ExpRefInfo
 from dvc.utils.hydra import apply_overrides
+from filelock import FileLock, Timeout
+from omegaconf.errors import OmegaConfBaseException
+from ruamel.yaml.error import YAMLError
 from scmrepo.exceptions import SCMError
 
 from hotcold.runtime import paths
@@ -58,8 +62,19 @@ def override(path: Path, settings: Sequence[str]) -> None:
     refuse them."""
     try:
         apply_overrides(path, list(settings))
-    except InvalidArgumentError as error:
-        raise UserError(bounded(str(error.__cause__).partition("\n")[0])) from None
+    except (InvalidArgumentError, OmegaConfBaseException, TypeError, YAMLError) as error:
+        raise UserError(bounded(str(error.__cause__ or error).partition("\n")[0])) from None
+
+
+@contextlib.contextmanager
+def alone(lock: Path, what: str) -> Iterator[None]:
+    """Hold the file `lock`. Raises UserError if another process holds it: what is running."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"{what} is running already") from None
 
 
 def run_experiment(
@@ -73,13 +88,38 @@ def run_experiment(
     """Run one experiment from a commit, and push it to the project, which is the working folder.
 
     settings: of params.yaml, as `dvc exp run -S` has them. further: `changes`, which it has, too.
-    An interrupted training continues. Raises UserError if the experiment fails.
+    An interrupted training continues. Raises UserError if the experiment fails or is running.
     """
     clone, environment = FOLDER / name, dict(os.environ)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
-    commit, resume = git("rev-parse", commit), Path.cwd() / paths.RESUME
+    reference = str(ExpRefInfo(git("rev-parse", commit), name))
+    with alone(FOLDER / f".{name}.lock", f"the experiment {name}"):
+        if git("for-each-ref", reference):
+            return  # another job has run it while this one waited
+        try:
+            open_clone(clone, commit, further)
+            if settings:
+                override(clone / paths.PARAMS, settings)
+            targets = [target] if target else []
+            for words, output in (
+                (("pull", "--allow-missing", "--with-deps", *targets), subprocess.DEVNULL),
+                (("repro", "--pull", "--allow-missing", *targets), None),
+            ):
+                if not run_dvc(*words, folder=clone, environment=environment, output=output):
+                    raise UserError(f"the experiment {name} failed, see above")
+            git("add", "--all", folder=clone)
+            tree, message = git("write-tree", folder=clone), f"Experiment {name}"
+            done = git("commit-tree", tree, "-p", "HEAD", "-m", message, folder=clone)
+            git("push", "--quiet", "origin", f"{done}:{reference}", folder=clone)
+        finally:
+            shutil.rmtree(clone, ignore_errors=True)
+
+
+def open_clone(clone: Path, commit: str, further: str) -> None:
+    """Make a clone of the project at a commit, with further changes, and with its cache of DVC, its
+    interrupted trainings and its name and e-mail of git. One that is there is replaced."""
     shutil.rmtree(clone, ignore_errors=True)
     git("init", "--quiet", clone)
     # Like `git clone --shared`, which would copy all objects of a shallow clone.
@@ -90,46 +130,39 @@ def run_experiment(
     (clone / ".git/objects/info/alternates").write_text(f"{objects}\n")
     if shallow.exists():
         shutil.copy(shallow, clone / ".git")
-    git("remote", "add", "origin", Path.cwd(), folder=clone)
+    settings = {"core.hooksPath": os.devnull, "push.gpgSign": "false"}
     for key in ("user.name", "user.email"):  # those of `dvc exp branch`, which keeps the commit
-        git("config", key, git("config", "--default", "hotcold", key), folder=clone)
-    try:
-        git("checkout", "--quiet", "--detach", commit, folder=clone)
-        if further:
-            git("stash", "apply", "--quiet", further, folder=clone)
-        with Repo() as repo:
-            cache = f"[cache]\n    dir = {repo.cache.local_cache_dir}\n"
-        # Once DVC has written the index, git misses a change of params.yaml in the second of the
-        # checkout that keeps the size of the file.
-        (clone / ".dvc/config.local").write_text(f"[core]\n    autostage = false\n{cache}")
-        resume.mkdir(parents=True, exist_ok=True)
-        (clone / paths.RESUME.parent).mkdir(exist_ok=True)
-        (clone / ".git/info").mkdir(exist_ok=True)
-        (clone / ".git/info/exclude").write_text(f"/{paths.RESUME.parent}\n")
-        (clone / paths.RESUME).symlink_to(resume)
-        if settings:
-            override(clone / paths.PARAMS, settings)
-        targets = [target] if target else []
-        for words in (
-            ("pull", "--quiet", "--allow-missing", "--with-deps", *targets),
-            ("repro", "--pull", "--allow-missing", *targets),
-        ):
-            if not run_dvc(*words, folder=clone, environment=environment):
-                raise UserError(f"the experiment {name} failed, see above")
-        git("add", "--all", folder=clone)
-        parts = (git("write-tree", folder=clone), "-p", commit, "-m", f"Experiment {name}")
-        done = git("commit-tree", *parts, folder=clone)
-        git("push", "--quiet", "origin", f"{done}:{ExpRefInfo(commit, name)}", folder=clone)
-    finally:
-        shutil.rmtree(clone)
+        settings[key] = git("config", "--default", "", key) or "hotcold"
+    for key, value in settings.items():
+        git("config", key, value, folder=clone)
+    git("remote", "add", "origin", Path.cwd(), folder=clone)
+    git("checkout", "--quiet", "--detach", git("rev-parse", commit), folder=clone)
+    if further:
+        git("stash", "apply", "--quiet", further, folder=clone)
+    with Repo() as repo:
+        cache = f'[cache]\n    dir = "{repo.cache.local_cache_dir}"\n'
+    # Once DVC has written the index, git misses a change of params.yaml in the second of the
+    # checkout that keeps the size of the file.
+    (clone / ".dvc/config.local").write_text(f"[core]\n    autostage = false\n{cache}")
+    resume = Path.cwd() / paths.RESUME
+    resume.mkdir(parents=True, exist_ok=True)
+    (clone / paths.RESUME.parent).mkdir(exist_ok=True)
+    (clone / ".git/info").mkdir(exist_ok=True)
+    (clone / ".git/info/exclude").write_text(f"/{paths.RESUME.parent}\n")
+    (clone / paths.RESUME).symlink_to(resume)
 
 
-def run_dvc(*arguments: str, folder: Path, environment: dict[str, str]) -> bool:
-    """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage."""
+def run_dvc(
+    *arguments: str, folder: Path, environment: dict[str, str], output: int | None = None
+) -> bool:
+    """Run dvc; whether it succeeded. A signal to this process also ends dvc and its stage. output:
+    as `stdout` of `subprocess`; errors are printed in any case."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job; dvc would ignore it
         signal.signal(signal.SIGINT, lambda *_: None)
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-    process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=output, start_new_session=True
+    )
     try:
         return process.wait() == 0
     except BaseException:

@@ -37,7 +37,6 @@ from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.utils.hydra import to_hydra_overrides
-from filelock import FileLock, Timeout
 from hydra.errors import HydraException
 from optuna import distributions
 from optuna.storages import JournalStorage
@@ -49,7 +48,7 @@ from hotcold.runtime.errors import UserError
 from hotcold.runtime.params import load, nearest, read
 from hotcold.scores import SCORES
 from tools.experiments import flat
-from tools.jobs import changes, experiment_names, run_experiment
+from tools.jobs import alone, changes, experiment_names, run_experiment
 
 FORMS = "LOW:HIGH, log:LOW:HIGH, A|B|C or a value"
 FOLDER = Path("scratch/search")
@@ -293,9 +292,7 @@ def main(
 ) -> None:
     maximise |= metric.rpartition(".")[2] in HIGHER_IS_BETTER
     search = open_search(metric, keys, target, seed, maximise)
-    try:
-        with FileLock(FOLDER / f".{search.study.study_name}.lock", timeout=0):
-            search.run(trials)
-    except Timeout:
-        raise UserError(f"the study {search.study.study_name} is running already") from None
+    study = search.study.study_name
+    with alone(FOLDER / f".{study}.lock", f"the study {study}"):
+        search.run(trials)
     search.report()

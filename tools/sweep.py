@@ -21,6 +21,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import click
+from dvc.exceptions import InvalidArgumentError
 from dvc.utils.hydra import get_hydra_sweeps
 from hydra.errors import HydraException
 
@@ -37,7 +38,7 @@ def grid(overrides: Sequence[str]) -> list[list[str]]:
     """The settings of each experiment of a grid, as `dvc exp run -S` has it."""
     try:
         return [each["params.yaml"] for each in get_hydra_sweeps({"params.yaml": list(overrides)})]
-    except HydraException as error:
+    except (HydraException, InvalidArgumentError) as error:
         raise UserError(f"dvc exp run -S does not read {' '.join(overrides)}: {error}") from None
 
 

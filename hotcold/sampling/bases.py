@@ -108,7 +108,7 @@ class SamplerParams(Section):
             place = ("step_study", kind_of(cls), name)
             if ("guidance" in grid) == bool(classes):
                 settings = combinations(grid, ".".join(place))
-                found += [validate(each | kind, block, prefix=place) for each in settings]
+                found += [validate(kind | each, block, prefix=place) for each in settings]
         return found
 
     @property

@@ -240,6 +240,7 @@ def test_values_that_do_not_fit_each_other_are_refused_in_one_sentence(
         (("ancestral", {"steps": (9, 1100)}), " has 1100 steps, must not exceed T of model1, 1000"),
         (("ddim", {"steps": 5, "eta": (0, 2.0)}), ".own.eta is 2.0: input should be less than"),
         (("ddim", {"steps": (5, 0)}), f".own.steps is 0: {ONE_MORE}"),
+        (("ddim", {"steps": 5, "kind": "ode"}), ".own.kind is 'ode': input should be 'ddim'"),
         (("ddim", {"stepz": 5}), ".own.stepz is 5: not a known key (did you mean 'steps'?)"),
         (("ddim", {"steps": ()}), ".own.steps is (), must have a value"),
         (

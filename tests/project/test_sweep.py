@@ -12,7 +12,7 @@ from conftest import ROOT
 from projects import COMMIT, Project, small
 
 from hotcold.runtime.errors import UserError
-from tools import sweep
+from tools import jobs, sweep
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dvc")  # in its own code
 
@@ -89,6 +89,37 @@ def test_a_shallow_clone_keeps_its_experiments(project: Project, tmp_path: Path)
     assert [each["loss"] for each in results(clone).values()] == pytest.approx([0.01])
 
 
+@pytest.mark.slow
+def test_an_experiment_that_runs_or_is_done_is_left_alone_whatever_git_is_set_to(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = tmp_path / "hooks/pre-push"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    (tmp_path / "config").write_text(
+        f"[core]\nhooksPath = {hook.parent}\n[commit]\ngpgSign = true\n[push]\ngpgSign = true\n"
+        "[user]\nname =\nuseConfigOnly = true\n[init]\ntemplateDir =\n"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    monkeypatch.chdir(project.folder)
+    with (
+        jobs.alone(jobs.FOLDER / ".mine.lock", "it"),
+        pytest.raises(UserError, match="the experiment mine is running already"),
+    ):
+        jobs.run_experiment("mine", ["rate=0.1"])
+    for rate in (0.1, 0.2):
+        jobs.run_experiment("mine", [f"rate={rate}"])
+    assert [each["rate"] for each in results(project).values()] == [0.1]
+
+
+@pytest.mark.parametrize("value", ["${nope}", "???", "glob(a*)", "[1", "{a: ${b}}"])
+def test_a_setting_that_dvc_cannot_write_gets_a_sentence(tmp_path: Path, value: str) -> None:
+    (tmp_path / "params.yaml").write_text("rate: 1\n")
+    with pytest.raises(UserError, match=r"^[^\n]+$"):
+        jobs.override(tmp_path / "params.yaml", [f"rate={value}"])
+
+
 @pytest.mark.slurm
 def test_jobs_run_on_the_nodes_of_slurm(project: Project) -> None:
     """tests/project/slurm.sh starts a Slurm of two nodes."""
@@ -120,6 +151,7 @@ def test_wrong_command_line_is_refused_before_any_job(
         ("rate=1 +rate=2", "a key has two settings, must have one: separate its values by commas"),
         ("rat=1", "params.yaml: rat is missing (did you mean 'rate'?)"),
         ("rate=[1", "dvc exp run -S does not read rate=[1: "),
+        ("rate=glob(*)", "dvc exp run -S does not read rate=glob(*): "),
         ("rate=1 --job nodess=2", "--job is nodess=2: Parameter 'nodess'"),
         ("rate=1 --job nodes=many", "--job is nodes=many: "),
     ):
