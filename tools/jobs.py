@@ -8,6 +8,7 @@ clone. A clone needs no stash either: the stages run by `dvc repro`, which takes
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -102,13 +103,11 @@ def run_experiment(
             open_clone(clone, commit, further)
             if settings:
                 override(clone / paths.PARAMS, settings)
-            targets = [target] if target else []
-            for words, output in (
-                (("pull", "--allow-missing", "--with-deps", *targets), subprocess.DEVNULL),
-                (("repro", "--pull", "--allow-missing", *targets), None),
-            ):
-                if not run_dvc(*words, folder=clone, environment=environment, output=output):
-                    raise UserError(f"the experiment {name} failed, see above")
+            dvc = functools.partial(run_dvc, folder=clone, environment=environment)
+            options = ("--allow-missing", *([target] if target else []))
+            pulled = dvc("pull", "--with-deps", *options, output=subprocess.DEVNULL)
+            if not (pulled and dvc("repro", "--pull", *options)):
+                raise UserError(f"the experiment {name} failed, see above")
             git("add", "--all", folder=clone)
             tree, message = git("write-tree", folder=clone), f"Experiment {name}"
             done = git("commit-tree", tree, "-p", "HEAD", "-m", message, folder=clone)

@@ -4,10 +4,9 @@ hotcold sweep models.model1.training.learning_rate=1e-4,1e-3 --on slurm \\
     --job slurm_partition=gpu --job gpus_per_node=1 --job timeout_min=600
 
 Each job runs in a clone of its own, with DVC's cache of this project, and its experiment is then
-pushed here. The same command again runs what is missing, and an interrupted
-training continues. On this machine, --jobs run at a time, each on a GPU of its own; on Slurm, all
-of them, unless --jobs is less. The experiments have the changes of tracked files since the last
-commit.
+pushed here. The same command again runs what is missing, and an interrupted training continues. On
+this machine, --jobs run at a time, each on a GPU of its own; on Slurm, all of them, unless --jobs
+is less. The experiments have the changes of tracked files since the last commit.
 """
 
 from __future__ import annotations
