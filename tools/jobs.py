@@ -86,7 +86,8 @@ def run_experiment(
     further: str = "",
     gpu: int | None = None,
 ) -> None:
-    """Run one experiment from a commit, and push it to the project, which is the working folder.
+    """Run one experiment from a commit, and push it to the project, which is the working folder;
+    an earlier experiment of this name is replaced.
 
     settings: of params.yaml, as `dvc exp run -S` has them. further: `changes`, which it has, too.
     An interrupted training continues. Raises UserError if the experiment fails or is running.
@@ -97,8 +98,6 @@ def run_experiment(
         environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
     reference = str(ExpRefInfo(git("rev-parse", commit), name))
     with alone(FOLDER / f".{name}.lock", f"the experiment {name}"):
-        if git("for-each-ref", reference):
-            return  # another job has run it while this one waited
         try:
             open_clone(clone, commit, further)
             if settings:
@@ -111,7 +110,7 @@ def run_experiment(
             git("add", "--all", folder=clone)
             tree, message = git("write-tree", folder=clone), f"Experiment {name}"
             done = git("commit-tree", tree, "-p", "HEAD", "-m", message, folder=clone)
-            git("push", "--quiet", "origin", f"{done}:{reference}", folder=clone)
+            git("push", "--quiet", "--force", "origin", f"{done}:{reference}", folder=clone)
         finally:
             shutil.rmtree(clone, ignore_errors=True)
 

@@ -24,8 +24,6 @@ import itertools
 import json
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -75,11 +73,8 @@ def train(name: str, overrides: Sequence[str], model: str) -> dict[str, Any]:
     """Train and score one model as the experiment `name`, in a clone; the entry of its best
     checkpoint in scores.json, with the share of its `commonest` digit.
 
-    overrides: of params.yaml, in Hydra's syntax. An earlier experiment of this name is replaced:
-    DVC would refuse to run it again, and with --force it would run every stage, the download too.
-    Raises UserError if the experiment fails.
+    overrides: of params.yaml, in Hydra's syntax. Raises UserError if the experiment fails.
     """
-    subprocess.run([sys.executable, "-m", "dvc", "exp", "remove", name], capture_output=True)
     run_experiment(name, overrides, f"evaluate@{model}", further=changes())
 
     folder = paths.SCORES / model

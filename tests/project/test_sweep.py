@@ -90,7 +90,7 @@ def test_a_shallow_clone_keeps_its_experiments(project: Project, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_an_experiment_that_runs_or_is_done_is_left_alone_whatever_git_is_set_to(
+def test_an_experiment_is_replaced_but_not_while_it_runs_whatever_git_is_set_to(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook = tmp_path / "hooks/pre-push"
@@ -110,7 +110,7 @@ def test_an_experiment_that_runs_or_is_done_is_left_alone_whatever_git_is_set_to
         jobs.run_experiment("mine", ["rate=0.1"])
     for rate in (0.1, 0.2):
         jobs.run_experiment("mine", [f"rate={rate}"])
-    assert [each["rate"] for each in results(project).values()] == [0.1]
+    assert [each["rate"] for each in results(project).values()] == [0.2]
 
 
 @pytest.mark.parametrize("value", ["${nope}", "???", "glob(a*)", "[1", "{a: ${b}}"])
