@@ -69,7 +69,7 @@ class Project:
         return json.loads((self.folder / path).read_text())
 
     def clone(self, target: Path, options: str = "") -> Project:
-        self.run(f"git clone -q {options} file://{self.folder} {target}")
+        self.run(f"git clone -q {options} 'file://{self.folder}' '{target}'")
         return Project(target)
 
     def set_models(self, models: dict) -> None:
@@ -91,7 +91,7 @@ def small(folder: Path, stages: dict[str, Any], params: str, **files: str) -> Pr
     """
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
     (folder / "params.yaml").write_text(params)
-    (folder / ".gitignore").write_text("/scratch/\n/hotcold\n/tools\n/ran.txt\n")
+    (folder / ".gitignore").write_text("/scratch/\n/hotcold\n/tools\n")
     for name, code in files.items():
         (folder / f"{name}.py").write_text(code)
     for name in ("hotcold", "tools"):

@@ -28,7 +28,7 @@ node = os.environ.get("SLURMD_NODENAME", "")
 json.dump({"loss": rate**2, "node": node}, open("score.json", "w"))
 """
 STAGES = {
-    "input": {"cmd": "echo once >> $DVC_ROOT/ran.txt; echo a > input.txt", "outs": ["input.txt"]},
+    "input": {"cmd": 'echo once >> "$RAN"; echo a > input.txt', "outs": ["input.txt"]},
     "score": {
         "cmd": "python score.py",
         "deps": ["score.py", "input.txt"],
@@ -40,8 +40,12 @@ STAGES = {
 
 
 @pytest.fixture
-def project(inside: Path) -> Project:
-    project = small(inside, STAGES, "rate: 0.5\nmodels: {}\n", score=SCORE)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    folder = tmp_path / "a, é #1"  # which have a meaning in the configuration of DVC
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
+    project = small(folder, STAGES, "rate: 0.5\nmodels: {}\n", score=SCORE)
     project.run(f"dvc repro -q && {COMMIT}")
     return project
 
@@ -57,18 +61,25 @@ def results(project: Project) -> dict[str, dict]:
     return found
 
 
+def log_of(printed: str) -> str:
+    """The log of the job that failed."""
+    (log,) = re.findall(r"error: sweep-\w+ failed, see (.+)", printed)
+    return Path(log).read_text()
+
+
 @pytest.mark.slow
 def test_each_experiment_is_a_job_whose_results_come_back_and_a_second_sweep_adds_what_is_missing(
-    project: Project,
+    project: Project, tmp_path: Path
 ) -> None:
     printed = project.run("hotcold sweep rate=0.1,0.2,3 --jobs 2", succeeds=False)
     assert "3 experiments, 0 of them done" in printed
-    (log,) = re.findall(r"error: sweep-\w+ failed, see (\S+)", printed)
-    assert "the rate is too high" in Path(log).read_text()
+    assert "the rate is too high" in log_of(printed)
     found = sorted((each["rate"], each["loss"]) for each in results(project).values())
     assert found == [(0.1, pytest.approx(0.01)), (0.2, pytest.approx(0.04))]
-    assert not (project.folder / "ran.txt").read_text().replace("once\n", "", 1)  # from the cache
+    assert (tmp_path / "ran.txt").read_text() == "once\n"  # the jobs have it from the cache
     assert "3 experiments, 2 of them done" in project.run("hotcold sweep rate=0.1,0.2,0.3")
+    printed = project.run("hotcold sweep rate=0.1 --target nope", succeeds=False)
+    assert "'nope' does not exist" in log_of(printed)
     best = min(results(project).items(), key=lambda item: item[1]["loss"])[0]
     project.run(f"dvc exp apply {best}")
     assert (project.folder / "out.txt").read_text() == "0.1\n"
