@@ -1,8 +1,8 @@
 """Experiments of DVC, each in a clone of its own, with the cache and the objects of the project.
 
 `dvc exp run --temp` copies the whole history for each experiment, and loses its result in a shallow
-clone. A clone needs no stash either: the stages run by `dvc repro`, which takes half the time of
-`dvc exp run`, and what they leave is committed as an experiment.
+clone. In a clone of its own an experiment needs none of the stashes of `dvc exp run`: `dvc repro`
+takes half the time, and what it leaves is then committed as an experiment.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def override(path: Path, settings: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def alone(lock: Path, what: str) -> Iterator[None]:
-    """Hold the file `lock`. Raises UserError if another process holds it: what is running."""
+    """Hold the file `lock`. Raises UserError if another process holds it; what: for the message."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock, timeout=0):
@@ -129,7 +129,7 @@ def open_clone(clone: Path, commit: str, further: str) -> None:
     if shallow.exists():
         shutil.copy(shallow, clone / ".git")
     settings = {"core.hooksPath": os.devnull, "push.gpgSign": "false"}
-    for key in ("user.name", "user.email"):  # those of `dvc exp branch`, which keeps the commit
+    for key in ("user.name", "user.email"):  # a branch by `dvc exp branch` has them
         settings[key] = git("config", "--default", "", key) or "hotcold"
     for key, value in settings.items():
         git("config", key, value, folder=clone)
@@ -139,8 +139,8 @@ def open_clone(clone: Path, commit: str, further: str) -> None:
         git("stash", "apply", "--quiet", further, folder=clone)
     with Repo() as repo:
         cache = f'[cache]\n    dir = "{repo.cache.local_cache_dir}"\n'
-    # Once DVC has written the index, git misses a change of params.yaml in the second of the
-    # checkout that keeps the size of the file.
+    # If DVC wrote the index of git, git would miss a change of params.yaml that keeps the size of
+    # the file, within a second of the checkout.
     (clone / ".dvc/config.local").write_text(f"[core]\n    autostage = false\n{cache}")
     resume = Path.cwd() / paths.RESUME
     resume.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ STAGES = {
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    folder = tmp_path / "a, é #1"  # which have a meaning in the configuration of DVC
+    folder = tmp_path / "a, é #1"  # "," and "#" have a meaning in the configuration of DVC
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("RAN", str(tmp_path / "ran.txt"))
